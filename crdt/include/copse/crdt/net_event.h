@@ -1,0 +1,32 @@
+#pragma once
+
+#include <copse/crdt/op.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace copse::crdt {
+
+/// Where a node is, and since which op. `claim` is the time of the last op that took effect on its place.
+struct Placement {
+  NodeId parent;
+  std::string name;
+  Timestamp claim;
+
+  friend bool operator==(const Placement&, const Placement&) = default;
+};
+
+/// What one batch changed about one node, from before to after: moves that came and went within the batch do not
+/// show. A batch gives at most one event a node, in ascending order of node.
+struct NetEvent {
+  NodeId node;
+  std::optional<Placement> before;  ///< Absent: the node had no place.
+  std::optional<Placement> after;   ///< Absent: the node has no place (it has only fields so far).
+  std::vector<FieldId> fields;      ///< Registers whose value or set of versions changed, ascending.
+
+  bool moved() const { return before != after; }
+  friend bool operator==(const NetEvent&, const NetEvent&) = default;
+};
+
+}  // namespace copse::crdt

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <copse/crdt/net_event.h>
+#include <copse/crdt/op.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace copse::crdt {
+
+/// One version in a register: when it was written, and what.
+struct RegisterVersion {
+  Timestamp time;
+  std::optional<std::string> value;  ///< Absent: cleared (last-writer-wins registers only).
+
+  friend bool operator==(const RegisterVersion&, const RegisterVersion&) = default;
+};
+
+/// The move-only tree CRDT: a tree of nodes with registers, computed from a set of ops.
+///
+/// The result is defined as: fold all known ops in timestamp order; an op with a place takes effect unless its child
+/// is the new parent or one of its ancestors at that moment, or it has a guard and the child's claim is not it. So it
+/// does not depend on the order in which ops arrive. Kept is the log of moves, each with what it displaced, so that a
+/// late op undoes the later ones, is done, and they are redone (paper, sections 3.2 to 3.4).
+///
+/// Not thread-safe; any number of readers at one time while nobody applies. Not copyable.
+class Tree {
+ public:
+  Tree();
+  ~Tree();
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
+
+  /// Applies `ops`, in any order, with one rewind for all of them; returns what changed on balance.
+  /// Each must pass ValidateOp. A move whose time is in the log already is ignored; an op without a place must come
+  /// once only (TreeReplica sees to it). Cost: O(ops + moves in the log later than the earliest of them).
+  std::vector<NetEvent> Apply(std::span<const Op> ops);
+
+  /// Where `node` is; nullptr if no op has placed it. The well-known roots are under kForest. Valid until Apply.
+  const Placement* PlacementOf(NodeId node) const;
+
+  /// The last place outside trash that `node` had before it came under trash; nullptr unless its parent is trash
+  /// and it had one. Valid until Apply.
+  const Placement* PlacementBeforeTrash(NodeId node) const;
+
+  /// Whether `ancestor` is on the way from `node` up to the forest; a node is not its own ancestor.
+  bool IsAncestor(NodeId ancestor, NodeId node) const;
+
+  /// Children in ascending order of id. Valid until Apply.
+  const std::set<NodeId>& ChildrenOf(NodeId parent) const;
+
+  /// The value of a last-writer-wins register; nullptr if never written. Valid until Apply.
+  const RegisterVersion* Value(NodeId node, std::uint32_t number, std::string_view key = {}) const;
+
+  /// The live versions of a multi-value register, ascending by time; empty if none. Valid until Apply.
+  std::span<const RegisterVersion> Versions(NodeId node, std::uint32_t number, std::string_view key = {}) const;
+
+  /// The ids of the registers of `number` that hold a value, ascending by key.
+  std::vector<FieldId> FieldsOf(NodeId node, std::uint32_t number) const;
+
+  /// Every node that an op has placed or set a field of, and the well-known ones; ascending.
+  std::vector<NodeId> Nodes() const;
+
+  std::size_t LogSize() const;
+
+  /// Undoes every move later than `time`, newest first, and keeps them aside until Redo: between the two calls
+  /// placements read as of `time` (registers do not change) and Apply must not be called. Cost: O(undone).
+  void UndoAfter(Timestamp time);
+  /// Redoes what UndoAfter undid.
+  void Redo();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace copse::crdt

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <copse/crdt/journal.h>
+#include <copse/crdt/timestamp.h>
+#include <copse/crdt/tree.h>
+#include <copse/crdt/version_vector.h>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace copse::crdt {
+
+/// One replica of the tree: makes its own ops durable and applies them, and takes in those of others.
+///
+/// Not thread-safe; readers of tree() at one time while nobody submits or ingests. Not copyable.
+class TreeReplica {
+ public:
+  /// A further rule for ops of an application, beside ValidateOp (a file system checks names here).
+  using Validator = std::function<absl::Status(const Op&)>;
+
+  /// An op before it has a time. `child` may be NodeOfNextOp of this or an earlier op of the batch.
+  struct Draft {
+    NodeId child;
+    std::optional<Place> place;
+    std::optional<Timestamp> guard;
+    std::vector<Field> fields;
+  };
+  struct Submitted {
+    std::vector<Op> ops;
+    std::vector<NetEvent> events;
+  };
+
+  /// `journal` must outlive the replica. `actor` is not 0.
+  TreeReplica(ActorId actor, Journal& journal, Validator validator = nullptr);
+  TreeReplica(const TreeReplica&) = delete;
+  TreeReplica& operator=(const TreeReplica&) = delete;
+
+  ActorId actor() const { return clock_.actor(); }
+  const Tree& tree() const { return tree_; }
+  Tree& mutable_tree() { return tree_; }
+  const VersionVector& version() const { return version_; }
+  std::uint64_t lamport_counter() const { return clock_.counter(); }
+
+  /// The time that the op at `index` of the next submitted batch will have.
+  Timestamp TimeOfNextOp(std::size_t index) const { return clock_.Peek(index); }
+  /// The id that a node created by that op must have.
+  NodeId NodeOfNextOp(std::size_t index) const { return TimeOfNextOp(index).node(); }
+
+  /// Makes one batch of own ops: gives times, appends to the journal, applies.
+  /// Errors: kInvalidArgument a draft breaks a rule; those of the journal. After an error nothing is applied and the
+  /// next batch takes the same times.
+  absl::StatusOr<Submitted> Submit(std::vector<Draft> drafts);
+
+  /// Takes in `ops` of `actor`, whole batches, the first being the actor's op number `first`. What is known already is
+  /// skipped. The caller has made them durable. Also the way in which a replica's own ops come back at start.
+  /// A batch with an op that breaks a rule of validity is counted and never applied, alike everywhere.
+  /// Errors: kFailedPrecondition ops before `first` are missing; kInvalidArgument the ops are not of `actor`, not in
+  /// ascending time, end inside a batch, or run ahead of any honest clock. After an error nothing has changed.
+  absl::StatusOr<std::vector<NetEvent>> Ingest(ActorId actor, std::uint64_t first, std::span<const Op> ops);
+
+ private:
+  bool IsValid(std::span<const Op> batch) const;
+
+  LamportClock clock_;
+  Journal& journal_;
+  Validator validator_;
+  Tree tree_;
+  VersionVector version_;
+};
+
+}  // namespace copse::crdt

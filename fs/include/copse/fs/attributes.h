@@ -1,0 +1,60 @@
+#pragma once
+
+#include <copse/base/clock.h>
+#include <copse/crdt/ids.h>
+
+#include <cstdint>
+#include <optional>
+
+namespace copse::fs {
+
+using crdt::NodeId;
+
+/// What an inode is (inode(7)).
+enum class Kind : std::uint8_t {
+  kDirectory = 1,
+  kRegular = 2,
+  kSymlink = 3,
+  kFifo = 4,
+  kSocket = 5,
+  kCharacterDevice = 6,
+  kBlockDevice = 7,
+};
+
+/// What stat(2) shows of an inode.
+struct Attributes {
+  NodeId node;  ///< st_ino, the same on every replica.
+  Kind kind = Kind::kRegular;
+  std::uint32_t mode = 0;  ///< The low 12 bits: permissions, setuid, setgid, sticky.
+  std::uint32_t links = 0;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint64_t device = 0;  ///< st_rdev of a device, as makedev(3) makes it.
+  std::uint64_t size = 0;    ///< Bytes.
+  std::uint64_t blocks = 0;  ///< Of 512 bytes.
+  base::UnixNanoseconds atime = 0;
+  base::UnixNanoseconds mtime = 0;
+  base::UnixNanoseconds ctime = 0;
+};
+
+/// What setattr changes; absent members stay.
+struct AttributeChanges {
+  std::optional<std::uint32_t> mode;
+  std::optional<std::uint32_t> uid;
+  std::optional<std::uint32_t> gid;
+  std::optional<std::uint64_t> size;
+  std::optional<base::UnixNanoseconds> atime;
+  std::optional<base::UnixNanoseconds> mtime;
+  std::optional<base::UnixNanoseconds> ctime;
+  /// The caller lacks CAP_FSETID: changing owner or size clears setuid and setgid.
+  bool clear_setid = false;
+};
+
+/// On whose behalf a call is made.
+struct Caller {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint32_t umask = 0;  ///< Already applied where the kernel does so.
+};
+
+}  // namespace copse::fs

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <copse/base/content_store.h>
+#include <copse/base/storage.h>
+#include <copse/crdt/timestamp.h>
+#include <copse/fs/attributes.h>
+#include <copse/fs/content.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace copse::fs {
+
+/// The bytes of one inode while it is in use: a base version, overlaid by what programs wrote since.
+///
+/// Written bytes are held in memory up to Options::memory_bytes_max and in a sparse staging file above; which ranges
+/// they cover is known byte for byte, so nothing of the base is copied. Thread-safe (one lock inside): any number of
+/// reads at one time, never blocked by Persist's disk time.
+class StagedFile {
+ public:
+  ~StagedFile();
+
+  std::uint64_t size() const;
+  bool dirty() const;  ///< Something was written, cut or punched since the base.
+  /// When the contents last changed; the base's mtime while clean.
+  base::UnixNanoseconds mtime() const;
+  /// Bytes that lie on disk or in memory for it, for st_blocks: holes do not count.
+  std::uint64_t allocated_bytes() const;
+
+  /// Up to `out.size()` bytes at `offset`; fewer only at the end. Errors: those of the content store.
+  absl::StatusOr<std::size_t> Read(std::uint64_t offset, std::span<char> out) const;
+  /// Errors: kResourceExhausted.
+  absl::Status Write(std::uint64_t offset, std::string_view bytes, base::UnixNanoseconds now);
+  /// Writes at the end, whatever it is at that moment; returns the offset written at.
+  absl::StatusOr<std::uint64_t> Append(std::string_view bytes, base::UnixNanoseconds now);
+  absl::Status Truncate(std::uint64_t size, base::UnixNanoseconds now);
+  /// [offset, offset + length) reads as zeros afterwards, as a hole; the size stays.
+  absl::Status PunchHole(std::uint64_t offset, std::uint64_t length, base::UnixNanoseconds now);
+  /// The first data, or hole, at or after `offset` (lseek(2)); the end of the file counts as a hole.
+  /// Nothing for data that is not there; `offset` is below size().
+  absl::StatusOr<std::optional<std::uint64_t>> SeekData(std::uint64_t offset) const;
+  absl::StatusOr<std::uint64_t> SeekHole(std::uint64_t offset) const;
+
+  /// Makes what was written durable without publishing it, so that StagingArea::Recover finds it after a crash.
+  absl::Status Persist();
+
+  /// The heads that the base stands for: what the version published next replaces.
+  std::vector<crdt::Timestamp> base_heads() const;
+
+  /// Stores the chunks of what is there now and returns the version they make, which shares every chunk of the base
+  /// that no write touched. Writers wait meanwhile; readers do not. The file stays dirty until Rebase.
+  absl::StatusOr<Manifest> Publish();
+  /// The version from Publish has become an op: it is the base now, and its staging is dropped, unless something was
+  /// written since Publish, which then stays on top of the new base.
+  absl::Status Rebase(const Manifest& base, std::vector<crdt::Timestamp> base_heads);
+  /// Forgets what was written and frees the staging.
+  absl::Status Discard();
+
+ private:
+  friend class StagingArea;
+  struct State;
+  explicit StagedFile(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// STORE/staging: where dirty files lie until they are published. docs/format/staging.md. Thread-safe.
+class StagingArea {
+ public:
+  struct Options {
+    std::uint64_t memory_bytes_max = 256 * 1024;  ///< Written bytes of one file held in memory before a file is made.
+    std::uint64_t cache_bytes_max = 64 << 20;     ///< Decoded chunks kept for reading, over all files.
+  };
+  struct Recovered {
+    NodeId node;
+    std::unique_ptr<StagedFile> file;  ///< Dirty.
+  };
+
+  /// Creates `directory` if missing. `storage` and `content` must outlive the area and its files.
+  static absl::StatusOr<std::unique_ptr<StagingArea>> Open(base::Storage& storage, base::ContentStore& content,
+                                                           std::string directory, std::string_view volume_key,
+                                                           const Options& options);
+  ~StagingArea();
+
+  /// The file of `node` on `base`, clean. At most one at a time for a node. `fixed_chunks` cuts every 64 KiB.
+  std::unique_ptr<StagedFile> OpenFile(NodeId node, const Manifest& base, std::vector<crdt::Timestamp> base_heads,
+                                       bool fixed_chunks);
+
+  /// What was persisted and not published when the process ended, one for each node. `base_of` gives the version that
+  /// a set of heads stands for; where it cannot, the file is left where it is and its path returned in `left`.
+  absl::StatusOr<std::vector<Recovered>> Recover(
+      const std::function<std::optional<Manifest>(NodeId node, const std::vector<crdt::Timestamp>& heads)>& base_of,
+      std::vector<std::string>& left);
+
+ private:
+  struct State;
+  explicit StagingArea(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace copse::fs

@@ -1,0 +1,1 @@
+// Gives the shared test library a translation unit for its precompiled headers.
