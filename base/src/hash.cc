@@ -1,0 +1,69 @@
+#include <copse/base/hash.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <boost/crc.hpp>
+#include <cstdlib>
+#include <memory>
+
+namespace copse::base {
+namespace {
+
+// OpenSSL 3 looks an algorithm up by name on each use of EVP_sha256(), which costs more than hashing a short message.
+const EVP_MD* Sha256Algorithm() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return algorithm;
+}
+
+struct FreeContext {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+
+std::uint32_t ReverseBits(std::uint32_t value) {
+  std::uint32_t reversed = 0;
+  for (int bit = 0; bit < 32; ++bit) reversed |= ((value >> bit) & 1U) << (31 - bit);
+  return reversed;
+}
+
+}  // namespace
+
+Hash Sha256(std::string_view bytes) {
+  thread_local const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
+  Hash hash;
+  if (EVP_DigestInit_ex(context.get(), Sha256Algorithm(), nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), hash.data(), nullptr) != 1) {
+    std::abort();  // Only out of memory, or an OpenSSL without SHA-256.
+  }
+  return hash;
+}
+
+Hash HmacSha256(std::string_view key, std::string_view bytes) {
+  Hash hash;
+  if (HMAC(Sha256Algorithm(), key.data(), static_cast<int>(key.size()),
+           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), hash.data(), nullptr) == nullptr) {
+    std::abort();
+  }
+  return hash;
+}
+
+std::uint32_t Crc32c(std::string_view bytes, std::uint32_t seed) {
+  // The checksum is the register bit-reversed and inverted; Boost takes the register as it is.
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc(ReverseBits(~seed));
+  crc.process_bytes(bytes.data(), bytes.size());
+  return crc.checksum();
+}
+
+std::string Hex(std::string_view bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string hex;
+  hex.reserve(bytes.size() * 2);
+  for (const char byte : bytes) {
+    const auto value = static_cast<unsigned char>(byte);
+    hex.push_back(kDigits[value >> 4]);
+    hex.push_back(kDigits[value & 15]);
+  }
+  return hex;
+}
+
+}  // namespace copse::base
