@@ -32,7 +32,9 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/copseConfigVersion.cmake CO
 install(FILES ${CMAKE_BINARY_DIR}/copseConfig.cmake ${CMAKE_BINARY_DIR}/copseConfigVersion.cmake
   DESTINATION ${copse_package_directory} COMPONENT development)
 
-install(TARGETS copse RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
+if(TARGET copse)
+  install(TARGETS copse RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
+endif()
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/CHANGELOG.md
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 
