@@ -105,6 +105,8 @@ class Volume {
   void set_invalidation_sink(InvalidationSink sink);
 
   // Names. Each returned Entry counts one lookup of its node (fuse: struct fuse_entry_param), given back by Forget.
+  /// "." is `parent` itself, of any kind, also where the kernel has forgotten it; ".." is its directory: what file
+  /// handles (open_by_handle_at(2)) are resolved through.
   absl::StatusOr<Entry> Lookup(NodeId parent, std::string_view name);
   void Forget(NodeId node, std::uint64_t count);
   /// `mode` carries the permission bits. Device numbers as makedev(3) makes them, for devices only.

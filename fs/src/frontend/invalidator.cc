@@ -1,0 +1,57 @@
+#include "frontend/invalidator.h"
+
+#include <utility>
+
+namespace copse::fs {
+
+Invalidator::Invalidator(Notifier notifier) : notifier_(std::move(notifier)), thread_([this] { Run(); }) {}
+
+Invalidator::~Invalidator() { Stop(); }
+
+void Invalidator::Add(const Invalidations& changed) {
+  epoch_.fetch_add(1, std::memory_order_acq_rel);
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  names_.insert(changed.names.begin(), changed.names.end());
+  targets_.insert(changed.targets.begin(), changed.targets.end());
+  changed_.notify_one();
+}
+
+void Invalidator::AddAgain(NodeId node) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  targets_.insert(node);
+  changed_.notify_one();
+}
+
+void Invalidator::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    changed_.notify_one();
+  }
+  std::call_once(joined_, [this] { thread_.join(); });
+}
+
+void Invalidator::Run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return stopping_ || !names_.empty() || !targets_.empty(); });
+    if (stopping_) return;
+    const std::set<Invalidations::Name> names = std::exchange(names_, {});
+    const std::set<NodeId> targets = std::exchange(targets_, {});
+    lock.unlock();
+    // Names first: a lookup between the two finds the new entry and asks for attributes that are new already.
+    for (const Invalidations::Name& name : names) {
+      if (stopping_) return;
+      notifier_.entry(name.directory, name.name);
+    }
+    for (const NodeId target : targets) {
+      if (stopping_) return;
+      notifier_.inode(target);
+    }
+    lock.lock();
+  }
+}
+
+}  // namespace copse::fs

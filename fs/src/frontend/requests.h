@@ -1,0 +1,67 @@
+#pragma once
+
+#include <absl/status/status.h>
+#include <copse/fs/frontend.h>
+#include <copse/fs/volume.h>
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "frontend/invalidator.h"
+#include "frontend/libfuse.h"
+
+namespace copse::fs {
+
+/// What requests are answered with. libfuse carries it through as the session's user data. Thread-safe.
+class Service {
+ public:
+  Service(Volume& served, Invalidator& announcer, Frontend::Log log)
+      : volume(served), invalidator(announcer), log_(std::move(log)) {}
+
+  Volume& volume;
+  Invalidator& invalidator;
+
+  /// Reports an error that no program is to blame for (a damaged chunk, a full disk); the same line only once in a
+  /// row, since a program may try again without end.
+  void Report(const absl::Status& error);
+
+ private:
+  const Frontend::Log log_;
+  std::mutex mutex_;
+  std::string last_report_;
+};
+
+/// Fill in their part of the table of operations; a request whose entry stays null is answered by libfuse with ENOSYS,
+/// and the kernel then does it alone and asks no more.
+void AddConnectionOperations(fuse_lowlevel_ops& operations);
+void AddNameOperations(fuse_lowlevel_ops& operations);
+void AddAttributeOperations(fuse_lowlevel_ops& operations);
+void AddXattrOperations(fuse_lowlevel_ops& operations);
+void AddContentOperations(fuse_lowlevel_ops& operations);
+void AddDirectoryOperations(fuse_lowlevel_ops& operations);
+
+Service& ServiceOf(fuse_req_t request);
+Caller CallerOf(fuse_req_t request);
+
+/// stat(2)'s form of attributes, and of the file type alone.
+mode_t FileTypeOf(Kind kind);
+struct stat StatOf(const Attributes& attributes);
+fuse_entry_param EntryParameterOf(const Volume::Entry& entry, const CachePromise& promise);
+
+// Each reply answers the request for good; nothing may use the request afterwards.
+
+void ReplyError(fuse_req_t request, const absl::Status& error);
+/// Success without a value, or the error.
+void ReplyStatus(fuse_req_t request, const absl::Status& status);
+/// Takes the lookup that `entry` counts back where the kernel did not take the reply: the caller was killed meanwhile.
+void ReplyEntry(fuse_req_t request, const absl::StatusOr<Volume::Entry>& entry, const CachePromise& promise);
+void ReplyAttributes(fuse_req_t request, const absl::StatusOr<Attributes>& attributes, const CachePromise& promise);
+
+/// Memory for one reply at least `size` bytes long, valid until the same thread asks again.
+std::span<char> ReplyBuffer(std::size_t size);
+
+}  // namespace copse::fs

@@ -1,0 +1,82 @@
+// Requests about what stat(2) and statfs(2) show. That a change of owner, size or contents takes setuid and setgid away
+// is the kernel's work here: it knows the caller's capabilities, and sends the new mode along (or in a request of its
+// own before a write). FUSE_HANDLE_KILLPRIV would have the kernel leave it to us without saying who writes.
+
+#include <copse/base/clock.h>
+#include <sys/statvfs.h>
+
+#include <limits>
+
+#include "frontend/requests.h"
+
+namespace copse::fs {
+namespace {
+
+base::UnixNanoseconds NanosecondsOf(const timespec& time) {
+  // 64 bits of nanoseconds reach from 1677 to 2262; a time beyond is kept as the nearest that can be.
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  constexpr std::int64_t kSecondsMax = std::numeric_limits<std::int64_t>::max() / kSecond - 1;
+  if (time.tv_sec > kSecondsMax) return std::numeric_limits<std::int64_t>::max();
+  if (time.tv_sec < -kSecondsMax) return std::numeric_limits<std::int64_t>::min();
+  return time.tv_sec * kSecond + time.tv_nsec;
+}
+
+void GetAttributes(fuse_req_t request, fuse_ino_t node, fuse_file_info*) {
+  Service& service = ServiceOf(request);
+  const CachePromise promise(service.invalidator);
+  ReplyAttributes(request, service.volume.GetAttributes(NodeId{node}), promise);
+}
+
+AttributeChanges ChangesOf(const struct stat& values, int to_set) {
+  AttributeChanges changes;
+  if ((to_set & FUSE_SET_ATTR_MODE) != 0) changes.mode = values.st_mode & ALLPERMS;
+  if ((to_set & FUSE_SET_ATTR_UID) != 0) changes.uid = values.st_uid;
+  if ((to_set & FUSE_SET_ATTR_GID) != 0) changes.gid = values.st_gid;
+  if ((to_set & FUSE_SET_ATTR_SIZE) != 0) changes.size = static_cast<std::uint64_t>(values.st_size);
+  if ((to_set & FUSE_SET_ATTR_ATIME) != 0) changes.atime = NanosecondsOf(values.st_atim);
+  if ((to_set & FUSE_SET_ATTR_MTIME) != 0) changes.mtime = NanosecondsOf(values.st_mtim);
+  if ((to_set & FUSE_SET_ATTR_CTIME) != 0) changes.ctime = NanosecondsOf(values.st_ctim);
+  // The kernel's "now" is that of its last tick, up to 10 ms old. Files written just before bear the exact time, and
+  // must not look newer than one that is touched after them.
+  const bool atime_now = (to_set & FUSE_SET_ATTR_ATIME_NOW) != 0;
+  const bool mtime_now = (to_set & FUSE_SET_ATTR_MTIME_NOW) != 0;
+  if (atime_now || mtime_now) {
+    const base::UnixNanoseconds now = base::SystemClock().Now();
+    if (atime_now) changes.atime = now;
+    if (mtime_now) changes.mtime = now;
+  }
+  return changes;
+}
+
+void SetAttributes(fuse_req_t request, fuse_ino_t node, struct stat* values, int to_set, fuse_file_info*) {
+  Service& service = ServiceOf(request);
+  const CachePromise promise(service.invalidator);
+  ReplyAttributes(request, service.volume.SetAttributes(CallerOf(request), NodeId{node}, ChangesOf(*values, to_set)),
+                  promise);
+}
+
+void StatFileSystem(fuse_req_t request, fuse_ino_t) {
+  const absl::StatusOr<Volume::Space> space = ServiceOf(request).volume.GetSpace();
+  if (!space.ok()) return ReplyError(request, space.status());
+  struct statvfs result {};
+  result.f_bsize = space->block_bytes;
+  result.f_frsize = space->block_bytes;
+  result.f_blocks = space->blocks;
+  result.f_bfree = space->free_blocks;
+  result.f_bavail = space->available_blocks;
+  result.f_files = space->files;
+  result.f_ffree = space->free_files;
+  result.f_favail = space->free_files;
+  result.f_namemax = space->name_bytes_max;
+  fuse_reply_statfs(request, &result);
+}
+
+}  // namespace
+
+void AddAttributeOperations(fuse_lowlevel_ops& operations) {
+  operations.getattr = GetAttributes;
+  operations.setattr = SetAttributes;
+  operations.statfs = StatFileSystem;
+}
+
+}  // namespace copse::fs

@@ -1,0 +1,197 @@
+// Requests about the bytes of files. Nothing is done at close(2): FLUSH is left to libfuse's ENOSYS, after which the
+// kernel asks no more and saves a round trip for each close. What was written is published after RELEASE, which the
+// kernel sends when the last descriptor and the last mapping of one open(2) are gone. Locks are left to the kernel in
+// the same way: flock, POSIX and OFD locks then work among all processes of the machine.
+
+#include <copse/fs/error.h>
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <string_view>
+
+#include "frontend/requests.h"
+
+namespace copse::fs {
+namespace {
+
+/// What the kernel keeps for an open file: the volume's handle, and in its lowest bit whether it appends.
+class OpenFile {
+ public:
+  OpenFile(Volume::Handle* handle, bool appends)
+      : number_(reinterpret_cast<std::uintptr_t>(handle) | (appends ? kAppends : 0)) {
+    if ((reinterpret_cast<std::uintptr_t>(handle) & kAppends) != 0) std::abort();  // new() aligns better than that.
+  }
+  explicit OpenFile(const fuse_file_info* file) : number_(file == nullptr ? 0 : file->fh) {}
+
+  std::uint64_t number() const { return number_; }
+  Volume::Handle* handle() const { return reinterpret_cast<Volume::Handle*>(number_ & ~kAppends); }
+  bool appends() const { return (number_ & kAppends) != 0; }
+
+ private:
+  static constexpr std::uintptr_t kAppends = 1;
+  std::uintptr_t number_;
+};
+
+Volume::OpenFlags OpenFlagsOf(int flags) {
+  Volume::OpenFlags result;
+  result.write = (flags & O_ACCMODE) != O_RDONLY;
+  result.append = (flags & O_APPEND) != 0;
+  result.truncate = (flags & O_TRUNC) != 0;
+  return result;
+}
+
+void Remember(fuse_file_info& file, const OpenFile& open) {
+  file.fh = open.number();
+  file.keep_cache = 1;  // Whatever changes a file behind the kernel's back has its pages invalidated.
+}
+
+/// Of the two ways to cut a file, open(2) with O_TRUNC is the one where the kernel leaves setuid and setgid to us. It
+/// keeps them for holders of CAP_FSETID, which a request does not tell; root stands for them.
+absl::Status ClearSetidAfterTruncation(Volume& volume, const Caller& caller, NodeId node) {
+  if (caller.uid == 0) return absl::OkStatus();
+  const absl::StatusOr<Attributes> attributes = volume.GetAttributes(node);
+  if (!attributes.ok()) return attributes.status();
+  std::uint32_t mode = attributes->mode & ~std::uint32_t{S_ISUID};
+  if ((mode & S_IXGRP) != 0) mode &= ~std::uint32_t{S_ISGID};
+  if (mode == attributes->mode) return absl::OkStatus();
+  AttributeChanges changes;
+  changes.mode = mode;
+  return volume.SetAttributes(caller, node, changes).status();
+}
+
+void Open(fuse_req_t request, fuse_ino_t node, fuse_file_info* file) {
+  Volume& volume = ServiceOf(request).volume;
+  const Volume::OpenFlags flags = OpenFlagsOf(file->flags);
+  const absl::StatusOr<Volume::Handle*> handle = volume.Open(NodeId{node}, flags);
+  if (!handle.ok()) return ReplyError(request, handle.status());
+  if (flags.truncate) {
+    const absl::Status cleared = ClearSetidAfterTruncation(volume, CallerOf(request), NodeId{node});
+    if (!cleared.ok()) {
+      volume.Release(*handle);
+      return ReplyError(request, cleared);
+    }
+  }
+  Remember(*file, OpenFile(*handle, flags.append));
+  // The kernel does not take the reply of a caller that was killed meanwhile, and then sends no RELEASE either.
+  if (fuse_reply_open(request, file) != 0) volume.Release(*handle);
+}
+
+void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* file) {
+  Service& service = ServiceOf(request);
+  Volume& volume = service.volume;
+  const CachePromise promise(service.invalidator);
+  const Volume::OpenFlags flags = OpenFlagsOf(file->flags);
+  const absl::StatusOr<Volume::Created> created =
+      volume.Create(CallerOf(request), NodeId{parent}, name, mode & ALLPERMS, flags);
+  if (!created.ok()) {
+    // The kernel creates because it believes that the name is free, so it has checked no permissions of a file. Where
+    // one has come from elsewhere meanwhile, ESTALE has the kernel look the name up anew and open what is there.
+    const bool outdated = PosixErrorOf(created.status()) == std::errc::file_exists && (file->flags & O_EXCL) == 0;
+    if (!outdated) return ReplyError(request, created.status());
+    fuse_reply_err(request, ESTALE);
+    return;
+  }
+  Remember(*file, OpenFile(created->handle, flags.append));
+  const fuse_entry_param entry = EntryParameterOf(created->entry, promise);
+  if (fuse_reply_create(request, &entry, file) != 0) {
+    volume.Release(created->handle);
+    volume.Forget(created->entry.node, 1);
+  }
+}
+
+void Release(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
+  // Answered first: nobody waits for the reply, and publishing a large file takes its time.
+  Volume& volume = ServiceOf(request).volume;
+  Volume::Handle* const handle = OpenFile(file).handle();
+  fuse_reply_err(request, 0);
+  volume.Release(handle);
+}
+
+void Read(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t offset, fuse_file_info* file) {
+  const std::span<char> buffer = ReplyBuffer(size);
+  const absl::StatusOr<std::size_t> read =
+      ServiceOf(request).volume.Read(NodeId{node}, OpenFile(file).handle(), static_cast<std::uint64_t>(offset), buffer);
+  if (!read.ok()) return ReplyError(request, read.status());
+  fuse_reply_buf(request, buffer.data(), *read);
+}
+
+void Write(fuse_req_t request, fuse_ino_t node, const char* bytes, std::size_t size, off_t offset,
+           fuse_file_info* file) {
+  const OpenFile open(file);
+  // A handle opened to append puts bytes at the end, wherever the kernel believed it to be. Two kinds of write through
+  // such a handle mean the offset that they bear: pages of a mapping, for which the kernel picks any handle of the
+  // inode, and writes after fcntl(F_SETFL) has taken O_APPEND away.
+  const bool at_offset = file->writepage != 0 || (open.appends() && (file->flags & O_APPEND) == 0);
+  const absl::StatusOr<std::size_t> written =
+      ServiceOf(request).volume.Write(NodeId{node}, at_offset ? nullptr : open.handle(),
+                                      static_cast<std::uint64_t>(offset), std::string_view(bytes, size), false);
+  if (!written.ok()) return ReplyError(request, written.status());
+  fuse_reply_write(request, *written);
+}
+
+void Fsync(fuse_req_t request, fuse_ino_t node, int, fuse_file_info*) {
+  ReplyStatus(request, ServiceOf(request).volume.Fsync(NodeId{node}));
+}
+
+void Fallocate(fuse_req_t request, fuse_ino_t node, int flags, off_t offset, off_t length, fuse_file_info* file) {
+  constexpr int kKnown = Volume::kKeepSize | Volume::kPunchHole | Volume::kZeroRange;
+  if ((flags & ~kKnown) != 0) {
+    fuse_reply_err(request, EOPNOTSUPP);
+    return;
+  }
+  ReplyStatus(request, ServiceOf(request).volume.Fallocate(NodeId{node}, OpenFile(file).handle(), flags,
+                                                           static_cast<std::uint64_t>(offset),
+                                                           static_cast<std::uint64_t>(length)));
+}
+
+// Only SEEK_DATA and SEEK_HOLE arrive: the kernel knows all else by itself.
+void Seek(fuse_req_t request, fuse_ino_t node, off_t offset, int whence, fuse_file_info*) {
+  if (whence != SEEK_DATA && whence != SEEK_HOLE) {
+    fuse_reply_err(request, EINVAL);
+    return;
+  }
+  const absl::StatusOr<std::uint64_t> found =
+      ServiceOf(request).volume.Seek(NodeId{node}, static_cast<std::uint64_t>(offset), whence == SEEK_DATA);
+  if (!found.ok()) return ReplyError(request, found.status());
+  fuse_reply_lseek(request, static_cast<off_t>(*found));
+}
+
+void CopyRange(fuse_req_t request, fuse_ino_t from, off_t from_offset, fuse_file_info* from_file, fuse_ino_t to,
+               off_t to_offset, fuse_file_info* to_file, std::size_t length, int flags) {
+  if (flags != 0) {
+    fuse_reply_err(request, EINVAL);
+    return;
+  }
+  // The reply bears the count in 32 bits; a program goes on with what remains.
+  constexpr std::size_t kLengthMax = std::size_t{1} << 30;
+  const absl::StatusOr<std::size_t> copied = ServiceOf(request).volume.CopyRange(
+      NodeId{from}, OpenFile(from_file).handle(), static_cast<std::uint64_t>(from_offset), NodeId{to},
+      OpenFile(to_file).handle(), static_cast<std::uint64_t>(to_offset), std::min(length, kLengthMax));
+  if (!copied.ok()) return ReplyError(request, copied.status());
+  fuse_reply_write(request, *copied);
+}
+
+// Programs try terminal requests on any file that they open (Python's open() does), and expect this answer.
+void Ioctl(fuse_req_t request, fuse_ino_t, unsigned, void*, fuse_file_info*, unsigned, const void*, std::size_t,
+           std::size_t) {
+  fuse_reply_err(request, ENOTTY);
+}
+
+}  // namespace
+
+void AddContentOperations(fuse_lowlevel_ops& operations) {
+  operations.open = Open;
+  operations.create = Create;
+  operations.release = Release;
+  operations.read = Read;
+  operations.write = Write;
+  operations.fsync = Fsync;
+  operations.fallocate = Fallocate;
+  operations.lseek = Seek;
+  operations.copy_file_range = CopyRange;
+  operations.ioctl = Ioctl;
+}
+
+}  // namespace copse::fs
