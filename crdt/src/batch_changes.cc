@@ -1,6 +1,7 @@
 #include "batch_changes.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace copse::crdt {
@@ -23,21 +24,23 @@ BatchChanges::Change& BatchChanges::ChangeOf(Node& node) {
 void BatchChanges::AboutToPlace(Node& node) { ChangeOf(node); }
 
 void BatchChanges::AboutToWrite(Node& node, const Register& one) {
-  auto& known = ChangeOf(node).registers_before;
-  const bool seen = std::any_of(known.begin(), known.end(), [&](const RegisterBefore& before) {
-    return before.number == one.number() && before.kind == one.kind() && before.key == one.key();
-  });
-  if (!seen) known.push_back(RegisterBefore{one.number(), std::string(one.key()), one.kind(), one.VersionTimes()});
+  ChangeOf(node).registers_before.push_back(RegisterBefore{one.id(), one.kind(), one.VersionTimes()});
 }
 
-std::vector<FieldId> BatchChanges::ChangedFields(const Change& change) {
+std::vector<FieldId> BatchChanges::ChangedFields(Change& change) {
+  // Of several notes on one register the first tells how it was before the batch.
+  auto& notes = change.registers_before;
+  const auto register_of = [](const RegisterBefore& note) { return std::tie(note.id, note.kind); };
+  std::stable_sort(notes.begin(), notes.end(),
+                   [&](const RegisterBefore& a, const RegisterBefore& b) { return register_of(a) < register_of(b); });
   std::vector<FieldId> fields;
-  for (const RegisterBefore& before : change.registers_before) {
-    const Register* now = change.node->registers.Find(before.number, before.key, before.kind);
-    if (now->VersionTimes() != before.times) fields.push_back(FieldId{before.number, before.key});
+  for (auto note = notes.begin(); note != notes.end();) {
+    const Register* now = change.node->registers.Find(note->id.number, note->id.key, note->kind);
+    const bool changed = now->VersionTimes() != note->times;
+    if (changed && (fields.empty() || fields.back() != note->id)) fields.push_back(note->id);
+    note = std::find_if(note, notes.end(),
+                        [&](const RegisterBefore& other) { return register_of(other) != register_of(*note); });
   }
-  std::sort(fields.begin(), fields.end());
-  fields.erase(std::unique(fields.begin(), fields.end()), fields.end());
   return fields;
 }
 

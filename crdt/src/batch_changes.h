@@ -22,9 +22,8 @@ class BatchChanges {
 
  private:
   struct RegisterBefore {
-    std::uint32_t number;
-    std::string key;
-    Register::Kind kind;
+    FieldId id;
+    RegisterKind kind;
     Register::Times times;
   };
   struct Change {
@@ -34,7 +33,7 @@ class BatchChanges {
   };
 
   Change& ChangeOf(Node& node);
-  static std::vector<FieldId> ChangedFields(const Change& change);
+  static std::vector<FieldId> ChangedFields(Change& change);
 
   std::vector<Change> changes_;
 };

@@ -1,16 +1,12 @@
 #include "registers.h"
 
 #include <algorithm>
-#include <tuple>
+#include <utility>
 
 #include "check.h"
 
 namespace copse::crdt {
 namespace {
-
-using Order = std::tuple<std::uint32_t, std::string_view, Register::Kind>;
-
-Order OrderOf(const Register& one) { return {one.number(), one.key(), one.kind()}; }
 
 template <typename Versions>
 auto LowerBound(Versions& versions, Timestamp time) {
@@ -20,7 +16,7 @@ auto LowerBound(Versions& versions, Timestamp time) {
 
 }  // namespace
 
-Register::Register(const FieldId& id, Kind kind)
+Register::Register(const FieldId& id, RegisterKind kind)
     : number_(id.number), kind_(kind), key_(id.key.empty() ? nullptr : std::make_unique<const std::string>(id.key)) {}
 
 Register::Times Register::VersionTimes() const {
@@ -30,7 +26,7 @@ Register::Times Register::VersionTimes() const {
 }
 
 void Register::Write(const Field& field, Timestamp time) {
-  if (kind_ == Kind::kLastWriterWins) {
+  if (!field.replaces) {
     WriteLast(field.value, time);
     return;
   }
@@ -64,27 +60,26 @@ void Register::Replace(Timestamp replaced) {
   awaited_->insert(replaced);
 }
 
-const Register* Registers::Find(std::uint32_t number, std::string_view key, Register::Kind kind) const {
-  const Order wanted{number, key, kind};
-  const auto found = std::lower_bound(registers_.begin(), registers_.end(), wanted,
-                                      [](const Register& one, const Order& bound) { return OrderOf(one) < bound; });
-  return found != registers_.end() && OrderOf(*found) == wanted ? &*found : nullptr;
+const Register* Registers::Find(std::uint32_t number, std::string_view key, RegisterKind kind) const {
+  const auto found = registers_.find(Order{number, key, kind});
+  return found == registers_.end() ? nullptr : found->get();
 }
 
 Register& Registers::ForWrite(const Field& field) {
-  const auto kind = field.replaces ? Register::Kind::kMultiValue : Register::Kind::kLastWriterWins;
-  const Order wanted{field.id.number, field.id.key, kind};
-  const auto found = std::lower_bound(registers_.begin(), registers_.end(), wanted,
-                                      [](const Register& one, const Order& bound) { return OrderOf(one) < bound; });
-  if (found != registers_.end() && OrderOf(*found) == wanted) return *found;
-  return *registers_.insert(found, Register(field.id, kind));
+  const RegisterKind kind = field.replaces ? RegisterKind::kMultiValue : RegisterKind::kLastWriterWins;
+  const auto found = registers_.find(Order{field.id.number, field.id.key, kind});
+  if (found != registers_.end()) return **found;
+  return **registers_.insert(std::make_unique<Register>(field.id, kind)).first;
 }
 
-std::span<const Register> Registers::OfNumber(std::uint32_t number) const {
-  const auto begin = std::lower_bound(registers_.begin(), registers_.end(), number,
-                                      [](const Register& one, std::uint32_t bound) { return one.number() < bound; });
-  const auto end = std::find_if(begin, registers_.end(), [&](const Register& one) { return one.number() != number; });
-  return {begin, end};
+std::vector<FieldId> Registers::HoldingValue(std::uint32_t number) const {
+  std::vector<FieldId> ids;
+  auto one = registers_.lower_bound(Order{number, std::string_view(), RegisterKind::kLastWriterWins});
+  for (; one != registers_.end() && (*one)->number() == number; ++one) {
+    const bool new_key = ids.empty() || ids.back().key != (*one)->key();
+    if ((*one)->HoldsValue() && new_key) ids.push_back((*one)->id());
+  }
+  return ids;
 }
 
 }  // namespace copse::crdt

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <absl/container/btree_set.h>
 #include <absl/container/flat_hash_set.h>
 #include <absl/container/inlined_vector.h>
 #include <copse/crdt/op.h>
@@ -7,25 +8,28 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace copse::crdt {
 
-/// One register of a node. A last-writer-wins and a multi-value register of one id are two: so neither kind of write
-/// can disturb the other, whatever a peer sends. Kept small: a file has about ten.
+enum class RegisterKind : std::uint8_t { kLastWriterWins, kMultiValue };
+
+/// One register of a node. The kind belongs to its name: neither kind of write can disturb the other, whatever a peer
+/// sends. Kept small: a file has about ten.
 class Register {
  public:
-  enum class Kind : std::uint8_t { kLastWriterWins, kMultiValue };
   using Times = absl::InlinedVector<Timestamp, 1>;
 
-  Register(const FieldId& id, Kind kind);
+  Register(const FieldId& id, RegisterKind kind);
 
   std::uint32_t number() const { return number_; }
   std::string_view key() const { return key_ ? std::string_view(*key_) : std::string_view(); }
-  Kind kind() const { return kind_; }
+  RegisterKind kind() const { return kind_; }
   FieldId id() const { return FieldId{number_, std::string(key())}; }
 
   /// Ascending by time; at most one where the last writer wins.
@@ -42,7 +46,7 @@ class Register {
   void Replace(Timestamp replaced);
 
   std::uint32_t number_;
-  Kind kind_;
+  RegisterKind kind_;
   std::unique_ptr<const std::string> key_;  // Null: empty, as most are.
   absl::InlinedVector<RegisterVersion, 1> versions_;
   // Replaced before they arrived. One that arrives is struck off and stays replaced.
@@ -54,14 +58,25 @@ class Registers {
  public:
   bool empty() const { return registers_.empty(); }
   /// nullptr if no op has written to it.
-  const Register* Find(std::uint32_t number, std::string_view key, Register::Kind kind) const;
-  /// The register that `field` writes to, made if missing. Valid until the next call.
+  const Register* Find(std::uint32_t number, std::string_view key, RegisterKind kind) const;
+  /// The register that `field` writes to, made if missing.
   Register& ForWrite(const Field& field);
-  /// All registers of `number`.
-  std::span<const Register> OfNumber(std::uint32_t number) const;
+  /// The ids of those of `number` that hold a value, ascending.
+  std::vector<FieldId> HoldingValue(std::uint32_t number) const;
 
  private:
-  std::vector<Register> registers_;
+  using Order = std::tuple<std::uint32_t, std::string_view, RegisterKind>;
+  struct Less {
+    using is_transparent = void;
+    static Order OrderOf(const std::unique_ptr<Register>& one) { return {one->number(), one->key(), one->kind()}; }
+    static const Order& OrderOf(const Order& order) { return order; }
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return OrderOf(a) < OrderOf(b);
+    }
+  };
+
+  absl::btree_set<std::unique_ptr<Register>, Less> registers_;
 };
 
 }  // namespace copse::crdt
