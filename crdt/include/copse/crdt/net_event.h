@@ -23,7 +23,7 @@ struct NetEvent {
   NodeId node;
   std::optional<Placement> before;  ///< Absent: the node had no place.
   std::optional<Placement> after;   ///< Absent: the node has no place (it has only fields so far).
-  std::vector<FieldId> fields;      ///< Registers whose value or set of versions changed, ascending.
+  std::vector<FieldId> fields;      ///< Registers that hold another version or other versions than before, ascending.
 
   bool moved() const { return before != after; }
   friend bool operator==(const NetEvent&, const NetEvent&) = default;

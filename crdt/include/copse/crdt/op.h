@@ -38,6 +38,7 @@ struct FieldId {
 ///    goes on outranking older writes.
 ///  - multi-value (present, perhaps empty): every written version stays until an op names its timestamp in `replaces`;
 ///    the order of arrival does not matter. An absent `value` writes no version and only replaces.
+/// Writes of the two kinds to one id are writes to two registers.
 /// Source: Shapiro et al., "A comprehensive study of CRDTs", INRIA RR-7506, sections 3.2.2 (LWW) and 3.2.3 (MV).
 struct Field {
   FieldId id;

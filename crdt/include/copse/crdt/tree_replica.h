@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -50,7 +51,7 @@ class TreeReplica {
   /// The id that a node created by that op must have.
   NodeId NodeOfNextOp(std::size_t index) const { return TimeOfNextOp(index).node(); }
 
-  /// Makes one batch of own ops: gives times, appends to the journal, applies.
+  /// Makes one batch of own ops: gives times, appends to the journal, applies. No drafts: does nothing.
   /// Errors: kInvalidArgument a draft breaks a rule; those of the journal. After an error nothing is applied and the
   /// next batch takes the same times.
   absl::StatusOr<Submitted> Submit(std::vector<Draft> drafts);
@@ -63,13 +64,17 @@ class TreeReplica {
   absl::StatusOr<std::vector<NetEvent>> Ingest(ActorId actor, std::uint64_t first, std::span<const Op> ops);
 
  private:
+  absl::Status Validate(const Op& op) const;
   bool IsValid(std::span<const Op> batch) const;
+  absl::Status CheckRun(ActorId actor, std::span<const Op> run) const;
+  void Know(std::span<const Op> run);
 
   LamportClock clock_;
   Journal& journal_;
   Validator validator_;
   Tree tree_;
   VersionVector version_;
+  std::map<ActorId, Timestamp> latest_;  // Of each actor with an op.
 };
 
 }  // namespace copse::crdt

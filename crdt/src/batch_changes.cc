@@ -1,0 +1,56 @@
+#include "batch_changes.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace copse::crdt {
+namespace {
+
+std::optional<Placement> PlacementOf(const Node& node) {
+  return node.place.parent == nullptr ? std::nullopt : std::optional<Placement>(node.place.placement);
+}
+
+}  // namespace
+
+BatchChanges::Change& BatchChanges::ChangeOf(Node& node) {
+  if (node.change == 0) {
+    changes_.push_back(Change{&node, PlacementOf(node), {}});
+    node.change = static_cast<std::uint32_t>(changes_.size());
+  }
+  return changes_[node.change - 1];
+}
+
+void BatchChanges::AboutToPlace(Node& node) { ChangeOf(node); }
+
+void BatchChanges::AboutToWrite(Node& node, const Register& one) {
+  auto& known = ChangeOf(node).registers_before;
+  const bool seen = std::any_of(known.begin(), known.end(), [&](const RegisterBefore& before) {
+    return before.number == one.number() && before.kind == one.kind() && before.key == one.key();
+  });
+  if (!seen) known.push_back(RegisterBefore{one.number(), std::string(one.key()), one.kind(), one.VersionTimes()});
+}
+
+std::vector<FieldId> BatchChanges::ChangedFields(const Change& change) {
+  std::vector<FieldId> fields;
+  for (const RegisterBefore& before : change.registers_before) {
+    const Register* now = change.node->registers.Find(before.number, before.key, before.kind);
+    if (now->VersionTimes() != before.times) fields.push_back(FieldId{before.number, before.key});
+  }
+  std::sort(fields.begin(), fields.end());
+  fields.erase(std::unique(fields.begin(), fields.end()), fields.end());
+  return fields;
+}
+
+std::vector<NetEvent> BatchChanges::Take() {
+  std::vector<NetEvent> events;
+  for (Change& change : changes_) {
+    change.node->change = 0;
+    NetEvent event{change.node->id, std::move(change.place_before), PlacementOf(*change.node), ChangedFields(change)};
+    if (event.moved() || !event.fields.empty()) events.push_back(std::move(event));
+  }
+  changes_.clear();
+  std::sort(events.begin(), events.end(), [](const NetEvent& a, const NetEvent& b) { return a.node < b.node; });
+  return events;
+}
+
+}  // namespace copse::crdt

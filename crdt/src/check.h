@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+
+/// Stops the program when our own code broke a promise; stays on in release builds. Bytes from outside and callers'
+/// mistakes that can happen in a correct program are statuses, never this.
+#define CRDT_CHECK(condition)                                                                       \
+  do {                                                                                              \
+    if (!(condition)) {                                                                             \
+      std::fprintf(stderr, "%s:%d: broken promise in copse: %s\n", __FILE__, __LINE__, #condition); \
+      std::abort();                                                                                 \
+    }                                                                                               \
+  } while (false)

@@ -1,0 +1,90 @@
+#include "registers.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "check.h"
+
+namespace copse::crdt {
+namespace {
+
+using Order = std::tuple<std::uint32_t, std::string_view, Register::Kind>;
+
+Order OrderOf(const Register& one) { return {one.number(), one.key(), one.kind()}; }
+
+template <typename Versions>
+auto LowerBound(Versions& versions, Timestamp time) {
+  return std::lower_bound(versions.begin(), versions.end(), time,
+                          [](const RegisterVersion& version, Timestamp bound) { return version.time < bound; });
+}
+
+}  // namespace
+
+Register::Register(const FieldId& id, Kind kind)
+    : number_(id.number), kind_(kind), key_(id.key.empty() ? nullptr : std::make_unique<const std::string>(id.key)) {}
+
+Register::Times Register::VersionTimes() const {
+  Times times;
+  for (const RegisterVersion& version : versions_) times.push_back(version.time);
+  return times;
+}
+
+void Register::Write(const Field& field, Timestamp time) {
+  if (kind_ == Kind::kLastWriterWins) {
+    WriteLast(field.value, time);
+    return;
+  }
+  for (const Timestamp replaced : *field.replaces) Replace(replaced);
+  if (!field.value) return;
+  if (awaited_ && awaited_->erase(time) > 0) {
+    if (awaited_->empty()) awaited_.reset();
+    return;
+  }
+  const auto at = LowerBound(versions_, time);
+  CRDT_CHECK(at == versions_.end() || at->time != time);
+  versions_.insert(at, RegisterVersion{time, field.value});
+}
+
+void Register::WriteLast(const std::optional<std::string>& value, Timestamp time) {
+  if (versions_.empty()) {
+    versions_.push_back(RegisterVersion{time, value});
+  } else if (versions_.front().time < time) {
+    versions_.front() = RegisterVersion{time, value};
+  }
+}
+
+void Register::Replace(Timestamp replaced) {
+  const auto found = LowerBound(versions_, replaced);
+  if (found != versions_.end() && found->time == replaced) {
+    versions_.erase(found);
+    return;
+  }
+  // Either it has not arrived, or another op has replaced it too. The second costs eight bytes kept in vain.
+  if (!awaited_) awaited_ = std::make_unique<absl::flat_hash_set<Timestamp>>();
+  awaited_->insert(replaced);
+}
+
+const Register* Registers::Find(std::uint32_t number, std::string_view key, Register::Kind kind) const {
+  const Order wanted{number, key, kind};
+  const auto found = std::lower_bound(registers_.begin(), registers_.end(), wanted,
+                                      [](const Register& one, const Order& bound) { return OrderOf(one) < bound; });
+  return found != registers_.end() && OrderOf(*found) == wanted ? &*found : nullptr;
+}
+
+Register& Registers::ForWrite(const Field& field) {
+  const auto kind = field.replaces ? Register::Kind::kMultiValue : Register::Kind::kLastWriterWins;
+  const Order wanted{field.id.number, field.id.key, kind};
+  const auto found = std::lower_bound(registers_.begin(), registers_.end(), wanted,
+                                      [](const Register& one, const Order& bound) { return OrderOf(one) < bound; });
+  if (found != registers_.end() && OrderOf(*found) == wanted) return *found;
+  return *registers_.insert(found, Register(field.id, kind));
+}
+
+std::span<const Register> Registers::OfNumber(std::uint32_t number) const {
+  const auto begin = std::lower_bound(registers_.begin(), registers_.end(), number,
+                                      [](const Register& one, std::uint32_t bound) { return one.number() < bound; });
+  const auto end = std::find_if(begin, registers_.end(), [&](const Register& one) { return one.number() != number; });
+  return {begin, end};
+}
+
+}  // namespace copse::crdt
