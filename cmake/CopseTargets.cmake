@@ -12,6 +12,9 @@ function(copse_options target)
     target_compile_options(${target} PRIVATE -fsanitize=${COPSE_SANITIZE} -fno-omit-frame-pointer)
     target_link_options(${target} PRIVATE -fsanitize=${COPSE_SANITIZE})
   endif()
+  if(COPSE_FUZZ AND NOT COPSE_TESTS)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()
 
 # copse_layer(NAME SOURCES...): the library copse_NAME with the alias copse::NAME; public headers in include/.
