@@ -1,0 +1,182 @@
+// The values are small and read often, so each has the shortest form that has one encoding only: integers are varints,
+// strings are themselves. What an op of a peer may carry is decided once, in validate.cc; the readers here meet only
+// validated values, but treat anything else as absent rather than trust that.
+#include "volume/schema.h"
+
+#include <copse/crdt/bytes.h>
+
+#include <algorithm>
+
+namespace copse::fs::schema {
+namespace {
+
+void WriteTimes(crdt::ByteWriter& writer, const std::vector<Timestamp>& times) {
+  writer.Varint(times.size());
+  for (const Timestamp time : times) writer.Varint(time.value);
+}
+
+std::optional<std::vector<Timestamp>> ReadTimes(crdt::ByteReader& reader) {
+  const auto count = reader.Varint();
+  if (!count.ok() || *count > reader.remaining()) return std::nullopt;
+  std::vector<Timestamp> times;
+  times.reserve(*count);
+  for (std::uint64_t i = 0; i < *count; ++i) {
+    const auto value = reader.Varint();
+    if (!value.ok() || *value == 0 || (!times.empty() && *value <= times.back().value)) return std::nullopt;
+    times.push_back(Timestamp{*value});
+  }
+  return times;
+}
+
+const std::string* ValueOf(const crdt::Tree& tree, NodeId node, Register number) {
+  const crdt::RegisterVersion* version = tree.Value(node, number);
+  return version != nullptr && version->value.has_value() ? &*version->value : nullptr;
+}
+
+}  // namespace
+
+std::string EncodeKind(Kind kind) { return std::string(1, static_cast<char>(kind)); }
+
+std::string EncodeUnsigned(std::uint64_t value) {
+  crdt::ByteWriter writer;
+  writer.Varint(value);
+  return std::move(writer).Take();
+}
+
+std::string EncodeTime(base::UnixNanoseconds time) {
+  crdt::ByteWriter writer;
+  writer.SignedVarint(time);
+  return std::move(writer).Take();
+}
+
+std::string EncodeNode(NodeId node) { return EncodeUnsigned(node.value); }
+
+std::string EncodeUnlinked(const Unlinked& unlinked) {
+  crdt::ByteWriter writer;
+  WriteTimes(writer, unlinked.dropped);
+  WriteTimes(writer, unlinked.kept);
+  return std::move(writer).Take();
+}
+
+std::string EncodePurged(const Purged& purged) {
+  crdt::ByteWriter writer;
+  writer.Varint(purged.claim.value);
+  WriteTimes(writer, purged.heads);
+  return std::move(writer).Take();
+}
+
+std::optional<Kind> DecodeKind(std::string_view bytes) {
+  if (bytes.size() != 1) return std::nullopt;
+  const auto value = static_cast<std::uint8_t>(bytes[0]);
+  if (value < static_cast<std::uint8_t>(Kind::kDirectory) || value > static_cast<std::uint8_t>(Kind::kBlockDevice)) {
+    return std::nullopt;
+  }
+  return static_cast<Kind>(value);
+}
+
+std::optional<std::uint64_t> DecodeUnsigned(std::string_view bytes) {
+  crdt::ByteReader reader(bytes);
+  const auto value = reader.Varint();
+  if (!value.ok() || reader.remaining() != 0) return std::nullopt;
+  return *value;
+}
+
+std::optional<base::UnixNanoseconds> DecodeTime(std::string_view bytes) {
+  crdt::ByteReader reader(bytes);
+  const auto value = reader.SignedVarint();
+  if (!value.ok() || reader.remaining() != 0) return std::nullopt;
+  return *value;
+}
+
+std::optional<NodeId> DecodeNode(std::string_view bytes) {
+  const auto value = DecodeUnsigned(bytes);
+  if (!value) return std::nullopt;
+  return NodeId{*value};
+}
+
+std::optional<Unlinked> DecodeUnlinked(std::string_view bytes) {
+  crdt::ByteReader reader(bytes);
+  auto dropped = ReadTimes(reader);
+  if (!dropped) return std::nullopt;
+  auto kept = ReadTimes(reader);
+  if (!kept || reader.remaining() != 0) return std::nullopt;
+  return Unlinked{std::move(*dropped), std::move(*kept)};
+}
+
+std::optional<Purged> DecodePurged(std::string_view bytes) {
+  crdt::ByteReader reader(bytes);
+  const auto claim = reader.Varint();
+  if (!claim.ok()) return std::nullopt;
+  auto heads = ReadTimes(reader);
+  if (!heads || reader.remaining() != 0) return std::nullopt;
+  return Purged{Timestamp{*claim}, std::move(*heads)};
+}
+
+crdt::Field Set(Register number, std::string value) {
+  crdt::Field field;
+  field.id.number = number;
+  field.value = std::move(value);
+  return field;
+}
+
+crdt::Field SetXattr(std::string_view name, std::optional<std::string> value) {
+  crdt::Field field;
+  field.id.number = kXattr;
+  field.id.key = std::string(name);
+  field.value = std::move(value);
+  return field;
+}
+
+crdt::Field Replace(Register number, std::optional<std::string> value, std::vector<Timestamp> replaces) {
+  std::sort(replaces.begin(), replaces.end());
+  replaces.erase(std::unique(replaces.begin(), replaces.end()), replaces.end());
+  crdt::Field field;
+  field.id.number = number;
+  field.value = std::move(value);
+  field.replaces = std::move(replaces);
+  return field;
+}
+
+std::optional<Kind> KindOf(const crdt::Tree& tree, NodeId node) {
+  if (node == crdt::kRoot) return Kind::kDirectory;
+  const std::string* value = ValueOf(tree, node, kKind);
+  return value == nullptr ? std::nullopt : DecodeKind(*value);
+}
+
+std::optional<NodeId> InodeOf(const crdt::Tree& tree, NodeId dentry) {
+  const std::string* value = ValueOf(tree, dentry, kInode);
+  return value == nullptr ? std::nullopt : DecodeNode(*value);
+}
+
+std::optional<std::uint64_t> UnsignedOf(const crdt::Tree& tree, NodeId node, Register number) {
+  const std::string* value = ValueOf(tree, node, number);
+  return value == nullptr ? std::nullopt : DecodeUnsigned(*value);
+}
+
+std::vector<Timestamp> HeadsOf(const crdt::Tree& tree, NodeId inode) {
+  std::vector<Timestamp> heads;
+  for (const crdt::RegisterVersion& version : tree.Versions(inode, kContent)) heads.push_back(version.time);
+  return heads;
+}
+
+std::optional<std::pair<Timestamp, Manifest>> ShownHead(const crdt::Tree& tree, NodeId inode) {
+  const auto versions = tree.Versions(inode, kContent);
+  if (versions.empty() || !versions.back().value) return std::nullopt;
+  auto manifest = DecodeManifest(*versions.back().value);
+  if (!manifest.ok()) return std::nullopt;
+  return std::pair{versions.back().time, std::move(*manifest)};
+}
+
+bool IsEntryName(std::string_view name) {
+  return !name.empty() && name.size() <= kNameBytesMax && name != "." && name != ".." &&
+         name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+}
+
+bool IsXattrName(std::string_view name) {
+  for (const std::string_view prefix : {"user.", "trusted.", "security."}) {
+    if (name.size() > prefix.size() && name.substr(0, prefix.size()) == prefix) return true;
+  }
+  return name == "system.posix_acl_access" || name == "system.posix_acl_default";
+}
+
+}  // namespace copse::fs::schema
