@@ -32,13 +32,9 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/copseConfigVersion.cmake CO
 install(FILES ${CMAKE_BINARY_DIR}/copseConfig.cmake ${CMAKE_BINARY_DIR}/copseConfigVersion.cmake
   DESTINATION ${copse_package_directory} COMPONENT development)
 
-<<<<<<< HEAD
 if(TARGET copse)
   install(TARGETS copse RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 endif()
-=======
-install(TARGETS copse RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/CHANGELOG.md
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 

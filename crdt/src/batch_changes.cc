@@ -1,10 +1,7 @@
 #include "batch_changes.h"
 
 #include <algorithm>
-<<<<<<< HEAD
 #include <tuple>
-=======
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
 #include <utility>
 
 namespace copse::crdt {
@@ -27,7 +24,6 @@ BatchChanges::Change& BatchChanges::ChangeOf(Node& node) {
 void BatchChanges::AboutToPlace(Node& node) { ChangeOf(node); }
 
 void BatchChanges::AboutToWrite(Node& node, const Register& one) {
-<<<<<<< HEAD
   ChangeOf(node).registers_before.push_back(RegisterBefore{one.id(), one.kind(), one.VersionTimes()});
 }
 
@@ -45,23 +41,6 @@ std::vector<FieldId> BatchChanges::ChangedFields(Change& change) {
     note = std::find_if(note, notes.end(),
                         [&](const RegisterBefore& other) { return register_of(other) != register_of(*note); });
   }
-=======
-  auto& known = ChangeOf(node).registers_before;
-  const bool seen = std::any_of(known.begin(), known.end(), [&](const RegisterBefore& before) {
-    return before.number == one.number() && before.kind == one.kind() && before.key == one.key();
-  });
-  if (!seen) known.push_back(RegisterBefore{one.number(), std::string(one.key()), one.kind(), one.VersionTimes()});
-}
-
-std::vector<FieldId> BatchChanges::ChangedFields(const Change& change) {
-  std::vector<FieldId> fields;
-  for (const RegisterBefore& before : change.registers_before) {
-    const Register* now = change.node->registers.Find(before.number, before.key, before.kind);
-    if (now->VersionTimes() != before.times) fields.push_back(FieldId{before.number, before.key});
-  }
-  std::sort(fields.begin(), fields.end());
-  fields.erase(std::unique(fields.begin(), fields.end()), fields.end());
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
   return fields;
 }
 

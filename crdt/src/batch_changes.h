@@ -22,14 +22,8 @@ class BatchChanges {
 
  private:
   struct RegisterBefore {
-<<<<<<< HEAD
     FieldId id;
     RegisterKind kind;
-=======
-    std::uint32_t number;
-    std::string key;
-    Register::Kind kind;
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
     Register::Times times;
   };
   struct Change {
@@ -39,11 +33,7 @@ class BatchChanges {
   };
 
   Change& ChangeOf(Node& node);
-<<<<<<< HEAD
   static std::vector<FieldId> ChangedFields(Change& change);
-=======
-  static std::vector<FieldId> ChangedFields(const Change& change);
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
 
   std::vector<Change> changes_;
 };

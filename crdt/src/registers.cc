@@ -1,24 +1,13 @@
 #include "registers.h"
 
 #include <algorithm>
-<<<<<<< HEAD
 #include <utility>
-=======
-#include <tuple>
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
 
 #include "check.h"
 
 namespace copse::crdt {
 namespace {
 
-<<<<<<< HEAD
-=======
-using Order = std::tuple<std::uint32_t, std::string_view, Register::Kind>;
-
-Order OrderOf(const Register& one) { return {one.number(), one.key(), one.kind()}; }
-
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
 template <typename Versions>
 auto LowerBound(Versions& versions, Timestamp time) {
   return std::lower_bound(versions.begin(), versions.end(), time,
@@ -27,11 +16,7 @@ auto LowerBound(Versions& versions, Timestamp time) {
 
 }  // namespace
 
-<<<<<<< HEAD
 Register::Register(const FieldId& id, RegisterKind kind)
-=======
-Register::Register(const FieldId& id, Kind kind)
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
     : number_(id.number), kind_(kind), key_(id.key.empty() ? nullptr : std::make_unique<const std::string>(id.key)) {}
 
 Register::Times Register::VersionTimes() const {
@@ -41,11 +26,7 @@ Register::Times Register::VersionTimes() const {
 }
 
 void Register::Write(const Field& field, Timestamp time) {
-<<<<<<< HEAD
   if (!field.replaces) {
-=======
-  if (kind_ == Kind::kLastWriterWins) {
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
     WriteLast(field.value, time);
     return;
   }
@@ -79,7 +60,6 @@ void Register::Replace(Timestamp replaced) {
   awaited_->insert(replaced);
 }
 
-<<<<<<< HEAD
 const Register* Registers::Find(std::uint32_t number, std::string_view key, RegisterKind kind) const {
   const auto found = registers_.find(Order{number, key, kind});
   return found == registers_.end() ? nullptr : found->get();
@@ -100,29 +80,6 @@ std::vector<FieldId> Registers::HoldingValue(std::uint32_t number) const {
     if ((*one)->HoldsValue() && new_key) ids.push_back((*one)->id());
   }
   return ids;
-=======
-const Register* Registers::Find(std::uint32_t number, std::string_view key, Register::Kind kind) const {
-  const Order wanted{number, key, kind};
-  const auto found = std::lower_bound(registers_.begin(), registers_.end(), wanted,
-                                      [](const Register& one, const Order& bound) { return OrderOf(one) < bound; });
-  return found != registers_.end() && OrderOf(*found) == wanted ? &*found : nullptr;
-}
-
-Register& Registers::ForWrite(const Field& field) {
-  const auto kind = field.replaces ? Register::Kind::kMultiValue : Register::Kind::kLastWriterWins;
-  const Order wanted{field.id.number, field.id.key, kind};
-  const auto found = std::lower_bound(registers_.begin(), registers_.end(), wanted,
-                                      [](const Register& one, const Order& bound) { return OrderOf(one) < bound; });
-  if (found != registers_.end() && OrderOf(*found) == wanted) return *found;
-  return *registers_.insert(found, Register(field.id, kind));
-}
-
-std::span<const Register> Registers::OfNumber(std::uint32_t number) const {
-  const auto begin = std::lower_bound(registers_.begin(), registers_.end(), number,
-                                      [](const Register& one, std::uint32_t bound) { return one.number() < bound; });
-  const auto end = std::find_if(begin, registers_.end(), [&](const Register& one) { return one.number() != number; });
-  return {begin, end};
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
 }
 
 }  // namespace copse::crdt

@@ -1,9 +1,6 @@
 #pragma once
 
-<<<<<<< HEAD
 #include <absl/container/btree_set.h>
-=======
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
 #include <absl/container/flat_hash_set.h>
 #include <absl/container/inlined_vector.h>
 #include <copse/crdt/op.h>
@@ -11,22 +8,15 @@
 
 #include <cstdint>
 #include <memory>
-<<<<<<< HEAD
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
-=======
-#include <span>
-#include <string>
-#include <string_view>
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
 #include <vector>
 
 namespace copse::crdt {
 
-<<<<<<< HEAD
 enum class RegisterKind : std::uint8_t { kLastWriterWins, kMultiValue };
 
 /// One register of a node. The kind belongs to its name: neither kind of write can disturb the other, whatever a peer
@@ -40,20 +30,6 @@ class Register {
   std::uint32_t number() const { return number_; }
   std::string_view key() const { return key_ ? std::string_view(*key_) : std::string_view(); }
   RegisterKind kind() const { return kind_; }
-=======
-/// One register of a node. A last-writer-wins and a multi-value register of one id are two: so neither kind of write
-/// can disturb the other, whatever a peer sends. Kept small: a file has about ten.
-class Register {
- public:
-  enum class Kind : std::uint8_t { kLastWriterWins, kMultiValue };
-  using Times = absl::InlinedVector<Timestamp, 1>;
-
-  Register(const FieldId& id, Kind kind);
-
-  std::uint32_t number() const { return number_; }
-  std::string_view key() const { return key_ ? std::string_view(*key_) : std::string_view(); }
-  Kind kind() const { return kind_; }
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
   FieldId id() const { return FieldId{number_, std::string(key())}; }
 
   /// Ascending by time; at most one where the last writer wins.
@@ -70,11 +46,7 @@ class Register {
   void Replace(Timestamp replaced);
 
   std::uint32_t number_;
-<<<<<<< HEAD
   RegisterKind kind_;
-=======
-  Kind kind_;
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
   std::unique_ptr<const std::string> key_;  // Null: empty, as most are.
   absl::InlinedVector<RegisterVersion, 1> versions_;
   // Replaced before they arrived. One that arrives is struck off and stays replaced.
@@ -86,7 +58,6 @@ class Registers {
  public:
   bool empty() const { return registers_.empty(); }
   /// nullptr if no op has written to it.
-<<<<<<< HEAD
   const Register* Find(std::uint32_t number, std::string_view key, RegisterKind kind) const;
   /// The register that `field` writes to, made if missing.
   Register& ForWrite(const Field& field);
@@ -106,16 +77,6 @@ class Registers {
   };
 
   absl::btree_set<std::unique_ptr<Register>, Less> registers_;
-=======
-  const Register* Find(std::uint32_t number, std::string_view key, Register::Kind kind) const;
-  /// The register that `field` writes to, made if missing. Valid until the next call.
-  Register& ForWrite(const Field& field);
-  /// All registers of `number`.
-  std::span<const Register> OfNumber(std::uint32_t number) const;
-
- private:
-  std::vector<Register> registers_;
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
 };
 
 }  // namespace copse::crdt

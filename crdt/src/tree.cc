@@ -96,38 +96,20 @@ const std::set<NodeId>& Tree::ChildrenOf(NodeId parent) const {
 const RegisterVersion* Tree::Value(NodeId node, std::uint32_t number, std::string_view key) const {
   const Node* found = state_->nodes.Find(node);
   if (found == nullptr) return nullptr;
-<<<<<<< HEAD
   const Register* one = found->registers.Find(number, key, RegisterKind::kLastWriterWins);
-=======
-  const Register* one = found->registers.Find(number, key, Register::Kind::kLastWriterWins);
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
   return one == nullptr ? nullptr : &one->versions().front();
 }
 
 std::span<const RegisterVersion> Tree::Versions(NodeId node, std::uint32_t number, std::string_view key) const {
   const Node* found = state_->nodes.Find(node);
   if (found == nullptr) return {};
-<<<<<<< HEAD
   const Register* one = found->registers.Find(number, key, RegisterKind::kMultiValue);
-=======
-  const Register* one = found->registers.Find(number, key, Register::Kind::kMultiValue);
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
   return one == nullptr ? std::span<const RegisterVersion>() : one->versions();
 }
 
 std::vector<FieldId> Tree::FieldsOf(NodeId node, std::uint32_t number) const {
-<<<<<<< HEAD
   const Node* found = state_->nodes.Find(node);
   return found == nullptr ? std::vector<FieldId>() : found->registers.HoldingValue(number);
-=======
-  std::vector<FieldId> fields;
-  const Node* found = state_->nodes.Find(node);
-  if (found == nullptr) return fields;
-  for (const Register& one : found->registers.OfNumber(number)) {
-    if (one.HoldsValue() && (fields.empty() || fields.back().key != one.key())) fields.push_back(one.id());
-  }
-  return fields;
->>>>>>> 589bcaeebffe7e858b5a980cdff39751af415873
 }
 
 std::vector<NodeId> Tree::Nodes() const {
