@@ -62,9 +62,8 @@ bool Parse(const Json& object, Identity& identity) {
   }
   return FromHex(object.at("signing_public").get<std::string>(), kSigningPublicBytes, identity.signing_public) &&
          FromHex(object.at("signing_secret").get<std::string>(), kSigningSecretBytes, identity.signing_secret) &&
-         FromHex(object.at("volume_key").get<std::string>(), kKeyBytes, identity.volume_key) &&
-         identity.actor != 0 && identity.actor < identity.actor_range_end && IsLabel(identity.label) &&
-         !identity.epoch_keys.empty();
+         FromHex(object.at("volume_key").get<std::string>(), kKeyBytes, identity.volume_key) && identity.actor != 0 &&
+         identity.actor < identity.actor_range_end && IsLabel(identity.label) && !identity.epoch_keys.empty();
 }
 
 }  // namespace

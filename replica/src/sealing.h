@@ -12,8 +12,8 @@ namespace copse::replica {
 inline constexpr std::size_t kSealTagBytes = 16;
 
 /// Appends to `out` the AES-256-GCM ciphertext of `plain` and then its tag (NIST SP 800-38D); no associated data.
-/// The nonce is all zeros: `key` must never meet a second plaintext, so it is derived from a fresh salt (frames) or from
-/// the plaintext's own hash (chunks).
+/// The nonce is all zeros: `key` must never meet a second plaintext, so it is derived from a fresh salt (frames) or
+/// from the plaintext's own hash (chunks).
 void Seal(const base::Hash& key, std::string_view plain, std::string& out);
 
 /// The inverse. Errors: kDataLoss the tag does not match: other bytes or another key.

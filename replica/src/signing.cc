@@ -33,8 +33,8 @@ std::string Sign(std::string_view secret_key, std::string_view message) {
   InitializeSodium();
   COPSE_CHECK(secret_key.size() == kSigningSecretBytes);
   std::string signature(kSignatureBytes, '\0');
-  COPSE_CHECK(crypto_sign_ed25519_detached(Bytes(signature), nullptr, Bytes(message), message.size(),
-                                           Bytes(secret_key)) == 0);
+  COPSE_CHECK(
+      crypto_sign_ed25519_detached(Bytes(signature), nullptr, Bytes(message), message.size(), Bytes(secret_key)) == 0);
   return signature;
 }
 
