@@ -13,7 +13,8 @@
 
 namespace copse::base {
 
-/// One open file of a Storage. Not thread-safe but for reads at one time.
+/// One open file of a Storage. Reads may run beside anything; Sync beside WriteAt (it covers what was written before);
+/// all else one call at a time.
 class File {
  public:
   virtual ~File() = default;

@@ -101,8 +101,8 @@ class Store final : public crdt::Journal, public base::ContentStore {
 
  private:
   struct State;
-  explicit Store(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Store(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;  // The delayed sync holds it weakly.
 };
 
 }  // namespace copse::replica

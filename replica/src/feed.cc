@@ -1,0 +1,226 @@
+#include "feed.h"
+
+#include <copse/base/check.h>
+#include <copse/base/status_macros.h>
+#include <copse/crdt/bytes.h>
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+
+#include "write_error.h"
+
+// A frame is written and synced before the next one is written, so only the last record of the last segment can be torn
+// by a crash. A bad record is therefore a torn tail when nothing valid follows it, and damage in every other case.
+// After damage the reader goes on with the next valid record, for Verify, which wants to list all of it.
+
+namespace copse::replica {
+namespace {
+
+constexpr std::string_view kSegmentSuffix = ".segment";
+constexpr std::size_t kSegmentDigits = 16;
+
+std::string SegmentName(std::uint64_t first_op) {
+  char name[kSegmentDigits + 1];
+  std::snprintf(name, sizeof name, "%016" PRIx64, first_op);
+  return name + std::string(kSegmentSuffix);
+}
+
+bool IsSegmentName(const std::string& name) {
+  return name.size() == kSegmentDigits + kSegmentSuffix.size() &&
+         name.find_first_not_of("0123456789abcdef") == kSegmentDigits &&
+         name.compare(kSegmentDigits, std::string::npos, kSegmentSuffix.data()) == 0;
+}
+
+std::string Place(const std::string& path, std::uint64_t offset) { return path + " offset " + std::to_string(offset); }
+
+absl::Status Damage(const std::string& place, const std::string& what) {
+  return absl::DataLossError(place + ": " + what);
+}
+
+}  // namespace
+
+std::string FeedName(crdt::ActorId actor) {
+  char name[5];
+  std::snprintf(name, sizeof name, "%04x", static_cast<unsigned>(actor));
+  return name;
+}
+
+absl::StatusOr<std::unique_ptr<FeedReader>> FeedReader::Open(base::Storage& storage, std::string directory,
+                                                             const VolumeId& volume, crdt::ActorId actor,
+                                                             const FeedEnd* limit) {
+  std::unique_ptr<FeedReader> reader(new FeedReader(storage, std::move(directory), volume, actor));
+  COPSE_ASSIGN_OR_RETURN(const auto entries, storage.List(reader->directory_));
+  for (const base::Storage::Entry& entry : entries) {
+    if (!IsSegmentName(entry.name)) return Damage(reader->Path(entry.name), "is not a segment");
+    if (limit != nullptr && reader->Path(entry.name) > limit->segment) break;
+    reader->segments_.push_back(entry.name);
+  }
+  if (limit != nullptr && !limit->segment.empty()) reader->last_segment_limit_ = limit->segment_bytes;
+  return reader;
+}
+
+absl::StatusOr<bool> FeedReader::OpenNextSegment() {
+  if (IsLastSegment()) return false;
+  const std::string& name = segments_[next_segment_++];
+  const std::string path = Path(name);
+  COPSE_ASSIGN_OR_RETURN(std::unique_ptr<base::File> file, storage_.Open(path, base::Storage::OpenMode::kRead));
+  COPSE_ASSIGN_OR_RETURN(std::uint64_t size, file->Size());
+  if (IsLastSegment() && last_segment_limit_) size = std::min(size, *last_segment_limit_);
+  segment_.emplace(std::move(file), size);
+  at_segment_start_ = true;
+  end_.bytes += size;
+  const absl::StatusOr<SegmentHeader> header = segment_->ReadHeader();
+  if (!header.ok()) {
+    COPSE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> valid, segment_->FindRecordAfter(0));
+    if (IsLastSegment() && !valid) {  // The machine stopped while the segment was made.
+      end_.bytes -= size;
+      torn_bytes_ = size;
+      torn_segment_ = path;
+      segment_.reset();
+      return false;
+    }
+    return Damage(path, std::string(header.status().message()));
+  }
+  const std::string expected_name = SegmentName(header->first_op);
+  if (header->volume != volume_ || header->actor != actor_ || name != expected_name) {
+    return Damage(path, "its header is that of another segment");
+  }
+  if (is_chain_known_ && header->first_op != end_.ops) {
+    is_chain_known_ = false;
+    return Damage(path, "begins with op " + std::to_string(header->first_op) + ", but the feed before it ends at op " +
+                            std::to_string(end_.ops) + ": a segment is missing");
+  }
+  end_.segment = path;
+  end_.segment_first_op = header->first_op;
+  end_.segment_bytes = kSegmentHeaderBytes;
+  return true;
+}
+
+absl::StatusOr<bool> FeedReader::Next(FeedItem& item) {
+  for (;;) {
+    if (!segment_) {
+      COPSE_ASSIGN_OR_RETURN(const bool opened, OpenNextSegment());
+      if (!opened) return false;
+    }
+    const std::uint64_t begin = segment_->offset();
+    COPSE_ASSIGN_OR_RETURN(const SegmentReader::Outcome outcome, segment_->Next(item.bytes));
+    switch (outcome) {
+      case SegmentReader::Outcome::kRecord:
+        item.place = Place(Path(segments_[next_segment_ - 1]), begin);
+        COPSE_RETURN_IF_ERROR(Accept(item));
+        return true;
+      case SegmentReader::Outcome::kEnd:
+        segment_.reset();
+        break;
+      case SegmentReader::Outcome::kBad:
+        COPSE_RETURN_IF_ERROR(HandleBadRecord());
+        break;
+    }
+  }
+}
+
+absl::Status FeedReader::HandleBadRecord() {
+  const std::string place = Place(Path(segments_[next_segment_ - 1]), segment_->offset());
+  COPSE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> valid, segment_->FindRecordAfter(segment_->offset()));
+  if (valid) {
+    segment_->Seek(*valid);
+    is_chain_known_ = false;
+    return Damage(place, "a record is damaged, and valid ones follow at offset " + std::to_string(*valid));
+  }
+  const std::uint64_t rest = segment_->size() - segment_->offset();
+  segment_.reset();
+  if (!IsLastSegment()) {
+    is_chain_known_ = false;
+    return Damage(place, "the last record is damaged, and another segment follows");
+  }
+  end_.bytes -= rest;
+  torn_bytes_ = rest;
+  return absl::OkStatus();
+}
+
+absl::Status FeedReader::Accept(FeedItem& item) {
+  const bool starts_segment = std::exchange(at_segment_start_, false);
+  const bool check_chain = std::exchange(is_chain_known_, false);
+  absl::StatusOr<Frame> frame = DecodeFrame(item.bytes);
+  if (!frame.ok()) return Damage(item.place, "in the frame, " + std::string(frame.status().message()));
+  item.frame = *std::move(frame);
+  item.hash = base::Sha256(item.bytes);
+  const FrameHeader& header = item.frame.header;
+  if (header.volume != volume_ || header.actor != actor_) return Damage(item.place, "a frame of another feed");
+  const bool continues = header.first_op == end_.ops && header.previous == end_.last_frame;
+  end_.ops = header.first_op + header.op_count;
+  end_.last_frame = item.hash;
+  end_.clock = header.clock;
+  end_.segment_bytes = segment_->offset();
+  ++end_.frames;
+  is_chain_known_ = true;
+  if (check_chain && !continues) return Damage(item.place, "the frame does not follow the one before it");
+  if (starts_segment && !header.dependencies_are_full) {
+    return Damage(item.place, "the first frame of a segment does not state all its dependencies");
+  }
+  if (header.dependencies_are_full) dependencies_.clear();
+  for (const Dependency& dependency : header.dependencies) dependencies_[dependency.actor] = dependency;
+  return absl::OkStatus();
+}
+
+absl::Status FeedReader::Repair() {
+  if (!torn_segment_.empty()) {
+    COPSE_RETURN_IF_ERROR(storage_.Remove(torn_segment_));
+  }
+  if (!end_.segment.empty()) {
+    COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> file,
+                           storage_.Open(end_.segment, base::Storage::OpenMode::kReadWrite));
+    if (torn_bytes_ && torn_segment_.empty()) COPSE_RETURN_IF_ERROR(file->Truncate(end_.segment_bytes));
+    COPSE_RETURN_IF_ERROR(file->Sync());
+  }
+  return storage_.SyncDirectory(directory_);
+}
+
+bool FeedWriter::StartsSegment() const { return NeedsSegment() || end_.segment_bytes == kSegmentHeaderBytes; }
+
+bool FeedWriter::NeedsSegment() const {
+  // A segment is named by its first op, so one that holds only empty frames goes on: its successor has the same name.
+  return end_.segment.empty() || (end_.segment_bytes >= segment_bytes_max_ && end_.ops > end_.segment_first_op);
+}
+
+absl::Status FeedWriter::StartSegment() {
+  const std::string path = directory_ + "/" + SegmentName(end_.ops);
+  COPSE_ASSIGN_OR_RETURN(std::unique_ptr<base::File> file, storage_.Open(path, base::Storage::OpenMode::kCreate));
+  if (absl::Status written = file->WriteAt(0, EncodeSegmentHeader({volume_, actor_, end_.ops})); !written.ok()) {
+    // With the file gone the feed is as it was.
+    return absl::IsResourceExhausted(written) && storage_.Remove(path).ok() ? written : FatalWriteError(written);
+  }
+  COPSE_RETURN_IF_ERROR(FatalWriteError(file->Sync()));
+  COPSE_RETURN_IF_ERROR(FatalWriteError(storage_.SyncDirectory(directory_)));
+  file_ = std::move(file);
+  end_.segment = path;
+  end_.segment_first_op = end_.ops;
+  end_.segment_bytes = kSegmentHeaderBytes;
+  end_.bytes += kSegmentHeaderBytes;
+  return absl::OkStatus();
+}
+
+absl::Status FeedWriter::Append(std::string_view frame, const FrameHeader& header) {
+  COPSE_CHECK(header.first_op == end_.ops && header.previous == end_.last_frame);
+  if (NeedsSegment()) {
+    COPSE_RETURN_IF_ERROR(StartSegment());
+  } else if (file_ == nullptr) {
+    COPSE_ASSIGN_OR_RETURN(file_, storage_.Open(end_.segment, base::Storage::OpenMode::kReadWrite));
+  }
+  const std::string record = EncodeRecord(frame);
+  if (absl::Status written = file_->WriteAt(end_.segment_bytes, record); !written.ok()) {
+    const bool restored = absl::IsResourceExhausted(written) && file_->Truncate(end_.segment_bytes).ok();
+    return restored ? written : FatalWriteError(written);
+  }
+  COPSE_RETURN_IF_ERROR(FatalWriteError(file_->Sync()));
+  end_.ops += header.op_count;
+  end_.last_frame = base::Sha256(frame);
+  end_.clock = header.clock;
+  end_.segment_bytes += record.size();
+  end_.bytes += record.size();
+  ++end_.frames;
+  return absl::OkStatus();
+}
+
+}  // namespace copse::replica

@@ -1,0 +1,141 @@
+#include <copse/base/hash.h>
+#include <copse/base/status_macros.h>
+#include <copse/replica/identity.h>
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "signing.h"
+
+// A JSON object whose member `checksum` is the SHA-256 of the object without it, as nlohmann writes it on one line with
+// its members sorted. The checksum finds damage; against forgery only the file's permissions help.
+
+namespace copse::replica {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::uint32_t kIdentityFormat = 1;
+constexpr std::size_t kKeyBytes = 32;
+constexpr std::size_t kLabelLengthMax = 16;
+
+std::string HexOf(std::string_view bytes) { return base::Hex(bytes); }
+
+std::string ChecksumOf(Json object) {
+  object.erase("checksum");
+  return base::Hex(base::AsBytes(base::Sha256(object.dump())));
+}
+
+int DigitOf(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+/// Reads hex of exactly `count` bytes.
+bool FromHex(const std::string& hex, std::size_t count, std::string& out) {
+  if (hex.size() != 2 * count) return false;
+  out.clear();
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    const int high = DigitOf(hex[i]);
+    const int low = DigitOf(hex[i + 1]);
+    if (high < 0 || low < 0) return false;
+    out.push_back(static_cast<char>(high * 16 + low));
+  }
+  return true;
+}
+
+/// Throws Json::exception where a member is missing or of another type; false where a value is impossible.
+bool Parse(const Json& object, Identity& identity) {
+  std::string volume;
+  if (!FromHex(object.at("volume").get<std::string>(), identity.volume.size(), volume)) return false;
+  std::copy(volume.begin(), volume.end(), reinterpret_cast<char*>(identity.volume.data()));
+  identity.actor = object.at("actor").get<crdt::ActorId>();
+  identity.actor_range_end = object.at("actor_range_end").get<crdt::ActorId>();
+  identity.label = object.at("label").get<std::string>();
+  for (const auto& [epoch, key] : object.at("epoch_keys").items()) {
+    std::uint32_t number = 0;
+    if (epoch.empty() || epoch.size() > 9 || epoch.find_first_not_of("0123456789") != std::string::npos) return false;
+    number = static_cast<std::uint32_t>(std::stoul(epoch));
+    if (!FromHex(key.get<std::string>(), kKeyBytes, identity.epoch_keys[number])) return false;
+  }
+  return FromHex(object.at("signing_public").get<std::string>(), kSigningPublicBytes, identity.signing_public) &&
+         FromHex(object.at("signing_secret").get<std::string>(), kSigningSecretBytes, identity.signing_secret) &&
+         FromHex(object.at("volume_key").get<std::string>(), kKeyBytes, identity.volume_key) && identity.actor != 0 &&
+         identity.actor < identity.actor_range_end && IsLabel(identity.label) && !identity.epoch_keys.empty();
+}
+
+}  // namespace
+
+Identity Identity::New(base::Random& random, std::string label) {
+  Identity identity;
+  random.Fill({reinterpret_cast<char*>(identity.volume.data()), identity.volume.size()});
+  identity.actor = 1;
+  identity.actor_range_end = std::numeric_limits<crdt::ActorId>::max();
+  identity.label = std::move(label);
+  SigningKeys keys = SigningKeysOf(random.Bytes(kSigningSeedBytes));
+  identity.signing_public = std::move(keys.public_key);
+  identity.signing_secret = std::move(keys.secret_key);
+  identity.volume_key = random.Bytes(kKeyBytes);
+  identity.epoch_keys[0] = random.Bytes(kKeyBytes);
+  return identity;
+}
+
+bool IsLabel(std::string_view label) {
+  return !label.empty() && label.size() <= kLabelLengthMax && std::all_of(label.begin(), label.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  });
+}
+
+std::string LabelOfHostName(std::string_view host_name) {
+  std::string label;
+  for (const char c : host_name) {
+    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (IsLabel(std::string_view(&lower, 1)) && label.size() < kLabelLengthMax) label.push_back(lower);
+  }
+  return label.empty() ? "replica" : label;
+}
+
+absl::Status WriteIdentity(base::Storage& storage, const std::string& path, const Identity& identity) {
+  Json epoch_keys = Json::object();
+  for (const auto& [epoch, key] : identity.epoch_keys) epoch_keys[std::to_string(epoch)] = HexOf(key);
+  Json object = {
+      {"format", kIdentityFormat},
+      {"volume", HexOf({reinterpret_cast<const char*>(identity.volume.data()), identity.volume.size()})},
+      {"actor", identity.actor},
+      {"actor_range_end", identity.actor_range_end},
+      {"label", identity.label},
+      {"signing_public", HexOf(identity.signing_public)},
+      {"signing_secret", HexOf(identity.signing_secret)},
+      {"volume_key", HexOf(identity.volume_key)},
+      {"epoch_keys", std::move(epoch_keys)},
+  };
+  object["checksum"] = ChecksumOf(object);
+  return base::ReplaceFile(storage, path, object.dump(2) + "\n");
+}
+
+absl::StatusOr<Identity> ReadIdentity(base::Storage& storage, const std::string& path) {
+  COPSE_ASSIGN_OR_RETURN(const base::Storage::Metadata metadata, storage.Stat(path));
+  if ((metadata.permissions & 077) != 0) {
+    return absl::PermissionDeniedError(path + " holds keys and others may read it; run: chmod 600 " + path);
+  }
+  COPSE_ASSIGN_OR_RETURN(const std::string text, base::ReadWholeFile(storage, path));
+  const absl::Status damaged = absl::DataLossError(path + " is damaged; restore it from a copy");
+  const Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!object.is_object()) return damaged;
+  try {
+    if (const auto format = object.at("format").get<std::uint32_t>(); format != kIdentityFormat) {
+      return absl::FailedPreconditionError("identity format " + std::to_string(format) + " at " + path +
+                                           ": this copse reads format " + std::to_string(kIdentityFormat) +
+                                           "; use a matching version");
+    }
+    Identity identity;
+    if (object.at("checksum") != ChecksumOf(object) || !Parse(object, identity)) return damaged;
+    return identity;
+  } catch (const Json::exception&) {
+    return damaged;
+  }
+}
+
+}  // namespace copse::replica

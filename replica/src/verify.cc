@@ -1,0 +1,92 @@
+#include "verify.h"
+
+#include <copse/base/status_macros.h>
+
+#include "feed_keys.h"
+
+namespace copse::replica {
+namespace {
+
+class FeedVerifier {
+ public:
+  FeedVerifier(base::Storage& storage, const Layout& layout, const Identity& identity, Store::Verification& result)
+      : storage_(storage), layout_(layout), identity_(identity), result_(result) {}
+
+  /// `limit`: where the feed is known to end, of the own feed.
+  absl::Status Run(crdt::ActorId actor, const FeedEnd* limit) {
+    absl::StatusOr<std::unique_ptr<FeedReader>> feed =
+        FeedReader::Open(storage_, layout_.feed(actor), identity_.volume, actor, limit);
+    if (!feed.ok()) return Report(feed.status());
+    COPSE_RETURN_IF_ERROR(ReadFrames(**feed));
+    const FeedEnd& end = (*feed)->end();
+    if ((*feed)->is_torn()) {
+      Add((end.segment.empty() ? layout_.feed(actor) : end.segment) + " offset " + std::to_string(end.segment_bytes) +
+          ": what follows is not a frame");
+    }
+    if (limit != nullptr && (end.ops != limit->ops || end.last_frame != limit->last_frame)) {
+      Add(layout_.feed(actor) + ": ends with op " + std::to_string(end.ops) + ", but " + std::to_string(limit->ops) +
+          " ops were written to it");
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status ReadFrames(FeedReader& feed) {
+    for (;;) {
+      FeedItem item;
+      const absl::StatusOr<bool> more = feed.Next(item);
+      if (!more.ok()) {
+        COPSE_RETURN_IF_ERROR(Report(more.status()));
+      } else if (*more) {
+        CheckFrame(item);
+      } else {
+        return absl::OkStatus();
+      }
+    }
+  }
+
+  void CheckFrame(const FeedItem& item) {
+    ++result_.frames;
+    if (absl::Status verified = VerifyItem(identity_, item); !verified.ok()) Add(std::string(verified.message()));
+    const absl::StatusOr<std::vector<crdt::Op>> ops = OpenItem(identity_, item);
+    if (ops.ok()) {
+      result_.ops += ops->size();
+    } else {
+      Add(std::string(ops.status().message()));
+    }
+  }
+
+  /// Damage, and what is missing, is a finding; a disk that fails ends the verification.
+  absl::Status Report(const absl::Status& status) {
+    if (!absl::IsDataLoss(status) && !absl::IsNotFound(status)) return status;
+    Add(std::string(status.message()));
+    return absl::OkStatus();
+  }
+
+  void Add(std::string problem) { result_.problems.push_back(std::move(problem)); }
+
+  base::Storage& storage_;
+  const Layout& layout_;
+  const Identity& identity_;
+  Store::Verification& result_;
+};
+
+}  // namespace
+
+absl::Status VerifyFeeds(base::Storage& storage, const Layout& layout, const Identity& identity, const FeedEnd& own_end,
+                         Store::Verification& result) {
+  if (const absl::StatusOr<VolumeId> volume = CheckStore(storage, layout); !volume.ok()) {
+    result.problems.emplace_back(volume.status().message());
+  }
+  FeedVerifier verifier(storage, layout, identity, result);
+  COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::ActorId> actors, ListFeeds(storage, layout));
+  bool found_own = false;
+  for (const crdt::ActorId actor : actors) {
+    found_own = found_own || actor == identity.actor;
+    COPSE_RETURN_IF_ERROR(verifier.Run(actor, actor == identity.actor ? &own_end : nullptr));
+  }
+  if (!found_own) result.problems.push_back(layout.feed(identity.actor) + " is missing");
+  return absl::OkStatus();
+}
+
+}  // namespace copse::replica

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <string>
+
+namespace copse::replica {
+
+/// `error` as one after which the file must not be written again. A full disk found by a write leaves a file that can
+/// be cut back, and is kResourceExhausted; found by a sync, or followed by another failure, it is as final as any
+/// other.
+inline absl::Status FatalWriteError(const absl::Status& error) {
+  return absl::IsResourceExhausted(error) ? absl::InternalError(std::string(error.message())) : error;
+}
+
+}  // namespace copse::replica
