@@ -4,7 +4,7 @@
 
 #include <absl/base/config.h>
 #include <copse/replica/store.h>
-#include <fuse_common.h>
+#include <fuse_lowlevel.h>
 #include <openssl/crypto.h>
 #include <sodium/version.h>
 #include <zstd.h>

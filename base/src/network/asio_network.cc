@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -86,12 +87,16 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
       const std::lock_guard lock(callback_mutex_);
       stopped_ = true;
     }
-    asio::post(acceptor_.get_executor(), [self = shared_from_this()] {
+    // Waits, so that nobody can connect any more when the listener is gone.
+    std::promise<void> closed;
+    asio::dispatch(acceptor_.get_executor(), [&] {
       boost::system::error_code ignored;
-      self->acceptor_.close(ignored);
-      self->pause_.cancel();
-      self->on_connection_ = nullptr;
+      acceptor_.close(ignored);
+      pause_.cancel();
+      on_connection_ = nullptr;
+      closed.set_value();
     });
+    closed.get_future().wait();
   }
 
  private:
