@@ -1,0 +1,220 @@
+#include "cli/command_line.h"
+
+// The one place that knows the words of the command line. Each command is a function that fills in its options and says
+// what to run; printing goes through Print, which alone knows of --json.
+
+#include <copse/fs/frontend.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/ask.h"
+#include "cli/detach.h"
+#include "cli/dump_json.h"
+#include "cli/errors.h"
+#include "cli/init.h"
+#include "cli/mount_plan.h"
+#include "cli/mount_process.h"
+#include "cli/print.h"
+#include "cli/unmount.h"
+#include "cli/version.h"
+
+namespace copse::cli {
+namespace {
+
+using TextOf = std::string (*)(const Json& result);
+
+/// What the command that was named runs.
+using Run = std::function<int()>;
+
+int Write(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  return written ? kSuccess : Fail(absl::InternalError("cannot write to the standard output"));
+}
+
+int Print(const absl::StatusOr<Json>& result, bool as_json, TextOf text_of) {
+  if (!result.ok()) return Fail(result.status());
+  return Write(as_json ? ToText(*result) + "\n" : text_of(*result));
+}
+
+/// Options that commands share. Lives as long as the parser.
+struct Options {
+  bool json = false;
+  std::string path;
+  std::string directory;
+  std::string label;
+  std::string action;
+  std::vector<std::string> targets;
+  bool all = false;
+  MountOptions mount;
+};
+
+CLI::App* AddCommand(CLI::App& app, Options& options, const std::string& name, const std::string& description) {
+  CLI::App* command = app.add_subcommand(name, description);
+  command->add_flag("--json", options.json, "Print the result as one line of JSON");
+  return command;
+}
+
+void AddPath(CLI::App* command, Options& options) {
+  command->add_option("PATH", options.path, "A store, or anything inside a mount")->required();
+}
+
+/// A command that runs on an open volume, here or in the process of the mount, without arguments.
+void AddVolumeCommand(CLI::App& app, Options& options, Run& run, const std::string& name,
+                      const std::string& description, TextOf text_of) {
+  CLI::App* command = AddCommand(app, options, name, description);
+  AddPath(command, options);
+  command->final_callback([&options, &run, name, text_of] {
+    run = [&options, name, text_of] { return Print(Ask(options.path, name, Json::object()), options.json, text_of); };
+  });
+}
+
+void AddInit(CLI::App& app, Options& options, Run& run) {
+  CLI::App* command = AddCommand(app, options, "init", "Make a new, empty volume");
+  command->add_option("STORE", options.path, "Where to keep it: a directory that is empty or does not exist")
+      ->required();
+  command->add_option("--label", options.label, "Name of this replica, 1 to 16 of a-z and 0-9 (default: the host's)");
+  command->final_callback([&options, &run] {
+    run = [&options] { return Print(InitStore(options.path, options.label), options.json, InitText); };
+  });
+}
+
+int RunMount(const Options& options) {
+  const absl::StatusOr<std::vector<fs::MountedVolume>> mounts = fs::ListMounts();
+  if (!mounts.ok()) return Fail(mounts.status());
+  const absl::StatusOr<MountPlan> plan = PlanMount(options.path, options.directory, *mounts);
+  if (!plan.ok()) return Fail(plan.status());
+  const Json result{{"store", plan->store},
+                    {"mount_point", plan->mount_point},
+                    {"already_mounted", plan->already_mounted},
+                    {"took_over", plan->takes_over}};
+  if (plan->already_mounted) {
+    const std::string text = plan->store + " is already mounted at " + plan->mount_point;
+    return Write((options.json ? ToText(result) : text) + "\n");
+  }
+  const std::string ready = options.json ? ToText(result)
+                                         : "mounted " + plan->store + " at " + plan->mount_point +
+                                               "\nunmount: copse umount " + plan->mount_point;
+  const auto serve = [&](StartReport& report) { return RunMountProcess(*plan, options.mount, ready, report); };
+  return options.mount.foreground ? RunInForeground(serve) : RunDetached(plan->store + "/log", serve);
+}
+
+void AddMount(CLI::App& app, Options& options, Run& run) {
+  CLI::App* command = AddCommand(app, options, "mount", "Mount a volume; returns once it is usable");
+  command->add_option("STORE", options.path, "The store")->required();
+  command->add_option("DIR", options.directory, "An empty directory")->required();
+  command->add_flag("--foreground", options.mount.foreground, "Stay in the foreground, and log to stderr too");
+  command->add_flag("--read-only", options.mount.read_only, "Let nothing be changed");
+  command->add_flag("-v", options.mount.verbosity, "Log what happens to STORE/log; twice: in detail");
+  command->add_option("-o", options.mount.fuse_options, "Options of mount.fuse(8), for example allow_other")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("OPT");
+  command->final_callback([&options, &run] { run = [&options] { return RunMount(options); }; });
+}
+
+void AddUnmount(CLI::App& app, Options& options, Run& run) {
+  CLI::App* command =
+      AddCommand(app, options, "umount", "Unmount; all that was written is on the disk when it returns");
+  command->add_option("DIR", options.directory, "Where it is mounted")->required();
+  command->final_callback([&options, &run] {
+    run = [&options] { return Print(UnmountDirectory(options.directory), options.json, UnmountText); };
+  });
+}
+
+int RunDump(const Options& options) {
+  const absl::StatusOr<Json> dump = Ask(options.path, "dump", Json::object());
+  if (!dump.ok()) return Fail(dump.status());
+  if (!dump->is_string()) return Fail(absl::InternalError("the dump is not a text"));
+  const auto& text = dump->get_ref<const std::string&>();
+  if (!options.json) return Write(text);
+  const absl::StatusOr<std::string> json = DumpAsJson(text);
+  return json.ok() ? Write(*json + "\n") : Fail(json.status());
+}
+
+void AddDump(CLI::App& app, Options& options, Run& run) {
+  CLI::App* command = AddCommand(app, options, "dump", "Print the tree, equal on replicas that know the same changes");
+  AddPath(command, options);
+  command->final_callback([&options, &run] { run = [&options] { return RunDump(options); }; });
+}
+
+int RunVerify(const Options& options) {
+  const absl::StatusOr<Json> result = Ask(options.path, "verify", Json::object());
+  const int printed = Print(result, options.json, VerifyText);
+  if (printed != kSuccess || result->at("problems").empty()) return printed;
+  return Fail(absl::DataLossError(result->at("store").get<std::string>() + ": " +
+                                  std::to_string(result->at("problems").size()) +
+                                  " problems, listed above; keep a copy of the store before anything else"));
+}
+
+void AddVerify(CLI::App& app, Options& options, Run& run) {
+  CLI::App* command = AddCommand(app, options, "verify", "Read the whole store again and prove that it is sound");
+  AddPath(command, options);
+  command->final_callback([&options, &run] { run = [&options] { return RunVerify(options); }; });
+}
+
+int RunTrash(const Options& options) {
+  if (options.action == "list")
+    return Print(Ask(options.path, "trash-list", Json::object()), options.json, TrashListText);
+  Json arguments{{"targets", options.targets}};
+  if (options.action == "restore") {
+    return Print(Ask(options.path, "trash-restore", arguments), options.json, TrashRestoreText);
+  }
+  arguments["all"] = options.all;
+  return Print(Ask(options.path, "trash-purge", arguments), options.json, TrashPurgeText);
+}
+
+void AddTrash(CLI::App& app, Options& options, Run& run) {
+  CLI::App* command = AddCommand(app, options, "trash", "List, restore or purge what was deleted");
+  AddPath(command, options);
+  command->add_option("ACTION", options.action, "list, restore or purge")
+      ->required()
+      ->check(CLI::IsMember({"list", "restore", "purge"}));
+  command->add_option("TARGET", options.targets, "What to restore or purge: the number or the path that list shows");
+  command->add_flag("--all", options.all, "Purge everything in the trash");
+  command->final_callback([&options, &run] {
+    const bool may_be_all = options.action == "purge";
+    if (options.all && !may_be_all) throw CLI::ValidationError("--all goes with purge only");
+    if (options.action == "list" && !options.targets.empty()) throw CLI::ValidationError("list takes no TARGET");
+    if (options.all && !options.targets.empty()) throw CLI::ValidationError("give either --all or a TARGET");
+    if (options.action != "list" && !options.all && options.targets.empty()) {
+      throw CLI::ValidationError(options.action + " needs a TARGET" + (may_be_all ? " or --all" : ""));
+    }
+    run = [&options] { return RunTrash(options); };
+  });
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, char** argv) {
+  CLI::App app("A local-first replicated filesystem: every replica keeps all files, works offline, and merges.",
+               "copse");
+  Options options;
+  Run run;
+  app.set_version_flag("--version", VersionText);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(28);
+  AddInit(app, options, run);
+  AddMount(app, options, run);
+  AddUnmount(app, options, run);
+  AddVolumeCommand(app, options, run, "status", "Show what a store holds and how it is doing", StatusText);
+  AddVolumeCommand(app, options, run, "flush", "Make all that was written here durable", FlushText);
+  AddTrash(app, options, run);
+  AddDump(app, options, run);
+  AddVerify(app, options, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);  // --help and --version.
+  } catch (const CLI::ParseError& error) {
+    std::fputs(ErrorLine(std::string(error.what()) + "; see `copse --help`").c_str(), stderr);
+    return kUsage;
+  }
+  return run();
+}
+
+}  // namespace copse::cli

@@ -1,0 +1,20 @@
+#include "cli/errors.h"
+
+#include <cstdio>
+
+namespace copse::cli {
+
+std::string ErrorLine(const std::string& message) {
+  std::string line = "copse: ";
+  for (const char c : message) line += c == '\n' || c == '\r' ? ' ' : c;
+  return line + "\n";
+}
+
+int Fail(const absl::Status& error) {
+  std::string message(error.message());
+  if (message.empty()) message = absl::StatusCodeToString(error.code());
+  std::fputs(ErrorLine(message).c_str(), stderr);
+  return kFailure;
+}
+
+}  // namespace copse::cli

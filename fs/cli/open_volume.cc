@@ -1,0 +1,133 @@
+#include "cli/open_volume.h"
+
+// Storage, clock, randomness and executors are chosen here and nowhere else. The order of things:
+//
+//   Store::Open takes the lock, checks the store, and replays its ops -> TreeReplica -> Volume on top of the tree.
+//
+// The tree needs the actor, which is in the identity, before the first replayed op, and the store as its journal, which
+// only exists once the replay is over. Hence the tree is made at the first op (by then the store is locked and checked,
+// so reading its identity again is safe) and submits through a journal that learns of the store when that is open.
+
+#include <copse/base/executor.h>
+#include <copse/base/posix_storage.h>
+#include <copse/base/random.h>
+#include <copse/base/status_macros.h>
+#include <copse/crdt/tree_replica.h>
+#include <copse/replica/identity.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+namespace copse::cli {
+namespace {
+
+/// Passes on to the store, once there is one.
+class StoreJournal final : public crdt::Journal {
+ public:
+  void set_store(replica::Store* store) { store_ = store; }
+  absl::Status Append(std::span<const crdt::Op> batch) override { return store().Append(batch); }
+  absl::Status Sync() override { return store().Sync(); }
+
+ private:
+  replica::Store& store() const {
+    if (store_ == nullptr) {
+      std::fputs("copse: bug: an op was made while the store was being replayed\n", stderr);
+      std::abort();
+    }
+    return *store_;
+  }
+  replica::Store* store_ = nullptr;
+};
+
+/// The world as it is.
+struct Machine {
+  base::PosixStorage storage;
+  base::SystemClock clock;
+  base::SystemRandom random;
+  // Two threads: publishing a file waits for the store's sync, which the store's own timer may be at.
+  base::ThreadExecutor store_executor;
+  base::ThreadExecutor volume_executor;
+
+  replica::Store::Environment store_environment() { return {storage, clock, random, store_executor}; }
+};
+
+}  // namespace
+
+/// Members are destroyed from the last to the first.
+struct OpenVolume::State {
+  Machine machine;
+  StoreJournal journal;
+  std::unique_ptr<replica::Store> store;
+  std::optional<crdt::TreeReplica> tree;
+  std::vector<std::string> notes;
+  bool read_only = false;
+  std::unique_ptr<fs::Volume> volume;
+
+  absl::Status OpenStore(const std::string& path, const Options& options);
+  absl::Status OpenTop(const std::string& path);
+};
+
+absl::Status OpenVolume::State::OpenStore(const std::string& path, const Options& options) {
+  std::uint64_t replayed = 0;
+  const auto replay = [&](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) -> absl::Status {
+    if (!tree) {
+      COPSE_ASSIGN_OR_RETURN(const replica::Identity identity,
+                             replica::ReadIdentity(machine.storage, path + "/identity"));
+      tree.emplace(identity.actor, journal, fs::ValidateFileSystemOp);
+    }
+    COPSE_RETURN_IF_ERROR(tree->Ingest(actor, first, ops).status());
+    replayed += ops.size();
+    if (options.on_progress) options.on_progress(replayed);
+    return absl::OkStatus();
+  };
+  COPSE_ASSIGN_OR_RETURN(store, replica::Store::Open(machine.store_environment(), path, {}, replay));
+  journal.set_store(store.get());
+  if (!tree) tree.emplace(store->identity().actor, journal, fs::ValidateFileSystemOp);
+  return absl::OkStatus();
+}
+
+absl::Status OpenVolume::State::OpenTop(const std::string& path) {
+  fs::Volume::Options options;
+  options.staging_directory = path + "/staging";
+  options.volume_key = store->identity().volume_key;
+  options.read_only = read_only;
+  COPSE_ASSIGN_OR_RETURN(
+      volume, fs::Volume::Open({machine.storage, machine.clock, machine.volume_executor, *store, journal}, *tree,
+                               options, notes));
+  return absl::OkStatus();
+}
+
+OpenVolume::OpenVolume(std::unique_ptr<State> state) : state_(std::move(state)) {}
+OpenVolume::~OpenVolume() = default;
+
+absl::Status OpenVolume::Create(const std::string& path, const std::string& label, const fs::Caller& owner) {
+  {
+    Machine machine;
+    COPSE_RETURN_IF_ERROR(replica::Store::Create(machine.store_environment(), path, label));
+  }
+  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<OpenVolume> opened, Open(path, {}));
+  fs::AttributeChanges changes;
+  changes.uid = owner.uid;
+  changes.gid = owner.gid;
+  COPSE_RETURN_IF_ERROR(opened->volume().SetAttributes(owner, crdt::kRoot, changes).status());
+  return opened->volume().Flush();
+}
+
+absl::StatusOr<std::unique_ptr<OpenVolume>> OpenVolume::Open(const std::string& path, const Options& options) {
+  auto state = std::make_unique<State>();
+  state->read_only = options.read_only;
+  COPSE_RETURN_IF_ERROR(state->OpenStore(path, options));
+  COPSE_RETURN_IF_ERROR(state->OpenTop(path));
+  return std::unique_ptr<OpenVolume>(new OpenVolume(std::move(state)));
+}
+
+fs::Volume& OpenVolume::volume() { return *state_->volume; }
+replica::Store& OpenVolume::store() { return *state_->store; }
+base::Storage& OpenVolume::storage() { return state_->machine.storage; }
+base::Clock& OpenVolume::clock() { return state_->machine.clock; }
+bool OpenVolume::read_only() const { return state_->read_only; }
+const std::vector<std::string>& OpenVolume::notes() const { return state_->notes; }
+
+}  // namespace copse::cli

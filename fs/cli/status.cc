@@ -1,0 +1,43 @@
+#include <copse/base/hash.h>
+#include <copse/base/status_macros.h>
+#include <unistd.h>
+
+#include <string_view>
+
+#include "cli/volume_commands.h"
+
+namespace copse::cli {
+
+absl::StatusOr<Json> Status(const VolumeContext& context) {
+  replica::Store& store = context.opened.store();
+  const replica::Identity& identity = store.identity();
+  const replica::Store::Usage kept = store.usage();
+  const fs::Volume::Usage shown = context.opened.volume().GetUsage();
+  COPSE_ASSIGN_OR_RETURN(const base::Storage::Space disk, context.opened.storage().FreeSpace(store.path()));
+  const std::string_view volume_id(reinterpret_cast<const char*>(identity.volume.data()), identity.volume.size());
+  return Json{
+      {"store", store.path()},
+      {"volume", base::Hex(volume_id)},
+      {"label", identity.label},
+      {"actor", identity.actor},
+      {"format", replica::kStoreFormat},
+      {"mounted_at", context.mount_point ? Json(*context.mount_point) : Json()},
+      {"pid", context.mount_point ? Json(::getpid()) : Json()},
+      {"read_only", context.opened.read_only() || kept.read_only},
+      {"entries", shown.entries},
+      {"trash_entries", shown.trash_entries},
+      {"dirty_files", shown.dirty_files},
+      {"open_files", shown.open_handles},
+      {"own_ops", kept.own_ops},
+      {"durable_ops", kept.durable_ops},
+      {"waiting_ops", kept.own_ops - kept.durable_ops},
+      {"frames", kept.frames},
+      {"feed_bytes", kept.feed_bytes},
+      {"chunks", kept.chunks},
+      {"chunk_bytes", kept.chunk_bytes},
+      {"disk_free_bytes", disk.free_bytes},
+      {"last_error", kept.last_error},
+  };
+}
+
+}  // namespace copse::cli

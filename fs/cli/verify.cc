@@ -1,0 +1,132 @@
+// Two proofs. The store proves what lies on the disk: checksums, hashes, signatures, chunks. Then the tree is proved to
+// be what the log says: the feeds are copied into memory as they lie on the disk, opened there like any store, and
+// replayed into a second tree, whose dump must equal that of the live one. The copy needs no lock, so this works while
+// the volume is mounted; ops made meanwhile are left out of the replay by counting.
+
+#include <copse/base/executor.h>
+#include <copse/base/memory_storage.h>
+#include <copse/base/random.h>
+#include <copse/base/status_macros.h>
+#include <copse/crdt/tree_replica.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/volume_commands.h"
+
+namespace copse::cli {
+namespace {
+
+const char kCopy[] = "/store";
+constexpr int kQuietAttempts = 5;
+
+absl::Status CopyFile(base::Storage& from, const std::string& from_path, base::Storage& to,
+                      const std::string& to_path) {
+  constexpr std::size_t kPieceBytes = 1 << 20;
+  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> source,
+                         from.Open(from_path, base::Storage::OpenMode::kRead));
+  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> copy, to.Open(to_path, base::Storage::OpenMode::kCreate));
+  std::vector<char> piece(kPieceBytes);
+  for (std::uint64_t offset = 0;;) {
+    COPSE_ASSIGN_OR_RETURN(const std::size_t count, source->ReadAt(offset, piece));
+    if (count == 0) return absl::OkStatus();
+    COPSE_RETURN_IF_ERROR(copy->WriteAt(offset, {piece.data(), count}));
+    offset += count;
+  }
+}
+
+absl::Status CopyDirectory(base::Storage& from, const std::string& from_path, base::Storage& to,
+                           const std::string& to_path) {
+  COPSE_RETURN_IF_ERROR(to.CreateDirectory(to_path));
+  COPSE_ASSIGN_OR_RETURN(const std::vector<base::Storage::Entry> entries, from.List(from_path));
+  for (const base::Storage::Entry& entry : entries) {
+    const std::string source = from_path + "/" + entry.name;
+    const std::string copy = to_path + "/" + entry.name;
+    COPSE_RETURN_IF_ERROR(entry.is_directory ? CopyDirectory(from, source, to, copy)
+                                             : CopyFile(from, source, to, copy));
+  }
+  return absl::OkStatus();
+}
+
+/// All of a store but chunks and staged contents: these have no part in the tree.
+absl::Status CopyLog(base::Storage& from, const std::string& store, base::Storage& to) {
+  const std::string copy = kCopy;
+  COPSE_RETURN_IF_ERROR(to.CreateDirectory(copy));
+  for (const char* file : {"/format", "/identity"}) {
+    COPSE_RETURN_IF_ERROR(CopyFile(from, store + file, to, copy + file));
+  }
+  for (const char* directory : {"/chunks", "/staging"}) COPSE_RETURN_IF_ERROR(to.CreateDirectory(copy + directory));
+  return CopyDirectory(from, store + "/feeds", to, copy + "/feeds");
+}
+
+struct LiveDump {
+  std::uint64_t own_ops = 0;
+  std::string text;
+};
+
+/// A dump, and how many own ops it shows; nothing if ops are made all the time.
+std::optional<LiveDump> DumpWhileQuiet(OpenVolume& opened) {
+  for (int attempt = 0; attempt < kQuietAttempts; ++attempt) {
+    LiveDump dump;
+    dump.own_ops = opened.store().usage().own_ops;
+    dump.text = opened.volume().Dump();
+    if (opened.store().usage().own_ops == dump.own_ops) return dump;
+  }
+  return std::nullopt;
+}
+
+/// The dump of a tree made of nothing but the log on the disk, up to `own_ops` of this replica's ops.
+absl::StatusOr<std::string> DumpOfReplay(OpenVolume& opened, std::uint64_t own_ops) {
+  base::MemoryStorage disk;
+  COPSE_RETURN_IF_ERROR(CopyLog(opened.storage(), opened.store().path(), disk));
+  base::SystemRandom random;
+  base::ManualExecutor executor([&] { return opened.clock().Monotonic(); });
+  crdt::NullJournal journal;
+  const replica::Identity& identity = opened.store().identity();
+  crdt::TreeReplica tree(identity.actor, journal, fs::ValidateFileSystemOp);
+  const auto replay = [&](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) -> absl::Status {
+    if (actor == identity.actor) {
+      const std::uint64_t wanted = own_ops > first ? own_ops - first : 0;
+      ops = ops.first(std::min<std::uint64_t>(wanted, ops.size()));
+    }
+    return ops.empty() ? absl::OkStatus() : tree.Ingest(actor, first, ops).status();
+  };
+  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<replica::Store> copy,
+                         replica::Store::Open({disk, opened.clock(), random, executor}, kCopy, {}, replay));
+  fs::Volume::Options options;
+  options.staging_directory = std::string(kCopy) + "/staging";
+  options.volume_key = identity.volume_key;
+  options.read_only = true;
+  std::vector<std::string> notes;
+  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<fs::Volume> volume,
+                         fs::Volume::Open({disk, opened.clock(), executor, *copy, journal}, tree, options, notes));
+  return volume->Dump();
+}
+
+}  // namespace
+
+absl::StatusOr<Json> Verify(const VolumeContext& context) {
+  OpenVolume& opened = context.opened;
+  if (!opened.read_only()) COPSE_RETURN_IF_ERROR(opened.volume().Flush());
+  COPSE_ASSIGN_OR_RETURN(replica::Store::Verification found, opened.store().Verify());
+
+  const std::optional<LiveDump> live = DumpWhileQuiet(opened);
+  if (live) {
+    // The dump may show ops that are younger than the flush.
+    if (!opened.read_only()) COPSE_RETURN_IF_ERROR(opened.volume().Flush());
+    const absl::StatusOr<std::string> replayed = DumpOfReplay(opened, live->own_ops);
+    if (!replayed.ok()) {
+      found.problems.push_back("the log cannot be replayed: " + std::string(replayed.status().message()));
+    } else if (*replayed != live->text) {
+      found.problems.push_back(
+          "replaying the log gives another tree than the one in use; keep STORE/feeds and report it");
+    }
+  }
+  return Json{
+      {"store", opened.store().path()},      {"frames", found.frames},    {"ops", found.ops}, {"chunks", found.chunks},
+      {"replay_compared", live.has_value()}, {"problems", found.problems}};
+}
+
+}  // namespace copse::cli
