@@ -11,14 +11,21 @@ constexpr const char* kErrnoPayload = "copse/errno";
 
 absl::StatusCode NearestCode(std::errc condition) {
   switch (condition) {
-    case std::errc::no_such_file_or_directory: return absl::StatusCode::kNotFound;
-    case std::errc::file_exists: return absl::StatusCode::kAlreadyExists;
-    case std::errc::no_space_on_device: return absl::StatusCode::kResourceExhausted;
-    case std::errc::read_only_file_system: return absl::StatusCode::kFailedPrecondition;
+    case std::errc::no_such_file_or_directory:
+      return absl::StatusCode::kNotFound;
+    case std::errc::file_exists:
+      return absl::StatusCode::kAlreadyExists;
+    case std::errc::no_space_on_device:
+      return absl::StatusCode::kResourceExhausted;
+    case std::errc::read_only_file_system:
+      return absl::StatusCode::kFailedPrecondition;
     case std::errc::permission_denied:
-    case std::errc::operation_not_permitted: return absl::StatusCode::kPermissionDenied;
-    case std::errc::invalid_argument: return absl::StatusCode::kInvalidArgument;
-    default: return absl::StatusCode::kUnknown;
+    case std::errc::operation_not_permitted:
+      return absl::StatusCode::kPermissionDenied;
+    case std::errc::invalid_argument:
+      return absl::StatusCode::kInvalidArgument;
+    default:
+      return absl::StatusCode::kUnknown;
   }
 }
 
@@ -35,11 +42,16 @@ std::errc PosixErrorOf(const absl::Status& status) {
     return static_cast<std::errc>(std::stoi(std::string(*payload)));
   }
   switch (status.code()) {
-    case absl::StatusCode::kResourceExhausted: return std::errc::no_space_on_device;
-    case absl::StatusCode::kFailedPrecondition: return std::errc::read_only_file_system;
-    case absl::StatusCode::kPermissionDenied: return std::errc::permission_denied;
-    case absl::StatusCode::kInvalidArgument: return std::errc::invalid_argument;
-    default: return std::errc::io_error;
+    case absl::StatusCode::kResourceExhausted:
+      return std::errc::no_space_on_device;
+    case absl::StatusCode::kFailedPrecondition:
+      return std::errc::read_only_file_system;
+    case absl::StatusCode::kPermissionDenied:
+      return std::errc::permission_denied;
+    case absl::StatusCode::kInvalidArgument:
+      return std::errc::invalid_argument;
+    default:
+      return std::errc::io_error;
   }
 }
 

@@ -18,7 +18,8 @@ absl::Status ValidatePlace(const crdt::Place& place) {
   if (place.parent == crdt::kFileInodes) {
     return place.name.empty() ? absl::OkStatus() : Refuse("an inode has the empty name");
   }
-  if (!schema::IsEntryName(place.name)) return Refuse("a name has 1..255 bytes without '/' and NUL, and is not . or ..");
+  if (!schema::IsEntryName(place.name))
+    return Refuse("a name has 1..255 bytes without '/' and NUL, and is not . or ..");
   return absl::OkStatus();
 }
 
@@ -63,17 +64,23 @@ absl::Status ValidateVersions(const crdt::Field& field) {
 absl::Status ValidateValue(const crdt::Op& op, std::uint32_t number, std::string_view value) {
   const bool fits = [&] {
     switch (number) {
-      case schema::kMode: return IsUnsignedUpTo(schema::DecodeUnsigned(value), schema::kModeMask);
+      case schema::kMode:
+        return IsUnsignedUpTo(schema::DecodeUnsigned(value), schema::kModeMask);
       case schema::kUid:
-      case schema::kGid: return IsUnsignedUpTo(schema::DecodeUnsigned(value), UINT32_MAX);
+      case schema::kGid:
+        return IsUnsignedUpTo(schema::DecodeUnsigned(value), UINT32_MAX);
       case schema::kMtime:
-      case schema::kCtime: return schema::DecodeTime(value).has_value();
-      case schema::kDevice: return schema::DecodeUnsigned(value).has_value();
+      case schema::kCtime:
+        return schema::DecodeTime(value).has_value();
+      case schema::kDevice:
+        return schema::DecodeUnsigned(value).has_value();
       case schema::kSymlinkTarget:
         return !value.empty() && value.size() <= schema::kSymlinkBytesMax &&
                value.find('\0') == std::string_view::npos && op.child == op.time.node();
-      case schema::kPurged: return schema::DecodePurged(value).has_value();
-      default: return true;
+      case schema::kPurged:
+        return schema::DecodePurged(value).has_value();
+      default:
+        return true;
     }
   }();
   return fits ? absl::OkStatus() : Refuse("malformed value of register " + std::to_string(number));

@@ -32,7 +32,8 @@ class StagedFile {
   bool dirty() const;  ///< Something was written, cut or punched since the base.
   /// When the contents last changed; the base's mtime while clean.
   base::UnixNanoseconds mtime() const;
-  /// Bytes that lie on disk or in memory for it, for st_blocks: holes do not count.
+  /// Bytes that lie on disk or in memory for it, for st_blocks: holes do not count. While a base with holes is partly
+  /// written over, an upper bound.
   std::uint64_t allocated_bytes() const;
 
   /// Up to `out.size()` bytes at `offset`; fewer only at the end. Errors: those of the content store.
@@ -41,6 +42,7 @@ class StagedFile {
   absl::Status Write(std::uint64_t offset, std::string_view bytes, base::UnixNanoseconds now);
   /// Writes at the end, whatever it is at that moment; returns the offset written at.
   absl::StatusOr<std::uint64_t> Append(std::string_view bytes, base::UnixNanoseconds now);
+  /// A cut to the size that is there changes nothing.
   absl::Status Truncate(std::uint64_t size, base::UnixNanoseconds now);
   /// [offset, offset + length) reads as zeros afterwards, as a hole; the size stays.
   absl::Status PunchHole(std::uint64_t offset, std::uint64_t length, base::UnixNanoseconds now);
@@ -51,6 +53,8 @@ class StagedFile {
 
   /// Makes what was written durable without publishing it, so that StagingArea::Recover finds it after a crash.
   absl::Status Persist();
+  /// Whether a staging on disk would be recovered: Persist has been called since the last Rebase or Discard.
+  bool persisted() const;
 
   /// The heads that the base stands for: what the version published next replaces.
   std::vector<crdt::Timestamp> base_heads() const;
@@ -59,7 +63,9 @@ class StagedFile {
   /// that no write touched. Writers wait meanwhile; readers do not. The file stays dirty until Rebase.
   absl::StatusOr<Manifest> Publish();
   /// The version from Publish has become an op: it is the base now, and its staging is dropped, unless something was
-  /// written since Publish, which then stays on top of the new base.
+  /// written since Publish, which then stays on top of the new base. While persisted(), the op must be durable before
+  /// the call, since the staging that is dropped may be all that a crash would leave of an fsync. A clean file takes
+  /// any base. Errors: kFailedPrecondition dirty and not published; any from the disk, and the file is as it was.
   absl::Status Rebase(const Manifest& base, std::vector<crdt::Timestamp> base_heads);
   /// Forgets what was written and frees the staging.
   absl::Status Discard();

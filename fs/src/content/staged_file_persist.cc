@@ -1,0 +1,142 @@
+#include <copse/base/status_macros.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "content/publisher.h"
+#include "content/staged_file_state.h"
+
+// What goes to disk, and what leaves it. The order of steps is what a crash leaves readable:
+//   Persist  bytes before the log that names them; the first log comes whole, by rename.
+//   Rebase   the op is durable (the caller saw to it), then the log goes, durably, then the bytes. A crash before the
+//            log is gone recovers contents that are published already; whoever recovers them sees that by the plain
+//            root and discards them. The log must not come back after later versions, hence the directory's sync.
+
+namespace copse::fs {
+
+void StagedFile::State::Resume(const std::string& stem, std::unique_ptr<base::File> data,
+                               std::unique_ptr<base::File> its_log, const StagingLogContents& contents) {
+  bytes.Open(stem, std::move(data));
+  changes = contents.sum.changes;
+  size = contents.sum.size;
+  mtime = contents.sum.mtime;
+  dirty = true;
+  log = std::move(its_log);
+  log_bytes = contents.valid_bytes;
+  unpersisted = ChangeSet(size);
+  persisted_size = size;
+  persisted_mtime = mtime;
+}
+
+absl::Status StagedFile::State::Persist() {
+  if (!dirty) return absl::OkStatus();
+  if (!bytes.has_file()) {
+    COPSE_ASSIGN_OR_RETURN(StagedBytes::Spilled spilled, bytes.Spill(changes));
+    const std::unique_lock lock(mutex);
+    bytes.Adopt(std::move(spilled));
+  }
+  COPSE_RETURN_IF_ERROR(bytes.Sync());
+  return log ? AppendToLog() : WriteLog(base->manifest().size, base_heads, changes);
+}
+
+absl::Status StagedFile::State::AppendToLog() {
+  const bool anew = !unpersisted.ranges().empty() || unpersisted.limit() < persisted_size || size != persisted_size;
+  if (!anew && mtime == persisted_mtime) return absl::OkStatus();
+  const std::string record = EncodeStagingChange({size, mtime, unpersisted});
+  COPSE_RETURN_IF_ERROR(log->WriteAt(log_bytes, record));
+  // A new mtime alone is not worth a disk flush: it reaches the disk with the next one, or soon by itself.
+  if (anew) COPSE_RETURN_IF_ERROR(log->Sync());
+  const std::unique_lock lock(mutex);
+  log_bytes += record.size();
+  unpersisted = ChangeSet(size);
+  persisted_size = size;
+  persisted_mtime = mtime;
+  return absl::OkStatus();
+}
+
+absl::Status StagedFile::State::WriteLog(std::uint64_t base_size, const std::vector<crdt::Timestamp>& heads,
+                                         const ChangeSet& sum) {
+  const std::string path = context->LogPath(bytes.stem());
+  const std::string contents = EncodeStagingHeader({node, base_size, heads}) + EncodeStagingChange({size, mtime, sum});
+  COPSE_RETURN_IF_ERROR(base::ReplaceFile(context->storage, path, contents));
+  COPSE_ASSIGN_OR_RETURN(std::unique_ptr<base::File> file,
+                         context->storage.Open(path, base::Storage::OpenMode::kReadWrite));
+  const std::unique_lock lock(mutex);
+  log = std::move(file);
+  log_bytes = contents.size();
+  unpersisted = ChangeSet(size);
+  persisted_size = size;
+  persisted_mtime = mtime;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Manifest> StagedFile::State::Publish() {
+  COPSE_ASSIGN_OR_RETURN(
+      Manifest manifest,
+      PublishContents({context->content, context->chunker, *base, changes, size, mtime, fixed_chunks,
+                       [this](std::uint64_t offset, std::span<char> out) { return ReadAll(offset, out); }}));
+  const std::unique_lock lock(mutex);
+  unpublished = ChangeSet(size);
+  touched_since_publish = false;
+  return manifest;
+}
+
+absl::Status StagedFile::State::Rebase(const Manifest& new_base, std::vector<crdt::Timestamp> heads) {
+  if (dirty && !unpublished) return absl::FailedPreconditionError("the file is dirty and was not published");
+  if (!dirty || !touched_since_publish) return Reset(new_base, std::move(heads));
+  // A range that is in no change since the publication was in none before either, or is in the published version: so
+  // what came later means the same on top of that version as on top of the old base.
+  if (log) {
+    COPSE_RETURN_IF_ERROR(bytes.Sync());
+    COPSE_RETURN_IF_ERROR(WriteLog(new_base.size, heads, *unpublished));
+  }
+  auto reader = std::make_shared<const ManifestReader>(context->content, context->cache, new_base);
+  const std::unique_lock lock(mutex);
+  base = std::move(reader);
+  base_heads = std::move(heads);
+  const ChangeSet before = std::exchange(changes, *std::exchange(unpublished, std::nullopt));
+  FreeUnused(before, changes);
+  return absl::OkStatus();
+}
+
+absl::Status StagedFile::State::Discard() { return Reset(base->manifest(), base_heads); }
+
+absl::Status StagedFile::State::RemoveLog() {
+  if (!log) return absl::OkStatus();
+  COPSE_RETURN_IF_ERROR(context->storage.Remove(context->LogPath(bytes.stem())));
+  {
+    const std::unique_lock lock(mutex);
+    log.reset();
+  }
+  return context->storage.SyncDirectory(context->directory);
+}
+
+absl::Status StagedFile::State::Reset(const Manifest& new_base, std::vector<crdt::Timestamp> heads) {
+  COPSE_RETURN_IF_ERROR(RemoveLog());
+  auto reader = std::make_shared<const ManifestReader>(context->content, context->cache, new_base);
+  const std::unique_lock lock(mutex);
+  base = std::move(reader);
+  base_heads = std::move(heads);
+  size = new_base.size;
+  mtime = new_base.mtime;
+  dirty = false;
+  changes = ChangeSet(new_base.size);
+  unpublished.reset();
+  return bytes.Clear();
+}
+
+void StagedFile::State::FreeUnused(const ChangeSet& before, const ChangeSet& after) {
+  for (const auto& [begin, tail] : before.ranges()) {
+    if (tail.kind != RangeKind::kData) continue;
+    for (std::uint64_t offset = begin; offset < tail.end;) {
+      const std::optional<ChangeSet::Range> range = after.FirstFrom(offset);
+      const bool inside = range && range->begin <= offset;
+      const std::uint64_t end = std::min(tail.end, inside ? range->end : range ? range->begin : tail.end);
+      // All that a failure costs is space, until the staging goes.
+      if (!inside || range->kind != RangeKind::kData) (void)bytes.Free(offset, end);
+      offset = end;
+    }
+  }
+}
+
+}  // namespace copse::fs

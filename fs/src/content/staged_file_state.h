@@ -1,0 +1,92 @@
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <copse/base/storage.h>
+#include <copse/fs/staged_file.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "content/change_set.h"
+#include "content/manifest_reader.h"
+#include "content/staged_bytes.h"
+#include "content/staging_context.h"
+#include "content/staging_log.h"
+
+namespace copse::fs {
+
+/// Two locks, so that slow work does not stop readers: `writer` makes those who change the file take turns, for as long
+/// as they need; `mutex` is held exclusively only while members change, and shared by readers. Members change under
+/// both, so whoever holds `writer` may read them without `mutex`. Methods say what they expect to be held.
+struct StagedFile::State {
+  State(std::shared_ptr<StagingContext> the_context, NodeId the_node, const Manifest& the_base,
+        std::vector<crdt::Timestamp> the_base_heads, bool the_fixed_chunks);
+
+  /// Takes over what an earlier process persisted, before anyone else sees this.
+  void Resume(const std::string& stem, std::unique_ptr<base::File> data, std::unique_ptr<base::File> its_log,
+              const StagingLogContents& contents);
+
+  /// A stretch of the contents that comes from one place.
+  struct Span {
+    enum class Source { kStaged, kHole, kBase } source = Source::kHole;
+    std::uint64_t end = 0;
+  };
+  /// The stretch that begins at `offset`, which is below the size. Either lock.
+  Span SpanAt(std::uint64_t offset) const;
+
+  // With `writer`.
+  absl::Status ReadAll(std::uint64_t offset, std::span<char> out) const;
+  absl::Status Write(std::uint64_t offset, std::string_view data, base::UnixNanoseconds now);
+  absl::Status Truncate(std::uint64_t new_size, base::UnixNanoseconds now);
+  absl::Status PunchHole(std::uint64_t offset, std::uint64_t length, base::UnixNanoseconds now);
+  absl::Status Persist();
+  absl::Status AppendToLog();
+  absl::StatusOr<Manifest> Publish();
+  absl::Status Rebase(const Manifest& new_base, std::vector<crdt::Timestamp> heads);
+  absl::Status Discard();
+  /// Removes the log, durably; from then on the staging is nobody's.
+  absl::Status RemoveLog();
+  /// Clean on `new_base`, without any staging.
+  absl::Status Reset(const Manifest& new_base, std::vector<crdt::Timestamp> heads);
+  /// Replaces the log by one that says: `changes` on a base of these heads.
+  absl::Status WriteLog(std::uint64_t base_size, const std::vector<crdt::Timestamp>& heads, const ChangeSet& sum);
+
+  // With both.
+  /// Frees the bytes of `before` that `after` does not name.
+  void FreeUnused(const ChangeSet& before, const ChangeSet& after);
+  void Touch(std::uint64_t new_size, base::UnixNanoseconds now);
+
+  const std::shared_ptr<StagingContext> context;
+  const NodeId node;
+  const bool fixed_chunks;
+
+  std::mutex writer;
+  mutable std::shared_mutex mutex;
+
+  std::shared_ptr<const ManifestReader> base;
+  std::vector<crdt::Timestamp> base_heads;
+  std::uint64_t size = 0;
+  base::UnixNanoseconds mtime = 0;
+  bool dirty = false;
+  ChangeSet changes;  // Since the base.
+  StagedBytes bytes;
+
+  std::optional<ChangeSet> unpublished;  // Since the last Publish; nothing unless a Rebase to it may come.
+  bool touched_since_publish = false;
+
+  std::unique_ptr<base::File> log;  // While there is a staging on disk that Recover would find.
+  std::uint64_t log_bytes = 0;
+  ChangeSet unpersisted;  // Since the log's last change; means something while there is a log.
+  std::uint64_t persisted_size = 0;
+  base::UnixNanoseconds persisted_mtime = 0;
+};
+
+}  // namespace copse::fs

@@ -1,0 +1,206 @@
+// What stat(2) shows and setattr changes. Mode and owner are registers; the size of a file belongs to its contents, to
+// the staged ones while there are any. Of the times, mtime is that of the last change of contents unless a later
+// utimens set it, and ctime is the time written by whichever op changed the inode last: so an ordinary change writes
+// one time only, and both follow from it.
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "volume/volume_state.h"
+
+namespace copse::fs {
+namespace {
+
+constexpr std::uint32_t kDefaultDirectoryMode = 0755;
+constexpr std::uint32_t kDefaultFileMode = 0644;
+constexpr std::uint64_t kDirectoryBytes = 4096;  // As ext4 shows a small one.
+constexpr std::uint64_t kStatBlockBytes = 512;   // The unit of st_blocks (stat(2)).
+constexpr std::uint64_t kFileBytesMax = INT64_MAX;
+constexpr base::UnixNanoseconds kDay = 86'400'000'000'000;
+
+std::uint64_t BlocksOf(std::uint64_t bytes) { return (bytes + kStatBlockBytes - 1) / kStatBlockBytes; }
+
+// Bytes of a version that are no holes. Pages of a longer list are not fetched for it: their holes count as data.
+std::uint64_t AllocatedBytes(const Manifest& manifest) {
+  std::uint64_t holes = 0;
+  for (const ManifestEntry& entry : manifest.entries) holes += entry.is_hole ? entry.length : 0;
+  return manifest.size - std::min(holes, manifest.size);
+}
+
+// The times of an inode as its ops are looked at one after the other.
+struct Times {
+  base::UnixNanoseconds mtime = 0;
+  base::UnixNanoseconds ctime = 0;
+  crdt::Timestamp mtime_op;
+  crdt::Timestamp ctime_op;
+
+  void TakeMtime(crdt::Timestamp op, base::UnixNanoseconds time) {
+    if (op >= mtime_op) mtime = time, mtime_op = op;
+    TakeCtime(op, time);
+  }
+  void TakeCtime(crdt::Timestamp op, base::UnixNanoseconds time) {
+    if (op >= ctime_op) ctime = time, ctime_op = op;
+  }
+};
+
+void TakeTimeRegisters(const crdt::Tree& tree, NodeId node, Times& times) {
+  // ctime last: within one op it has the last word.
+  if (const auto* mtime = tree.Value(node, schema::kMtime); mtime != nullptr && mtime->value) {
+    times.TakeMtime(mtime->time, schema::DecodeTime(*mtime->value).value_or(0));
+  }
+  if (const auto* ctime = tree.Value(node, schema::kCtime); ctime != nullptr && ctime->value) {
+    times.TakeCtime(ctime->time, schema::DecodeTime(*ctime->value).value_or(0));
+  }
+}
+
+}  // namespace
+
+Attributes Volume::State::AttributesOf(NodeId node, Kind kind) {
+  std::shared_ptr<OpenFile> open;
+  std::optional<base::UnixNanoseconds> atime;
+  {
+    const std::lock_guard lock(local_mutex);
+    if (const auto local = locals.find(node); local != locals.end()) {
+      open = local->second.open;
+      atime = local->second.atime;
+    }
+  }
+  const bool is_staged = open != nullptr && open->staged->dirty();
+  Attributes shown = AttributesWith(node, kind, is_staged ? open.get() : nullptr);
+  if (atime) shown.atime = *atime;
+  return shown;
+}
+
+Attributes Volume::State::PublishedAttributesOf(NodeId node, Kind kind) const {
+  return AttributesWith(node, kind, nullptr);
+}
+
+Attributes Volume::State::AttributesWith(NodeId node, Kind kind, const OpenFile* staged) const {
+  Attributes shown;
+  shown.node = node;
+  shown.kind = kind;
+  const bool is_directory = kind == Kind::kDirectory;
+  shown.mode = static_cast<std::uint32_t>(schema::UnsignedOf(tree(), node, schema::kMode)
+                                              .value_or(is_directory ? kDefaultDirectoryMode : kDefaultFileMode));
+  shown.uid = static_cast<std::uint32_t>(schema::UnsignedOf(tree(), node, schema::kUid).value_or(0));
+  shown.gid = static_cast<std::uint32_t>(schema::UnsignedOf(tree(), node, schema::kGid).value_or(0));
+  shown.links = projection->LinksOf(node);
+
+  Times times;
+  switch (kind) {
+    case Kind::kDirectory:
+      shown.size = kDirectoryBytes;
+      break;
+    case Kind::kSymlink:
+      if (const auto* target = tree().Value(node, schema::kSymlinkTarget); target != nullptr && target->value) {
+        shown.size = target->value->size();
+      }
+      break;
+    case Kind::kRegular:
+      if (staged != nullptr) {
+        shown.size = staged->staged->size();
+        shown.blocks = BlocksOf(staged->staged->allocated_bytes());
+      } else if (const auto head = schema::ShownHead(tree(), node)) {
+        shown.size = head->second.size;
+        shown.blocks = BlocksOf(AllocatedBytes(head->second));
+        times.TakeMtime(head->first, head->second.mtime);
+      }
+      break;
+    case Kind::kCharacterDevice:
+    case Kind::kBlockDevice:
+      shown.device = schema::UnsignedOf(tree(), node, schema::kDevice).value_or(0);
+      break;
+    case Kind::kFifo:
+    case Kind::kSocket:
+      break;
+  }
+  if (is_directory) shown.blocks = BlocksOf(shown.size);
+  // Staged contents changed after every op up to this counter, and before every later one.
+  if (staged != nullptr) {
+    times.TakeMtime(crdt::Timestamp::Of(staged->written_at_counter, UINT16_MAX), staged->staged->mtime());
+  }
+  TakeTimeRegisters(tree(), node, times);
+  shown.mtime = times.mtime;
+  shown.ctime = times.ctime;
+  shown.atime = times.mtime;
+  return shown;
+}
+
+Volume::Entry Volume::State::LookedUp(NodeId node, Kind kind) {
+  {
+    const std::lock_guard lock(local_mutex);
+    ++locals[node].lookups;
+  }
+  return Entry{node, AttributesOf(node, kind)};
+}
+
+// As relatime does (mount(8)): often enough for programs that ask "read since it was changed?", seldom enough to cost
+// nothing. Only in memory: an access is no change to tell other replicas of.
+void Volume::State::NoteAccess(NodeId node) {
+  const base::UnixNanoseconds now = env.clock.Now();
+  const TreeReadLock tree_lock(tree_mutex);
+  const auto kind = schema::KindOf(tree(), node);
+  if (!kind) return;
+  const Attributes shown = AttributesOf(node, *kind);
+  if (shown.atime > shown.mtime && shown.atime > shown.ctime && now - shown.atime < kDay) return;
+  const std::lock_guard lock(local_mutex);
+  if (const auto local = locals.find(node); local != locals.end()) local->second.atime = now;
+}
+
+absl::StatusOr<Attributes> Volume::GetAttributes(NodeId node) {
+  const State::TreeReadLock lock(state_->tree_mutex);
+  COPSE_ASSIGN_OR_RETURN(const Kind kind, state_->KindOrError(node));
+  return state_->AttributesOf(node, kind);
+}
+
+absl::StatusOr<Attributes> Volume::SetAttributes(const Caller&, NodeId node, const AttributeChanges& changes) {
+  COPSE_RETURN_IF_ERROR(state_->CheckWritable());
+  const base::UnixNanoseconds now = state_->env.clock.Now();
+  State::Pin file;
+  if (changes.size) {
+    if (*changes.size > kFileBytesMax) return PosixError(std::errc::file_too_large, "a file has at most 2^63-1 bytes");
+    COPSE_ASSIGN_OR_RETURN(file, state_->PinRegular(node));
+    if (*changes.size > file->staged->size()) COPSE_RETURN_IF_ERROR(state_->EnsureSpace(0));
+    COPSE_RETURN_IF_ERROR(file->staged->Truncate(*changes.size, now));
+    state_->NoteChange(*file, 0);
+  }
+  const State::TreeWriteLock lock(state_->tree_mutex);
+  COPSE_ASSIGN_OR_RETURN(const Kind kind, state_->KindOrError(node));
+  std::vector<crdt::Field> fields;
+  if (changes.mode) {
+    fields.push_back(schema::Set(schema::kMode, schema::EncodeUnsigned(*changes.mode & schema::kModeMask)));
+  } else if (kind != Kind::kDirectory && (changes.uid || changes.gid || changes.size)) {
+    fields = state_->PrivilegesToClear(node, changes.clear_setid);
+  }
+  if (changes.uid) fields.push_back(schema::Set(schema::kUid, schema::EncodeUnsigned(*changes.uid)));
+  if (changes.gid) fields.push_back(schema::Set(schema::kGid, schema::EncodeUnsigned(*changes.gid)));
+  if (changes.mtime) fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(*changes.mtime)));
+  const base::UnixNanoseconds ctime = changes.ctime.value_or(now);
+  if (changes.ctime || (!fields.empty() && changes.mtime != ctime)) {
+    fields.push_back(schema::Set(schema::kCtime, schema::EncodeTime(ctime)));
+  }
+  if (!fields.empty()) {
+    Batch batch(state_->replica);
+    batch.Set(node, std::move(fields));
+    COPSE_RETURN_IF_ERROR(state_->Commit(std::move(batch)).status());
+  }
+  if (changes.atime) {
+    const std::lock_guard local_lock(state_->local_mutex);
+    if (const auto local = state_->locals.find(node); local != state_->locals.end()) {
+      local->second.atime = *changes.atime;
+    }
+  }
+  return state_->AttributesOf(node, kind);
+}
+
+absl::StatusOr<std::string> Volume::ReadLink(NodeId node) {
+  const State::TreeReadLock lock(state_->tree_mutex);
+  COPSE_ASSIGN_OR_RETURN(const Kind kind, state_->KindOrError(node));
+  const crdt::RegisterVersion* target = state_->tree().Value(node, schema::kSymlinkTarget);
+  if (kind != Kind::kSymlink || target == nullptr || !target->value) {
+    return PosixError(std::errc::invalid_argument, "inode " + std::to_string(node.value) + " is no symbolic link");
+  }
+  return *target->value;
+}
+
+}  // namespace copse::fs

@@ -1,0 +1,65 @@
+#include "volume/batch.h"
+
+#include <algorithm>
+
+#include "volume/check.h"
+
+namespace copse::fs {
+
+using crdt::Field;
+using crdt::NodeId;
+using crdt::Place;
+
+crdt::TreeReplica::Draft& Batch::Add(NodeId node, std::vector<Field> fields) {
+  std::sort(fields.begin(), fields.end(), [](const Field& a, const Field& b) { return a.id < b.id; });
+  crdt::TreeReplica::Draft& draft = drafts_.emplace_back();
+  draft.child = node;
+  draft.fields = std::move(fields);
+  return draft;
+}
+
+NodeId Batch::Make(Place place, std::vector<Field> fields) {
+  const NodeId node = replica_.NodeOfNextOp(drafts_.size());
+  Move(node, std::move(place), std::move(fields));
+  return node;
+}
+
+void Batch::Move(NodeId node, Place place, std::vector<Field> fields) {
+  Add(node, std::move(fields)).place = std::move(place);
+}
+
+void Batch::Set(NodeId node, std::vector<Field> fields) { Add(node, std::move(fields)); }
+
+void Batch::TouchDirectory(NodeId directory, base::UnixNanoseconds now) {
+  if (std::find(touched_.begin(), touched_.end(), directory) != touched_.end()) return;
+  touched_.push_back(directory);
+  Set(directory, {schema::Set(schema::kMtime, schema::EncodeTime(now))});
+}
+
+void Batch::Trash(NodeId node, base::UnixNanoseconds now) {
+  const crdt::Placement* placement = replica_.tree().PlacementOf(node);
+  Check(placement != nullptr, "a shown entry has a place");
+  auto& draft = Add(node, {schema::Set(schema::kCtime, schema::EncodeTime(now))});
+  draft.place = Place{crdt::kTrash, placement->name};
+  draft.guard = placement->claim;
+}
+
+void Batch::Unlink(NodeId dentry, NodeId inode, bool last, base::UnixNanoseconds now) {
+  Trash(dentry, now);
+  std::vector<Field> fields = {schema::Set(schema::kCtime, schema::EncodeTime(now))};
+  const auto versions = replica_.tree().Versions(inode, schema::kContent);
+  if (last && !versions.empty()) {
+    // What is shown under the name goes with it, and so do its equals: they are one version to those who look.
+    schema::Unlinked unlinked;
+    const auto shown = DecodeManifest(*versions.back().value);
+    for (const crdt::RegisterVersion& version : versions) {
+      const auto manifest = DecodeManifest(*version.value);
+      const bool equal = shown.ok() && manifest.ok() && manifest->plain_root == shown->plain_root;
+      (equal ? unlinked.dropped : unlinked.kept).push_back(version.time);
+    }
+    fields.push_back(schema::Replace(schema::kUnlinked, schema::EncodeUnlinked(unlinked), {}));
+  }
+  Set(inode, std::move(fields));
+}
+
+}  // namespace copse::fs

@@ -1,0 +1,229 @@
+// Finding, making and removing names. A name is a node that is placed in its directory; a file's name refers to its
+// inode, a node of its own, so that several names are as easy as one. Removing moves the name to trash, guarded by the
+// claim that the caller saw.
+#include <sys/stat.h>
+
+#include "volume/volume_state.h"
+
+namespace copse::fs {
+namespace {
+
+absl::Status NoEntry(std::string_view name) {
+  return PosixError(std::errc::no_such_file_or_directory, "no entry '" + std::string(name) + "'");
+}
+
+absl::Status EntryExists(std::string_view name) {
+  return PosixError(std::errc::file_exists, "there is an entry '" + std::string(name) + "'");
+}
+
+}  // namespace
+
+absl::StatusOr<Volume::Entry> Volume::Lookup(NodeId parent, std::string_view name) {
+  const State::TreeReadLock lock(state_->tree_mutex);
+  COPSE_RETURN_IF_ERROR(state_->CheckEntry(parent, name));
+  const auto entry = state_->projection->Lookup(parent, name);
+  if (!entry) return NoEntry(name);
+  COPSE_ASSIGN_OR_RETURN(const Kind kind, state_->KindOrError(entry->target));
+  return state_->LookedUp(entry->target, kind);
+}
+
+std::pair<std::uint32_t, bool> Volume::State::GroupFor(const Caller& caller, NodeId directory) const {
+  const std::uint64_t mode = schema::UnsignedOf(tree(), directory, schema::kMode).value_or(0);
+  if ((mode & S_ISGID) == 0) return {caller.gid, false};
+  return {static_cast<std::uint32_t>(schema::UnsignedOf(tree(), directory, schema::kGid).value_or(0)), true};
+}
+
+absl::StatusOr<Volume::Entry> Volume::State::MakeInode(const Caller& caller, NodeId parent, std::string_view name,
+                                                       Kind kind, std::uint32_t mode, std::vector<crdt::Field> extra,
+                                                       Pin* pin) {
+  COPSE_RETURN_IF_ERROR(CheckWritable());
+  COPSE_RETURN_IF_ERROR(EnsureSpace(0));
+  const base::UnixNanoseconds now = env.clock.Now();
+  Invalidations changed;
+  Entry entry;
+  {
+    const TreeWriteLock lock(tree_mutex);
+    COPSE_RETURN_IF_ERROR(CheckEntryForChange(parent, name));
+    if (projection->Lookup(parent, name)) return EntryExists(name);
+    std::vector<crdt::Field> fields = std::move(extra);
+    fields.push_back(schema::Set(schema::kKind, schema::EncodeKind(kind)));
+    fields.push_back(schema::Set(schema::kMode, schema::EncodeUnsigned(mode & schema::kModeMask)));
+    fields.push_back(schema::Set(schema::kUid, schema::EncodeUnsigned(caller.uid)));
+    fields.push_back(schema::Set(schema::kGid, schema::EncodeUnsigned(GroupFor(caller, parent).first)));
+    fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(now)));
+    Batch batch(replica);
+    const NodeId inode = batch.Make({crdt::kFileInodes, {}}, std::move(fields));
+    batch.Make({parent, std::string(name)}, {schema::Set(schema::kInode, schema::EncodeNode(inode))});
+    batch.TouchDirectory(parent, now);
+    COPSE_ASSIGN_OR_RETURN(changed, Commit(std::move(batch)));
+    entry = LookedUp(inode, kind);
+    if (pin != nullptr) *pin = PinUnderTreeLock(inode);
+  }
+  const Invalidations::Name known[] = {{parent, std::string(name)}};
+  Announce(std::move(changed), known);
+  return entry;
+}
+
+absl::StatusOr<Volume::Entry> Volume::MakeNode(const Caller& caller, NodeId parent, std::string_view name, Kind kind,
+                                               std::uint32_t mode, std::uint64_t device) {
+  if (kind == Kind::kDirectory || kind == Kind::kSymlink) {
+    return PosixError(std::errc::operation_not_permitted, "mknod makes no directories and no symbolic links");
+  }
+  std::vector<crdt::Field> extra;
+  if (kind == Kind::kCharacterDevice || kind == Kind::kBlockDevice) {
+    extra.push_back(schema::Set(schema::kDevice, schema::EncodeUnsigned(device)));
+  }
+  return state_->MakeInode(caller, parent, name, kind, mode, std::move(extra), nullptr);
+}
+
+absl::StatusOr<Volume::Entry> Volume::MakeSymlink(const Caller& caller, NodeId parent, std::string_view name,
+                                                  std::string_view target) {
+  if (target.empty()) return PosixError(std::errc::no_such_file_or_directory, "a symbolic link has a target");
+  if (target.size() > schema::kSymlinkBytesMax) {
+    return PosixError(std::errc::filename_too_long, "the target of a symbolic link has at most 4095 bytes");
+  }
+  if (target.find('\0') != std::string_view::npos) {
+    return PosixError(std::errc::invalid_argument, "the target of a symbolic link has no NUL");
+  }
+  return state_->MakeInode(caller, parent, name, Kind::kSymlink, 0777,
+                           {schema::Set(schema::kSymlinkTarget, std::string(target))}, nullptr);
+}
+
+absl::StatusOr<Volume::Entry> Volume::MakeDirectory(const Caller& caller, NodeId parent, std::string_view name,
+                                                    std::uint32_t mode) {
+  COPSE_RETURN_IF_ERROR(state_->CheckWritable());
+  COPSE_RETURN_IF_ERROR(state_->EnsureSpace(0));
+  const base::UnixNanoseconds now = state_->env.clock.Now();
+  Invalidations changed;
+  Entry entry;
+  {
+    const State::TreeWriteLock lock(state_->tree_mutex);
+    COPSE_RETURN_IF_ERROR(state_->CheckEntryForChange(parent, name));
+    if (state_->projection->Lookup(parent, name)) return EntryExists(name);
+    const auto [gid, inherits_setgid] = state_->GroupFor(caller, parent);
+    const std::uint32_t bits = (mode & schema::kModeMask) | (inherits_setgid ? S_ISGID : 0u);
+    Batch batch(state_->replica);
+    const NodeId node =
+        batch.Make({parent, std::string(name)}, {schema::Set(schema::kKind, schema::EncodeKind(Kind::kDirectory)),
+                                                 schema::Set(schema::kMode, schema::EncodeUnsigned(bits)),
+                                                 schema::Set(schema::kUid, schema::EncodeUnsigned(caller.uid)),
+                                                 schema::Set(schema::kGid, schema::EncodeUnsigned(gid)),
+                                                 schema::Set(schema::kMtime, schema::EncodeTime(now))});
+    batch.TouchDirectory(parent, now);
+    COPSE_ASSIGN_OR_RETURN(changed, state_->Commit(std::move(batch)));
+    entry = state_->LookedUp(node, Kind::kDirectory);
+  }
+  const Invalidations::Name known[] = {{parent, std::string(name)}};
+  state_->Announce(std::move(changed), known);
+  return entry;
+}
+
+absl::StatusOr<Volume::Entry> Volume::Link(const Caller&, NodeId node, NodeId new_parent, std::string_view new_name) {
+  COPSE_RETURN_IF_ERROR(state_->CheckWritable());
+  COPSE_RETURN_IF_ERROR(state_->EnsureSpace(0));
+  const base::UnixNanoseconds now = state_->env.clock.Now();
+  Invalidations changed;
+  Entry entry;
+  {
+    const State::TreeWriteLock lock(state_->tree_mutex);
+    COPSE_ASSIGN_OR_RETURN(const Kind kind, state_->KindOrError(node));
+    if (kind == Kind::kDirectory) {
+      return PosixError(std::errc::operation_not_permitted, "a directory has one name only");
+    }
+    COPSE_RETURN_IF_ERROR(state_->CheckEntryForChange(new_parent, new_name));
+    if (state_->projection->Lookup(new_parent, new_name)) return EntryExists(new_name);
+    if (state_->projection->LinksOf(node) == 0) return NoEntry(new_name);  // Its last name is gone.
+    Batch batch(state_->replica);
+    batch.Make({new_parent, std::string(new_name)}, {schema::Set(schema::kInode, schema::EncodeNode(node))});
+    batch.Set(node, {schema::Set(schema::kCtime, schema::EncodeTime(now))});
+    batch.TouchDirectory(new_parent, now);
+    COPSE_ASSIGN_OR_RETURN(changed, state_->Commit(std::move(batch)));
+    entry = state_->LookedUp(node, kind);
+  }
+  const Invalidations::Name known[] = {{new_parent, std::string(new_name)}};
+  state_->Announce(std::move(changed), known);
+  return entry;
+}
+
+Volume::State::Pin Volume::State::PinUnpublished(NodeId inode) {
+  const std::lock_guard lock(local_mutex);
+  const auto local = locals.find(inode);
+  if (local == locals.end() || local->second.open == nullptr) return {};
+  const std::shared_ptr<OpenFile>& file = local->second.open;
+  // What a process has open when the name goes dies with the last handle, as on any POSIX system.
+  if (file->handles > 0 || !file->staged->dirty() || projection->LinksOf(inode) != 1) return {};
+  ++file->users;
+  return Pin(*this, file);
+}
+
+void Volume::State::AppendRemoval(Batch& batch, const ShownEntry& entry, base::UnixNanoseconds now) const {
+  if (entry.node == entry.target) {
+    batch.Trash(entry.node, now);
+  } else {
+    batch.Unlink(entry.node, entry.target, projection->LinksOf(entry.target) == 1, now);
+  }
+}
+
+absl::Status Volume::State::Remove(NodeId parent, std::string_view name, bool directory) {
+  COPSE_RETURN_IF_ERROR(CheckWritable());
+  for (bool published = false;; published = true) {
+    Pin unpublished;
+    Invalidations changed;
+    {
+      const TreeWriteLock lock(tree_mutex);
+      COPSE_RETURN_IF_ERROR(CheckEntry(parent, name));
+      const auto entry = projection->Lookup(parent, name);
+      if (!entry) return NoEntry(name);
+      const bool is_directory = entry->node == entry->target;
+      if (directory && !is_directory) {
+        return PosixError(std::errc::not_a_directory, "'" + std::string(name) + "' is no directory");
+      }
+      if (!directory && is_directory) {
+        return PosixError(std::errc::is_a_directory, "'" + std::string(name) + "' is a directory");
+      }
+      if (is_directory && !projection->IsEmpty(entry->target)) {
+        return PosixError(std::errc::directory_not_empty, "'" + std::string(name) + "' is not empty");
+      }
+      if (!published && !is_directory) unpublished = PinUnpublished(entry->target);
+      if (!unpublished) {
+        const base::UnixNanoseconds now = env.clock.Now();
+        Batch batch(replica);
+        AppendRemoval(batch, *entry, now);
+        batch.TouchDirectory(parent, now);
+        COPSE_ASSIGN_OR_RETURN(changed, Commit(std::move(batch)));
+      }
+    }
+    if (unpublished) {
+      Publish(*unpublished).IgnoreError();  // On a full disk, deleting goes on.
+      continue;
+    }
+    const Invalidations::Name known[] = {{parent, std::string(name)}};
+    Announce(std::move(changed), known);
+    return absl::OkStatus();
+  }
+}
+
+absl::Status Volume::Unlink(const Caller&, NodeId parent, std::string_view name) {
+  return state_->Remove(parent, name, /*directory=*/false);
+}
+
+absl::Status Volume::RemoveDirectory(const Caller&, NodeId parent, std::string_view name) {
+  return state_->Remove(parent, name, /*directory=*/true);
+}
+
+void Volume::Forget(NodeId node, std::uint64_t count) {
+  State::Pin last_use;  // Its end drops what only the lookups kept.
+  const std::lock_guard lock(state_->local_mutex);
+  const auto local = state_->locals.find(node);
+  if (local == state_->locals.end()) return;
+  local->second.lookups -= std::min(count, local->second.lookups);
+  if (local->second.lookups > 0) return;
+  if (local->second.open == nullptr) {
+    state_->locals.erase(local);
+  } else if (local->second.open->users == 0) {
+    ++local->second.open->users;
+    last_use = State::Pin(*state_, local->second.open);
+  }
+}
+
+}  // namespace copse::fs

@@ -1,0 +1,180 @@
+// How written contents become versions. Writing stays local and fast; a version is made when the last handle is closed,
+// when an open file has rested, at fsync, and at Flush: its chunks are stored first, without any lock of the tree, then
+// one op names them. Publication shows nothing new to this mount: size and times are afterwards what they were before.
+// The bytes of an inode without a name are never published: they would bring the file back.
+#include <algorithm>
+
+#include "volume/volume_state.h"
+
+namespace copse::fs {
+namespace {
+
+// A file without handles that is still written (truncate(2), a shared mapping written back late) rests for so long.
+constexpr std::chrono::nanoseconds kRestWithoutHandle = std::chrono::milliseconds(100);
+constexpr std::chrono::nanoseconds kRetryDelay = std::chrono::seconds(5);
+// fsync publishes at once what is small and was not published lately: one sync of the chunks and one of the feed,
+// which is as cheap as staging. A program that syncs often has its bytes staged, and a version a second.
+constexpr std::uint64_t kSmallBytes = 64 * 1024;
+constexpr std::chrono::nanoseconds kPublicationInterval = std::chrono::seconds(1);
+
+}  // namespace
+
+absl::Status Volume::State::Publish(OpenFile& file) {
+  const std::lock_guard lock(file.publish_mutex);
+  if (!file.staged->dirty() || !HasName(file.node)) return absl::OkStatus();
+  file.publish_soon = false;
+  const std::uint64_t bytes = file.written_bytes;
+  COPSE_ASSIGN_OR_RETURN(Manifest manifest, file.staged->Publish());
+  COPSE_RETURN_IF_ERROR(SubmitVersion(file, std::move(manifest)));
+  file.last_publication = env.clock.Monotonic().count();
+  file.written_bytes -= bytes;
+  unpublished_bytes -= bytes;
+  if (file.staged->dirty()) file.written_at_counter = counter.load(std::memory_order_acquire);
+  return absl::OkStatus();
+}
+
+absl::Status Volume::State::SubmitVersion(OpenFile& file, Manifest manifest) {
+  std::vector<crdt::Timestamp> heads = file.staged->base_heads();
+  {
+    const TreeWriteLock lock(tree_mutex);
+    if (projection->LinksOf(file.node) == 0) return absl::OkStatus();
+    const Attributes shown = AttributesOf(file.node, Kind::kRegular);
+    const auto head = schema::ShownHead(tree(), file.node);
+    const auto is_based_on = [&](crdt::Timestamp version) {
+      const auto& also = file.also_replaces;
+      return std::find(heads.begin(), heads.end(), version) != heads.end() ||
+             std::find(also.begin(), also.end(), version) != also.end();
+    };
+    const bool is_unchanged = head && head->second.plain_root == manifest.plain_root && is_based_on(head->first);
+    manifest.mtime = shown.mtime;
+    std::vector<crdt::Field> fields;
+    const crdt::Timestamp time = replica.TimeOfNextOp(0);
+    if (is_unchanged) {
+      fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(shown.mtime)));
+      heads = {head->first};
+    } else {
+      std::vector<crdt::Timestamp> replaced = heads;
+      replaced.insert(replaced.end(), file.also_replaces.begin(), file.also_replaces.end());
+      fields.push_back(schema::Replace(schema::kContent, EncodeManifest(manifest), std::move(replaced)));
+      heads = {time};
+    }
+    if (shown.ctime != shown.mtime) fields.push_back(schema::Set(schema::kCtime, schema::EncodeTime(shown.ctime)));
+    Batch batch(replica);
+    batch.Set(file.node, std::move(fields));
+    COPSE_RETURN_IF_ERROR(Commit(std::move(batch)).status());
+  }
+  file.also_replaces.clear();
+  return file.staged->Rebase(manifest, std::move(heads));
+}
+
+void Volume::State::SchedulePublication(OpenFile& file, std::chrono::nanoseconds delay) {
+  const std::int64_t due = env.clock.Monotonic().count() + delay.count();
+  const std::lock_guard lock(file.schedule_mutex);
+  if (file.work != 0 && file.work_due <= due) return;
+  if (file.work != 0) env.executor.Cancel(file.work);
+  file.work_due = due;
+  file.work = env.executor.Post(
+      [held = lifeline, node = file.node] {
+        const std::lock_guard alive(held->mutex);
+        if (held->state != nullptr) held->state->RunPublication(node);
+      },
+      delay);
+}
+
+void Volume::State::RunPublication(NodeId node) {
+  const Pin file = PinOpen(node);
+  if (!file) return;
+  {
+    const std::lock_guard lock(file->schedule_mutex);
+    file->work = 0;
+  }
+  if (!file->staged->dirty()) return;
+  if (!file->publish_soon) {
+    const auto rest = file->handles > 0 ? std::chrono::nanoseconds(options.publish_rest)
+                                        : std::min<std::chrono::nanoseconds>(options.publish_rest, kRestWithoutHandle);
+    const auto rested = env.clock.Monotonic() - std::chrono::nanoseconds(file->last_write);
+    if (rested < rest) {
+      SchedulePublication(*file, rest - rested);
+      return;
+    }
+  }
+  if (!Publish(*file).ok()) SchedulePublication(*file, kRetryDelay);
+}
+
+absl::Status Volume::Fsync(NodeId node) {
+  {
+    const State::Pin file = state_->PinOpen(node);
+    if (file && file->staged->dirty() && state_->HasName(node)) {
+      const auto since = state_->env.clock.Monotonic() - std::chrono::nanoseconds(file->last_publication);
+      const bool is_due = since >= kPublicationInterval;
+      const bool is_small = file->written_bytes <= kSmallBytes;
+      if (!is_due || !is_small || !state_->Publish(*file).ok()) {
+        COPSE_RETURN_IF_ERROR(file->staged->Persist());
+        file->publish_soon = true;
+        state_->SchedulePublication(*file, is_due ? std::chrono::nanoseconds(0) : kPublicationInterval - since);
+      }
+    }
+  }
+  return state_->env.journal.Sync();
+}
+
+absl::Status Volume::State::FlushAll() {
+  std::vector<NodeId> in_use;
+  {
+    const std::lock_guard lock(local_mutex);
+    for (const auto& [node, local] : locals) {
+      if (local.open != nullptr) in_use.push_back(node);
+    }
+  }
+  std::sort(in_use.begin(), in_use.end());
+  absl::Status first_error;
+  for (const NodeId node : in_use) {
+    if (const Pin file = PinOpen(node)) first_error.Update(Publish(*file));
+  }
+  return first_error;
+}
+
+// Finds the version that staged bytes lie on. Their base may have been replaced by the very version that was being
+// published when the process ended: then that one, which holds the same bytes and perhaps fewer, serves as well.
+absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
+  absl::flat_hash_map<NodeId, crdt::Timestamp> own_replacement;
+  const auto base_of = [&](NodeId node, const std::vector<crdt::Timestamp>& heads) -> std::optional<Manifest> {
+    if (schema::KindOf(tree(), node) != Kind::kRegular) return std::nullopt;
+    for (const crdt::RegisterVersion& version : tree().Versions(node, schema::kContent)) {
+      if (std::find(heads.begin(), heads.end(), version.time) == heads.end()) continue;
+      auto manifest = DecodeManifest(*version.value);
+      if (manifest.ok()) return std::move(*manifest);
+    }
+    auto head = schema::ShownHead(tree(), node);
+    if (head && head->first.actor() == replica.actor()) {
+      own_replacement[node] = head->first;
+      return std::move(head->second);
+    }
+    return heads.empty() ? std::optional(Manifest{}) : std::nullopt;
+  };
+  std::vector<std::string> left;
+  COPSE_ASSIGN_OR_RETURN(std::vector<StagingArea::Recovered> recovered, staging->Recover(base_of, left));
+  for (const std::string& path : left) {
+    notes.push_back("left " + path + ": the version that it was written upon is not known here");
+  }
+  for (StagingArea::Recovered& found : recovered) {
+    auto open = std::make_shared<OpenFile>(found.node, std::move(found.file));
+    if (const auto own = own_replacement.find(found.node); own != own_replacement.end()) {
+      open->also_replaces.push_back(own->second);
+    }
+    // Whether times were set after the last write is not recorded; the later of the two is taken to be the last.
+    const bool is_newer = AttributesOf(found.node, Kind::kRegular).ctime <= open->staged->mtime();
+    open->written_at_counter = is_newer ? counter.load() : 0;
+    locals[found.node].open = open;
+    ++open->users;
+    const Pin pin(*this, std::move(open));
+    if (absl::Status status = Publish(*pin); !status.ok()) {
+      notes.push_back("staged contents of inode " + std::to_string(found.node.value) +
+                      " are not published yet: " + std::string(status.message()));
+      SchedulePublication(*pin, kRetryDelay);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace copse::fs

@@ -1,0 +1,116 @@
+// The volume's life, and what every call shares: the checks that come first, and the way of a batch through the
+// replica into the projection. The calls themselves are in the files beside this one, by idea.
+#include "volume/volume_state.h"
+
+namespace copse::fs {
+
+Volume::State::State(Environment surroundings, crdt::TreeReplica& tree_replica, const Options& volume_options)
+    : env(surroundings), replica(tree_replica), options(volume_options), projection(MakeProjection(replica.tree())) {
+  counter = replica.lamport_counter();
+}
+
+Volume::Volume(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+absl::StatusOr<std::unique_ptr<Volume>> Volume::Open(Environment environment, crdt::TreeReplica& replica,
+                                                     const Options& options, std::vector<std::string>& notes) {
+  auto state = std::make_unique<State>(environment, replica, options);
+  COPSE_ASSIGN_OR_RETURN(state->staging, StagingArea::Open(environment.storage, environment.content,
+                                                           options.staging_directory, options.volume_key, {}));
+  state->lifeline->state = state.get();
+  std::unique_ptr<Volume> volume(new Volume(std::move(state)));
+  if (!options.read_only) COPSE_RETURN_IF_ERROR(volume->state_->Recover(notes));
+  return volume;
+}
+
+Volume::~Volume() {
+  if (!state_->options.read_only) state_->FlushAll().IgnoreError();
+  const std::lock_guard lock(state_->lifeline->mutex);
+  state_->lifeline->state = nullptr;
+}
+
+void Volume::set_invalidation_sink(InvalidationSink sink) {
+  const std::lock_guard lock(state_->sink_mutex);
+  state_->sink = std::move(sink);
+}
+
+absl::Status Volume::State::CheckWritable() const {
+  if (options.read_only) return PosixError(std::errc::read_only_file_system, "the volume is mounted read-only");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Kind> Volume::State::KindOrError(NodeId node) const {
+  const auto kind = schema::KindOf(tree(), node);
+  if (!kind) return PosixError(std::errc::no_such_file_or_directory, "no inode " + std::to_string(node.value));
+  return *kind;
+}
+
+absl::Status Volume::State::CheckEntry(NodeId directory, std::string_view name) const {
+  COPSE_ASSIGN_OR_RETURN(const Kind kind, KindOrError(directory));
+  if (kind != Kind::kDirectory) {
+    return PosixError(std::errc::not_a_directory, "inode " + std::to_string(directory.value) + " is no directory");
+  }
+  if (name.size() > schema::kNameBytesMax) {
+    return PosixError(std::errc::filename_too_long, "a name has at most 255 bytes");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Volume::State::CheckEntryForChange(NodeId directory, std::string_view name) const {
+  COPSE_RETURN_IF_ERROR(CheckEntry(directory, name));
+  if (!schema::IsEntryName(name)) {
+    return PosixError(std::errc::invalid_argument, "no entry can be called '" + std::string(name) + "'");
+  }
+  if (!projection->ParentOf(directory)) {
+    return PosixError(std::errc::no_such_file_or_directory,
+                      "directory " + std::to_string(directory.value) + " was removed");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Invalidations> Volume::State::Commit(Batch batch) {
+  auto submitted = replica.Submit(std::move(batch).Take());
+  if (!submitted.ok()) {
+    Check(!absl::IsInvalidArgument(submitted.status()), submitted.status().ToString().c_str());
+    return std::move(submitted).status();
+  }
+  counter.store(replica.lamport_counter(), std::memory_order_release);
+  return projection->Update(submitted->events);
+}
+
+void Volume::State::Announce(Invalidations changed, std::span<const Invalidations::Name> known) {
+  std::erase_if(changed.names, [&](const Invalidations::Name& name) {
+    return std::find(known.begin(), known.end(), name) != known.end();
+  });
+  changed.targets.clear();
+  if (!changed.names.empty()) AnnounceAll(changed);
+}
+
+void Volume::State::AnnounceAll(const Invalidations& changed) {
+  InvalidationSink receiver;
+  {
+    const std::lock_guard lock(sink_mutex);
+    receiver = sink;
+  }
+  if (receiver) receiver(changed);
+}
+
+absl::Status Volume::Flush() {
+  COPSE_RETURN_IF_ERROR(state_->FlushAll());
+  return state_->env.journal.Sync();
+}
+
+Volume::Usage Volume::GetUsage() {
+  Usage usage;
+  const State::TreeReadLock tree_lock(state_->tree_mutex);
+  usage.entries = state_->projection->EntryCount();
+  usage.trash_entries = state_->TrashNodes().size();
+  usage.open_handles = state_->open_handles;
+  const std::lock_guard local_lock(state_->local_mutex);
+  for (const auto& [node, local] : state_->locals) {
+    usage.lookups += local.lookups;
+    if (local.open != nullptr && local.open->staged->dirty()) ++usage.dirty_files;
+  }
+  return usage;
+}
+
+}  // namespace copse::fs
