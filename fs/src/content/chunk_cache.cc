@@ -23,8 +23,12 @@ absl::StatusOr<ChunkCache::Value> ChunkCache::GetOrLoad(const Key& key,
   loading_.emplace(key, mine);
   lock.unlock();
   absl::StatusOr<CachedChunk> chunk = load();
-  absl::StatusOr<Value> result = chunk.status();
-  if (chunk.ok()) result = std::make_shared<const CachedChunk>(*std::move(chunk));
+  absl::StatusOr<Value> result = Value();
+  if (chunk.ok()) {
+    result = std::make_shared<const CachedChunk>(*std::move(chunk));
+  } else {
+    result = std::move(chunk).status();
+  }
   lock.lock();
   if (result.ok()) Keep(key, *result);
   mine->done = true;

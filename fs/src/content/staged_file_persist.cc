@@ -57,7 +57,8 @@ absl::Status StagedFile::State::AppendToLog() {
 absl::Status StagedFile::State::WriteLog(std::uint64_t base_size, const std::vector<crdt::Timestamp>& heads,
                                          const ChangeSet& sum) {
   const std::string path = context->LogPath(bytes.stem());
-  const std::string contents = EncodeStagingHeader({node, base_size, heads}) + EncodeStagingChange({size, mtime, sum});
+  const std::string contents =
+      EncodeStagingHeader({node, base_size, fixed_chunks, heads}) + EncodeStagingChange({size, mtime, sum});
   COPSE_RETURN_IF_ERROR(base::ReplaceFile(context->storage, path, contents));
   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<base::File> file,
                          context->storage.Open(path, base::Storage::OpenMode::kReadWrite));

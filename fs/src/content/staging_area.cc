@@ -170,7 +170,7 @@ absl::StatusOr<std::vector<StagingArea::Recovered>> StagingArea::Recover(
       continue;
     }
     nodes.insert(header.node);
-    auto file = std::make_unique<StagedFile::State>(state_, header.node, *base, header.base_heads, base->fixed_chunks);
+    auto file = std::make_unique<StagedFile::State>(state_, header.node, *base, header.base_heads, header.fixed_chunks);
     file->Resume(stem, std::move(opened->data), std::move(opened->log), opened->contents);
     {
       const std::lock_guard lock(state.mutex);

@@ -59,6 +59,9 @@ absl::Status DecodeHeader(std::string_view body, StagingHeader& header) {
   COPSE_ASSIGN_OR_RETURN(header.node.value, reader.U64());
   COPSE_ASSIGN_OR_RETURN(header.base_size, reader.U64());
   if (header.base_size > kFileBytesMax) return reader.Error("a base size below 2^63");
+  COPSE_ASSIGN_OR_RETURN(const std::uint8_t chunking, reader.U8());
+  if (chunking > 1) return reader.Error("chunking 0 or 1");
+  header.fixed_chunks = chunking == 1;
   COPSE_ASSIGN_OR_RETURN(const std::uint64_t count, reader.Varint());
   if (count > reader.remaining() / sizeof(std::uint64_t)) return reader.Error("as many heads as there are bytes for");
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -106,6 +109,7 @@ std::string EncodeStagingHeader(const StagingHeader& header) {
   body.U16(kFormat);
   body.U64(header.node.value);
   body.U64(header.base_size);
+  body.U8(header.fixed_chunks ? 1 : 0);
   body.Varint(header.base_heads.size());
   for (const crdt::Timestamp head : header.base_heads) body.U64(head.value);
   return Record(std::move(body));

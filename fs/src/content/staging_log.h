@@ -19,6 +19,7 @@ namespace copse::fs {
 struct StagingHeader {
   NodeId node;
   std::uint64_t base_size = 0;  ///< Bytes.
+  bool fixed_chunks = false;    ///< How to cut what is published.
   std::vector<crdt::Timestamp> base_heads;
 };
 
