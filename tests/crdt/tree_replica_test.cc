@@ -190,5 +190,22 @@ TEST(TreeReplicaTest, TheJournalReplayedGivesTheSameReplica) {
   EXPECT_EQ(again.tree.tree().ChildrenOf(kRoot), replica.tree.tree().ChildrenOf(kRoot));
 }
 
+TEST(TreeReplicaTest, TheExampleOfTheDocumentationHolds) {
+  NullJournal journal;
+  TreeReplica here(1, journal), there(2, journal);
+  const NodeId node = here.NodeOfNextOp(0);
+  auto made = here.Submit({{node, Place{kRoot, "plan"}, std::nullopt, {}}});
+  auto seen = there.Ingest(1, 0, made->ops);
+  EXPECT_EQ(seen->front().after->name, "plan");
+  auto renamed = there.Submit({{node, Place{kRoot, "plan B"}, std::nullopt, {}}});
+  auto deleted = here.Submit({{node, Place{kTrash, "plan"}, made->ops[0].time, {}}});
+  auto merged = here.Ingest(2, 0, renamed->ops);
+  auto there_too = there.Ingest(1, 1, deleted->ops);
+  EXPECT_THAT(*there_too, IsEmpty());
+  for (const TreeReplica* replica : {&here, &there}) {
+    EXPECT_EQ(*replica->tree().PlacementOf(node), (Placement{kRoot, "plan B", renamed->ops[0].time}));
+  }
+}
+
 }  // namespace
 }  // namespace copse::crdt
