@@ -1,0 +1,33 @@
+#include <copse/base/hash.h>
+#include <gtest/gtest.h>
+
+namespace copse::base {
+namespace {
+
+TEST(HashTest, Sha256GivesTheDigestsOfFips180) {
+  EXPECT_EQ(Hex(AsBytes(Sha256("abc"))), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(Hex(AsBytes(Sha256(""))), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+TEST(HashTest, HmacSha256GivesTheDigestOfRfc4231CaseTwo) {
+  EXPECT_EQ(Hex(AsBytes(HmacSha256("Jefe", "what do ya want for nothing?"))),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
+TEST(HashTest, Crc32cGivesTheChecksumsOfRfc3720) {
+  EXPECT_EQ(Crc32c("123456789"), 0xe3069283U);
+  EXPECT_EQ(Crc32c(std::string(32, '\0')), 0x8a9136aaU);
+  EXPECT_EQ(Crc32c(""), 0U);
+}
+
+TEST(HashTest, Crc32cOfPartsGoesOnFromTheChecksumOfWhatCameBefore) {
+  const std::string bytes = "the quick brown fox";
+  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+    EXPECT_EQ(Crc32c(bytes.substr(cut), Crc32c(bytes.substr(0, cut))), Crc32c(bytes)) << cut;
+  }
+}
+
+TEST(HashTest, HexIsLowerCaseWithLeadingZeros) { EXPECT_EQ(Hex(std::string_view("\x00\x0a\xff", 3)), "000aff"); }
+
+}  // namespace
+}  // namespace copse::base
