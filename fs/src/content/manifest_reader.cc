@@ -17,6 +17,10 @@ absl::Status WrongLength(const ManifestEntry& entry, std::uint64_t found) {
                              " bytes where its manifest says " + std::to_string(entry.length));
 }
 
+absl::Status TooManyLeaves() {
+  return absl::DataLossError("a manifest has more than " + std::to_string(kLeavesMax) + " chunks and holes");
+}
+
 }  // namespace
 
 ManifestReader::ManifestReader(base::ContentStore& content, std::shared_ptr<ChunkCache> cache, Manifest manifest)
@@ -45,7 +49,8 @@ absl::Status ManifestReader::Read(std::uint64_t offset, std::span<char> out) con
 
 absl::StatusOr<std::uint64_t> ManifestReader::Seek(std::uint64_t begin, std::uint64_t end, bool hole) const {
   if (manifest_.hole_bytes == 0) return hole ? end : begin;
-  while (begin < end) {
+  for (std::size_t leaves = 0; begin < end; ++leaves) {
+    if (leaves == kLeavesMax) return TooManyLeaves();
     COPSE_ASSIGN_OR_RETURN(const Leaf leaf, LeafAt(begin));
     if (leaf.entry.is_hole == hole) return begin;
     begin = leaf.begin + leaf.entry.length;
@@ -111,6 +116,7 @@ absl::StatusOr<ChunkCache::Value> ManifestReader::LoadChunk(const ManifestEntry&
 absl::Status ManifestReader::CollectLeaves(std::span<const ManifestEntry> entries, std::uint8_t level,
                                            std::vector<ManifestEntry>& leaves) const {
   if (level == 0) {
+    if (entries.size() > kLeavesMax - leaves.size()) return TooManyLeaves();
     leaves.insert(leaves.end(), entries.begin(), entries.end());
     return absl::OkStatus();
   }

@@ -201,5 +201,22 @@ TEST(ManifestPagesTest, APageThatIsNotWhatItsManifestSaysIsAnErrorNotACrash) {
   }
 }
 
+TEST(ManifestPagesTest, PagesThatNameOnePageOverAndOverAreRefusedBeforeMemoryIsFull) {
+  ContentWorld world;
+  ManifestEntry entry = Chunk(1, 1);
+  Manifest bomb;
+  for (; bomb.level < 4; ++bomb.level) {
+    const std::vector<ManifestEntry> copies(kPageEntriesMax, entry);
+    entry.chunk = Must(world.content.Put(EncodePage(bomb.level, copies)));
+    entry.length *= kPageEntriesMax;
+  }
+  bomb.entries = {entry};
+  bomb.size = entry.length;
+  bomb.hole_bytes = 1;
+  bomb = Must(DecodeManifest(EncodeManifest(bomb)));
+  EXPECT_EQ(world.Reader(bomb).Leaves().status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(world.Reader(bomb).Seek(0, bomb.size, true).status().code(), absl::StatusCode::kDataLoss);
+}
+
 }  // namespace
 }  // namespace copse::fs
