@@ -15,6 +15,8 @@ namespace copse::fs {
 inline constexpr std::size_t kPageEntriesMax = 512;
 /// No more levels of pages, whoever wrote them: 512 entries a page reach the largest file long before.
 inline constexpr std::uint8_t kLevelMax = 8;
+/// No version has more leaves: one that claims to would fill the memory of whoever edits it.
+inline constexpr std::size_t kLeavesMax = std::size_t{1} << 24;
 /// The largest file: offsets are signed 64-bit integers to programs.
 inline constexpr std::uint64_t kFileBytesMax = (std::uint64_t{1} << 63) - 1;
 

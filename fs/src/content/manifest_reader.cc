@@ -4,6 +4,7 @@
 #include <copse/base/status_macros.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,10 @@ namespace {
 absl::Status WrongLength(const ManifestEntry& entry, std::uint64_t found) {
   return absl::DataLossError("chunk " + base::Hex(base::AsBytes(entry.chunk.id)) + " has " + std::to_string(found) +
                              " bytes where its manifest says " + std::to_string(entry.length));
+}
+
+absl::Status TooManyLeaves() {
+  return absl::DataLossError("a manifest has more than " + std::to_string(kLeavesMax) + " chunks and holes");
 }
 
 }  // namespace
@@ -45,12 +50,31 @@ absl::Status ManifestReader::Read(std::uint64_t offset, std::span<char> out) con
 
 absl::StatusOr<std::uint64_t> ManifestReader::Seek(std::uint64_t begin, std::uint64_t end, bool hole) const {
   if (manifest_.hole_bytes == 0) return hole ? end : begin;
-  while (begin < end) {
-    COPSE_ASSIGN_OR_RETURN(const Leaf leaf, LeafAt(begin));
-    if (leaf.entry.is_hole == hole) return begin;
-    begin = leaf.begin + leaf.entry.length;
+  Search search{begin, end, hole, kLeavesMax};
+  COPSE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> found,
+                         SeekIn(manifest_.entries, manifest_.level, 0, search));
+  return found.value_or(end);
+}
+
+absl::StatusOr<std::optional<std::uint64_t>> ManifestReader::SeekIn(std::span<const ManifestEntry> entries,
+                                                                    std::uint8_t level, std::uint64_t entry_begin,
+                                                                    Search& search) const {
+  for (const ManifestEntry& entry : entries) {
+    if (entry_begin >= search.end) break;
+    const std::uint64_t entry_end = entry_begin + entry.length;
+    if (entry_end > search.begin && level > 0) {
+      const auto below = static_cast<std::uint8_t>(level - 1);
+      COPSE_ASSIGN_OR_RETURN(const ChunkCache::Value page, LoadPage(entry, below));
+      COPSE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> found,
+                             SeekIn(page->entries, below, entry_begin, search));
+      if (found) return found;
+    } else if (entry_end > search.begin) {
+      if (entry.is_hole == search.hole) return std::max(search.begin, entry_begin);
+      if (search.leaves_left-- == 0) return TooManyLeaves();
+    }
+    entry_begin = entry_end;
   }
-  return end;
+  return std::nullopt;
 }
 
 absl::StatusOr<std::vector<ManifestEntry>> ManifestReader::Leaves() const {
@@ -111,6 +135,7 @@ absl::StatusOr<ChunkCache::Value> ManifestReader::LoadChunk(const ManifestEntry&
 absl::Status ManifestReader::CollectLeaves(std::span<const ManifestEntry> entries, std::uint8_t level,
                                            std::vector<ManifestEntry>& leaves) const {
   if (level == 0) {
+    if (entries.size() > kLeavesMax - leaves.size()) return TooManyLeaves();
     leaves.insert(leaves.end(), entries.begin(), entries.end());
     return absl::OkStatus();
   }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,6 +38,15 @@ class ManifestReader {
     ManifestEntry entry;
   };
 
+  struct Search {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    bool hole = false;
+    std::size_t leaves_left = 0;  ///< To look at before giving up.
+  };
+
+  absl::StatusOr<std::optional<std::uint64_t>> SeekIn(std::span<const ManifestEntry> entries, std::uint8_t level,
+                                                      std::uint64_t entry_begin, Search& search) const;
   /// The chunk or hole at `offset`, in contents that are not inline.
   absl::StatusOr<Leaf> LeafAt(std::uint64_t offset) const;
   absl::StatusOr<ChunkCache::Value> LoadPage(const ManifestEntry& entry, std::uint8_t level) const;

@@ -93,6 +93,7 @@ class Publisher {
         COPSE_RETURN_IF_ERROR(StoreChunkAt(begin, stretch.end));
       }
       begin += leaves_.back().length;
+      if (leaves_.size() > kLeavesMax) return absl::ResourceExhaustedError("a file of more chunks than a version has");
     }
     return absl::OkStatus();
   }
