@@ -20,11 +20,21 @@ absl::Status EntryExists(std::string_view name) {
 
 absl::StatusOr<Volume::Entry> Volume::Lookup(NodeId parent, std::string_view name) {
   const State::TreeReadLock lock(state_->tree_mutex);
+  if (name == "." || name == "..") return state_->LookUpByNode(parent, name);
   COPSE_RETURN_IF_ERROR(state_->CheckEntry(parent, name));
   const auto entry = state_->projection->Lookup(parent, name);
   if (!entry) return NoEntry(name);
   COPSE_ASSIGN_OR_RETURN(const Kind kind, state_->KindOrError(entry->target));
   return state_->LookedUp(entry->target, kind);
+}
+
+absl::StatusOr<Volume::Entry> Volume::State::LookUpByNode(NodeId node, std::string_view name) {
+  COPSE_ASSIGN_OR_RETURN(Kind kind, KindOrError(node));
+  if (projection->LinksOf(node) == 0) return NoEntry(name);
+  if (name == ".") return LookedUp(node, kind);
+  const auto parent = projection->ParentOf(node);
+  if (kind != Kind::kDirectory || !parent) return NoEntry(name);
+  return LookedUp(*parent, Kind::kDirectory);
 }
 
 std::pair<std::uint32_t, bool> Volume::State::GroupFor(const Caller& caller, NodeId directory) const {

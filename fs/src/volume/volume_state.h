@@ -113,6 +113,8 @@ struct Volume::State {
   /// Without what is staged or local: a function of the tree.
   Attributes PublishedAttributesOf(NodeId node, Kind kind) const;
   Attributes AttributesWith(NodeId node, Kind kind, const OpenFile* staged) const;
+  /// "." or ".." of a node that has a name somewhere.
+  absl::StatusOr<Entry> LookUpByNode(NodeId node, std::string_view name);
   /// Attributes, and one lookup more.
   Entry LookedUp(NodeId node, Kind kind);
   void NoteAccess(NodeId node);  ///< Takes the tree lock itself.

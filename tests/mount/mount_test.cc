@@ -1,0 +1,153 @@
+#include "mount/mount_test.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+
+namespace copse::test {
+
+void MountTest::SetUp() {
+  const char* const skip = std::getenv("COPSE_SKIP");
+  if (skip != nullptr && std::string_view(skip).find("fuse") != std::string_view::npos) {
+    GTEST_SKIP() << "COPSE_SKIP asks to leave out what needs FUSE";
+  }
+  ASSERT_TRUE(Exists("/dev/fuse")) << "these tests mount; where FUSE is out of reach set COPSE_SKIP=fuse";
+  const char* const base = std::getenv("TMPDIR");
+  scratch_ = std::string(base != nullptr ? base : "/tmp") + "/copse-mount-XXXXXX";
+  ASSERT_NE(nullptr, mkdtemp(scratch_.data())) << std::strerror(errno);
+  mount_point_ = scratch_ + "/mnt";
+  ASSERT_WORKS(mkdir(mount_point_.c_str(), 0755));
+
+  executor_ = std::make_unique<base::ThreadExecutor>();
+  replica_ = std::make_unique<crdt::TreeReplica>(1, journal_, fs::ValidateFileSystemOp);
+  fs::Volume::Options options;
+  options.staging_directory = scratch_ + "/staging";
+  options.volume_key = std::string(32, 'k');
+  options.reserve_bytes = 0;
+  std::vector<std::string> notes;
+  auto volume = fs::Volume::Open({storage_, clock_, *executor_, content_, journal_}, *replica_, options, notes);
+  ASSERT_TRUE(volume.ok()) << volume.status();
+  volume_ = *std::move(volume);
+  fs::AttributeChanges owner;
+  owner.uid = geteuid();
+  owner.gid = getegid();
+  owner.mode = 0755;
+  ASSERT_TRUE(volume_->SetAttributes({}, crdt::kRoot, owner).ok());
+
+  const absl::Status mounted = Mount(DefaultOptions());
+  ASSERT_TRUE(mounted.ok()) << mounted;
+}
+
+void MountTest::TearDown() {
+  if (server_.joinable()) {
+    EXPECT_TRUE(StopServing().ok());
+  }
+  frontend_.reset();
+  volume_.reset();
+  executor_.reset();
+  if (scratch_.empty()) return;
+  const auto mounts = fs::ListMounts();
+  ASSERT_TRUE(mounts.ok()) << mounts.status();
+  for (const fs::MountedVolume& mount : *mounts)
+    EXPECT_NE(mount_point_, mount.mount_point) << "the mount is still there";
+  std::error_code error;
+  std::filesystem::remove_all(scratch_, error);
+  EXPECT_FALSE(error) << error.message();
+}
+
+fs::Frontend::Options MountTest::DefaultOptions() const {
+  fs::Frontend::Options options;
+  options.mount_point = mount_point_;
+  options.source = scratch_;
+  if (geteuid() == 0) options.mount_options = {"allow_other", "suid", "dev"};
+  return options;
+}
+
+absl::Status MountTest::Mount(fs::Frontend::Options options) {
+  auto frontend = fs::Frontend::Mount(*volume_, options, [](std::string_view line) {
+    std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+  });
+  if (!frontend.ok()) return frontend.status();
+  frontend_ = *std::move(frontend);
+  server_ = std::thread([this] { served_ = frontend_->Serve(); });
+  return absl::OkStatus();
+}
+
+absl::Status MountTest::StopServing() {
+  frontend_->Stop();
+  return WaitForServing();
+}
+
+absl::Status MountTest::WaitForServing() {
+  server_.join();
+  return served_;
+}
+
+Descriptor OpenFile(const std::string& path, int flags, mode_t mode) {
+  Descriptor descriptor(open(path.c_str(), flags | O_CLOEXEC, mode));
+  EXPECT_TRUE(descriptor.ok()) << path << ": " << std::strerror(errno);
+  return descriptor;
+}
+
+struct stat StatOf(const std::string& path) {
+  struct stat result {};
+  EXPECT_WORKS(lstat(path.c_str(), &result)) << path;
+  return result;
+}
+
+bool Exists(const std::string& path) {
+  struct stat ignored {};
+  return lstat(path.c_str(), &ignored) == 0;
+}
+
+void WriteFile(const std::string& path, std::string_view contents) {
+  const Descriptor file = OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC);
+  ASSERT_EQ(static_cast<ssize_t>(contents.size()), write(file.get(), contents.data(), contents.size()))
+      << path << ": " << std::strerror(errno);
+}
+
+std::string ReadFile(const std::string& path) {
+  const Descriptor file = OpenFile(path, O_RDONLY);
+  std::string contents;
+  char buffer[65536];
+  ssize_t count = 0;
+  while ((count = read(file.get(), buffer, sizeof buffer)) > 0)
+    contents.append(buffer, static_cast<std::size_t>(count));
+  EXPECT_EQ(0, count) << path << ": " << std::strerror(errno);
+  return contents;
+}
+
+std::vector<std::string> NamesIn(const std::string& directory) {
+  std::vector<std::string> names;
+  DIR* const stream = opendir(directory.c_str());
+  EXPECT_NE(nullptr, stream) << directory << ": " << std::strerror(errno);
+  if (stream == nullptr) return names;
+  while (const dirent* entry = readdir(stream)) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+  }
+  closedir(stream);
+  return names;
+}
+
+int InChild(const std::function<int()>& body) {
+  const pid_t child = fork();
+  if (child == 0) _exit(body());
+  int outcome = 0;
+  EXPECT_EQ(child, waitpid(child, &outcome, 0)) << std::strerror(errno);
+  return WIFEXITED(outcome) ? WEXITSTATUS(outcome) : 128 + WTERMSIG(outcome);
+}
+
+bool Eventually(const std::function<bool()>& condition) {
+  for (int attempt = 0; attempt < 2000; ++attempt) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+}  // namespace copse::test
