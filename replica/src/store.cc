@@ -153,6 +153,7 @@ absl::Status Store::State::Sync() {
   for (;;) {
     if (!failure.ok()) return failure;
     if (IsDurable(ops, chunks_end)) return absl::OkStatus();
+    if (is_closed) return absl::FailedPreconditionError(layout.store + " is closed");  // A delayed sync came too late.
     if (is_leader_active) {
       round_ended.wait(lock);
     } else {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <thread>
 #include <vector>
 
 namespace copse::base {
@@ -58,7 +59,7 @@ TEST(ThreadExecutorTest, WorkRunsOnAnotherThread) {
   ThreadExecutor executor;
   std::promise<std::thread::id> ran;
   executor.Post([&] { ran.set_value(std::this_thread::get_id()); });
-  EXPECT_NE(ran.get_future().get(), std::this_thread::get_id());
+  EXPECT_TRUE(ran.get_future().get() != std::this_thread::get_id());
 }
 
 TEST(ThreadExecutorTest, LaterWorkPostedFirstRunsAfterEarlierWork) {

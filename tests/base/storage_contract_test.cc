@@ -59,7 +59,8 @@ class StorageContractTest : public testing::Test {
 
   std::vector<std::string> Names() {
     std::vector<std::string> names;
-    for (const Storage::Entry& entry : storage().List(disk_.directory()).value()) {
+    const auto entries = storage().List(disk_.directory()).value();
+    for (const Storage::Entry& entry : entries) {
       names.push_back(entry.name + (entry.is_directory ? "/" : ""));
     }
     return names;

@@ -1,0 +1,135 @@
+#include "chunk_store.h"
+
+#include <copse/base/memory_storage.h>
+#include <gtest/gtest.h>
+
+namespace copse::replica {
+namespace {
+
+using Keep = base::MemoryStorage::Keep;
+
+constexpr VolumeId kVolume = {1, 2, 3};
+
+class ChunkStoreTest : public testing::Test {
+ protected:
+  ChunkStoreTest() {
+    EXPECT_TRUE(storage_.CreateDirectory("/chunks").ok());
+    EXPECT_TRUE(storage_.SyncDirectory("/").ok());
+  }
+
+  absl::StatusOr<std::unique_ptr<ChunkStore>> Open(std::uint64_t pack_bytes_max = 1 << 20) {
+    auto chunks = ChunkStore::Open(storage_, "/chunks", kVolume, pack_bytes_max);
+    if (chunks.ok()) {
+      EXPECT_TRUE((*chunks)->Repair().ok());
+    }
+    return chunks;
+  }
+
+  static base::Hash Add(ChunkStore& chunks, const std::string& sealed) {
+    const base::Hash id = base::Sha256(sealed);
+    const PackEntry entry{
+        .id = id, .epoch = 1, .sealed_length = static_cast<std::uint32_t>(sealed.size()), .plain_length = 1};
+    EXPECT_TRUE(chunks.Add(entry, sealed).ok());
+    return id;
+  }
+
+  std::size_t Packs() { return storage_.List("/chunks")->size(); }
+
+  base::MemoryStorage storage_;
+};
+
+TEST_F(ChunkStoreTest, TheIndexOfClosedPacksAndAScanOfThemFindTheSame) {
+  std::vector<std::string> sealed;
+  {
+    auto chunks = Open(3000).value();
+    for (int i = 0; i < 30; ++i) {
+      sealed.emplace_back().assign(500, static_cast<char>('A' + i));
+      Add(*chunks, sealed.back());
+    }
+    ASSERT_TRUE(chunks->Close().ok());
+  }
+  ASSERT_GT(Packs(), 3U);
+  const auto expect_all = [&](ChunkStore& chunks) {
+    EXPECT_EQ(chunks.counts().chunks, sealed.size());
+    for (const std::string& bytes : sealed) EXPECT_EQ(chunks.Read(base::Sha256(bytes)).value(), bytes);
+  };
+  expect_all(**Open(3000));
+  const auto packs = storage_.List("/chunks").value();
+  for (const auto& entry : packs) {  // The last byte of a pack is of its index's magic.
+    const std::string path = "/chunks/" + entry.name;
+    storage_.FlipBit(path, storage_.Stat(path)->size - 1, 0);
+  }
+  expect_all(**Open(3000));
+}
+
+TEST_F(ChunkStoreTest, AfterACleanEndTheNewestPackGoesOn) {
+  base::Hash one;
+  {
+    auto chunks = Open().value();
+    one = Add(*chunks, "one");
+    ASSERT_TRUE(chunks->Close().ok());
+  }
+  base::Hash two;
+  {
+    auto chunks = Open().value();
+    two = Add(*chunks, "two");
+    ASSERT_TRUE(chunks->Close().ok());
+  }
+  EXPECT_EQ(Packs(), 1U);
+  auto chunks = Open().value();
+  EXPECT_EQ(chunks->Read(one).value(), "one");
+  EXPECT_EQ(chunks->Read(two).value(), "two");
+}
+
+TEST_F(ChunkStoreTest, AnUnsyncedTailIsCutAndWhatWasSyncedStays) {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    const auto before = Open().value()->counts().chunks;
+    auto chunks = Open().value();
+    const base::Hash synced = Add(*chunks, "synced " + std::to_string(seed));
+    ASSERT_TRUE(chunks->Sync().ok());
+    for (int i = 0; i < 4; ++i) Add(*chunks, std::string(700 + i, static_cast<char>(seed)));
+    storage_.Crash(Keep::kRandom, seed);
+    auto reopened = Open();
+    ASSERT_TRUE(reopened.ok()) << seed << ": " << reopened.status();
+    EXPECT_TRUE((*reopened)->Read(synced).ok());
+    EXPECT_GE((*reopened)->counts().chunks, before + 1);
+    std::vector<std::string> problems;
+    ASSERT_TRUE((*reopened)->Verify((*reopened)->end(), problems).ok());
+    EXPECT_TRUE(problems.empty()) << seed << ": " << problems.front();
+  }
+}
+
+TEST_F(ChunkStoreTest, ADamagedRecordThatIsKnownToHaveBeenSyncedIsNotCut) {
+  auto chunks = Open().value();
+  const base::Hash damaged = Add(*chunks, "damaged later");
+  ASSERT_TRUE(chunks->Sync().ok());
+  const base::Hash after = Add(*chunks, "after it");  // Its record says that the first was synced.
+  ASSERT_TRUE(chunks->Sync().ok());
+  storage_.Crash(Keep::kNothing);
+  storage_.FlipBit("/chunks/00000000.pack", kPackHeaderBytes + kPackRecordHeaderBytes, 0);
+  auto reopened = Open().value();
+  EXPECT_EQ(reopened->Read(after).value(), "after it");
+  EXPECT_NE(base::Sha256(reopened->Read(damaged).value()), damaged);
+  reopened.reset();
+  storage_.FlipBit("/chunks/00000000.pack", kPackHeaderBytes, 0);
+  EXPECT_TRUE(absl::IsDataLoss(Open().status()));
+}
+
+TEST_F(ChunkStoreTest, APackThatWasJustBegunIsMadeAnew) {
+  ASSERT_TRUE(storage_.Open("/chunks/00000000.pack", base::Storage::OpenMode::kCreate).value()->WriteAt(0, "cop").ok());
+  auto chunks = Open().value();
+  const base::Hash id = Add(*chunks, "bytes");
+  EXPECT_EQ(chunks->Read(id).value(), "bytes");
+  EXPECT_EQ(Packs(), 1U);
+}
+
+TEST_F(ChunkStoreTest, APackOfAnotherVolumeIsRefused) {
+  {
+    auto chunks = Open().value();
+    Add(*chunks, "bytes");
+  }
+  EXPECT_TRUE(absl::IsDataLoss(ChunkStore::Open(storage_, "/chunks", {9}, 1 << 20).status()));
+}
+
+}  // namespace
+}  // namespace copse::replica

@@ -1,0 +1,105 @@
+#include "replay.h"
+
+#include <gtest/gtest.h>
+
+#include "own_feed.h"
+#include "signing.h"
+#include "support.h"
+
+namespace copse::replica {
+namespace {
+
+/// Feeds of several actors on one disk, written frame by frame with chosen dependencies.
+class ReplayTest : public testing::Test {
+ protected:
+  ReplayTest() { identity_ = Identity::New(random_, "laptop"); }
+
+  /// Writes one frame with one op to the feed of `actor`; it depends on `dependencies`.
+  void Write(crdt::ActorId actor, std::uint64_t counter, std::vector<Dependency> dependencies) {
+    const std::string directory = "/" + FeedName(actor);
+    auto& writer = writers_[actor];
+    if (writer == nullptr) {
+      ASSERT_TRUE(storage_.CreateDirectory(directory).ok());
+      writer = std::make_unique<FeedWriter>(storage_, directory, identity_.volume, actor, 1 << 20, FeedEnd{});
+    }
+    FrameHeader header;
+    header.volume = identity_.volume;
+    header.actor = actor;
+    header.first_op = writer->end().ops;
+    header.op_count = 1;
+    header.clock = counter;
+    header.previous = writer->end().last_frame;
+    header.dependencies_are_full = writer->StartsSegment();
+    header.dependencies = std::move(dependencies);
+    const std::string frame =
+        EncodeFrame(header, Batch(counter, 1, actor), identity_.epoch_keys.at(0), identity_.signing_secret);
+    ASSERT_TRUE(writer->Append(frame, header).ok());
+  }
+
+  /// The counters of the ops in the order in which they are handed on.
+  std::vector<std::uint64_t> Replay(crdt::ActorId own) {
+    std::vector<std::unique_ptr<FeedReader>> feeds;
+    for (const auto& [actor, writer] : writers_) {
+      feeds.push_back(FeedReader::Open(storage_, "/" + FeedName(actor), identity_.volume, actor).value());
+    }
+    const ReplayKeys keys{[this](const FeedItem& item) { return VerifyFrame(item.frame, identity_.signing_public); },
+                          [this](const FeedItem& item) { return OpenFrame(item.frame, identity_.epoch_keys.at(0)); }};
+    std::vector<std::uint64_t> counters;
+    const auto known = ReplayFeeds(feeds, own, keys, [&](crdt::ActorId, std::uint64_t, std::span<const crdt::Op> ops) {
+      for (const crdt::Op& op : ops) counters.push_back(op.time.counter());
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(known.ok()) << known.status();
+    return counters;
+  }
+
+  base::MemoryStorage storage_;
+  base::SeededRandom random_{1};
+  Identity identity_;
+  std::map<crdt::ActorId, std::unique_ptr<FeedWriter>> writers_;
+};
+
+TEST_F(ReplayTest, AFrameFollowsThoseThatItDependsOnWhateverTheOrderOfFeeds) {
+  Write(1, 2, {{.actor = 2, .count = 1}});
+  Write(1, 4, {{.actor = 2, .count = 2}});
+  Write(2, 1, {});
+  Write(2, 3, {{.actor = 1, .count = 1}});
+  EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{1, 2, 3, 4}));
+}
+
+TEST_F(ReplayTest, AnOwnFrameWhoseDependenciesAreMissingIsHandedOnAtTheEnd) {
+  Write(1, 9, {{.actor = 3, .count = 1}});
+  Write(2, 1, {});
+  EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{1, 9}));
+}
+
+TEST_F(ReplayTest, AnotherActorsFrameWhoseDependenciesAreMissingIsHeldBack) {
+  Write(1, 1, {});
+  Write(2, 9, {{.actor = 3, .count = 1}});
+  EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{1}));
+}
+
+TEST_F(ReplayTest, OwnFramesOfAnotherSegmentStateWhatTheReplicaKnowsAgain) {
+  base::ManualClock clock;
+  ASSERT_TRUE(storage_.CreateDirectory("/0001").ok());
+  const OwnFeed::Dependencies known = {{2, {.actor = 2, .count = 7, .frame = {1}}}};
+  OwnFeed feed(identity_, clock, random_,
+               FeedWriter(storage_, "/0001", identity_.volume, 1, /*segment_bytes_max=*/600, FeedEnd{}), known, {},
+               1 << 20);
+  for (std::uint64_t counter = 1; counter <= 6; ++counter) {
+    std::uint64_t durable = 0;
+    ASSERT_TRUE(feed.Write(Batch(counter), durable).ok());
+    EXPECT_EQ(durable, 1U);
+  }
+  auto reader = FeedReader::Open(storage_, "/0001", identity_.volume, 1).value();
+  std::string last_segment;
+  for (FeedItem item; reader->Next(item).value();) {
+    const std::string segment = item.place.substr(0, item.place.find(' '));
+    EXPECT_EQ(item.frame.header.dependencies.size(), segment != last_segment ? 1U : 0U) << item.place;
+    last_segment = segment;
+  }
+  EXPECT_EQ(reader->dependencies(), known);
+}
+
+}  // namespace
+}  // namespace copse::replica
