@@ -114,14 +114,14 @@ absl::Status StagedFile::State::RemoveLog() {
 
 absl::Status StagedFile::State::Reset(const Manifest& new_base, std::vector<crdt::Timestamp> heads) {
   COPSE_RETURN_IF_ERROR(RemoveLog());
-  auto reader = std::make_shared<const ManifestReader>(context->content, context->cache, new_base);
+  const auto reader = std::make_shared<const ManifestReader>(context->content, context->cache, new_base);
   const std::unique_lock lock(mutex);
-  base = std::move(reader);
+  base = reader;  // `new_base` may have been the old one's.
   base_heads = std::move(heads);
-  size = new_base.size;
-  mtime = new_base.mtime;
+  size = reader->manifest().size;
+  mtime = reader->manifest().mtime;
   dirty = false;
-  changes = ChangeSet(new_base.size);
+  changes = ChangeSet(size);
   unpublished.reset();
   return bytes.Clear();
 }
