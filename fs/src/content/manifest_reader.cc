@@ -19,8 +19,11 @@ absl::Status WrongLength(const ManifestEntry& entry, std::uint64_t found) {
 }
 
 absl::Status TooManyLeaves() {
-  return absl::DataLossError("a manifest has more than " + std::to_string(kLeavesMax) + " chunks and holes");
+  return absl::DataLossError("a manifest has more chunks and holes than cutting a file of its size gives");
 }
+
+/// Cutting gives fewer: chunks have 16 KiB or more, but for two at the ends of each stretch, and holes 64 KiB.
+std::size_t LeavesMax(std::uint64_t size) { return std::min<std::uint64_t>(kLeavesMax, size / 8192 + 4); }
 
 }  // namespace
 
@@ -50,7 +53,7 @@ absl::Status ManifestReader::Read(std::uint64_t offset, std::span<char> out) con
 
 absl::StatusOr<std::uint64_t> ManifestReader::Seek(std::uint64_t begin, std::uint64_t end, bool hole) const {
   if (manifest_.hole_bytes == 0) return hole ? end : begin;
-  Search search{begin, end, hole, kLeavesMax};
+  Search search{begin, end, hole, LeavesMax(manifest_.size)};
   COPSE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> found,
                          SeekIn(manifest_.entries, manifest_.level, 0, search));
   return found.value_or(end);
@@ -135,7 +138,7 @@ absl::StatusOr<ChunkCache::Value> ManifestReader::LoadChunk(const ManifestEntry&
 absl::Status ManifestReader::CollectLeaves(std::span<const ManifestEntry> entries, std::uint8_t level,
                                            std::vector<ManifestEntry>& leaves) const {
   if (level == 0) {
-    if (entries.size() > kLeavesMax - leaves.size()) return TooManyLeaves();
+    if (entries.size() > LeavesMax(manifest_.size) - leaves.size()) return TooManyLeaves();
     leaves.insert(leaves.end(), entries.begin(), entries.end());
     return absl::OkStatus();
   }

@@ -205,7 +205,7 @@ TEST(ManifestPagesTest, PagesThatNameOnePageOverAndOverAreRefusedBeforeMemoryIsF
   ContentWorld world;
   ManifestEntry entry = Chunk(1, 1);
   Manifest bomb;
-  for (; bomb.level < 4; ++bomb.level) {
+  for (; bomb.level < 3; ++bomb.level) {
     const std::vector<ManifestEntry> copies(kPageEntriesMax, entry);
     entry.chunk = Must(world.content.Put(EncodePage(bomb.level, copies)));
     entry.length *= kPageEntriesMax;
