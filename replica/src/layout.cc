@@ -102,9 +102,13 @@ absl::StatusOr<VolumeId> CheckStore(base::Storage& storage, const Layout& layout
     return absl::FailedPreconditionError("store format " + number + " at " + path + ": this copse reads format " +
                                          std::to_string(kStoreFormat) + "; use a matching version");
   }
-  COPSE_ASSIGN_OR_RETURN(const Identity identity, ReadIdentity(storage, layout.identity()));
-  if (text->substr(line_end + 1) != "volume " + HexOf(identity.volume) + "\n") return damaged;
-  return identity.volume;
+  const absl::StatusOr<Identity> identity = ReadIdentity(storage, layout.identity());
+  if (absl::IsNotFound(identity.status())) {
+    return absl::DataLossError(layout.identity() + " is missing; restore it from a copy");
+  }
+  COPSE_RETURN_IF_ERROR(identity.status());
+  if (text->substr(line_end + 1) != "volume " + HexOf(identity->volume) + "\n") return damaged;
+  return identity->volume;
 }
 
 absl::StatusOr<std::vector<crdt::ActorId>> ListFeeds(base::Storage& storage, const Layout& layout) {

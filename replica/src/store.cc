@@ -69,7 +69,7 @@ absl::Status Store::State::OpenFeeds(const Replayer& replayer, std::vector<std::
                            FeedReader::Open(environment.storage, layout.feed(actor), identity.volume, actor));
     if (actor == identity.actor) own = feeds.back().get();
   }
-  if (own == nullptr) return absl::DataLossError(layout.feed(identity.actor) + " is missing; restore it from a copy");
+  COPSE_CHECK(own != nullptr);  // Open found its directory.
 
   const ReplayKeys keys{[this](const FeedItem& item) { return VerifyItem(identity, item); },
                         [this](const FeedItem& item) { return OpenItem(identity, item); }};
@@ -93,6 +93,11 @@ absl::Status Store::State::Open(const Replayer& replayer) {
   COPSE_RETURN_IF_ERROR(CheckStore(storage, layout).status());
   COPSE_ASSIGN_OR_RETURN(storage_lock, storage.Lock(layout.lock()));
   COPSE_ASSIGN_OR_RETURN(identity, ReadIdentity(storage, layout.identity()));
+  for (const std::string& part : {layout.feeds(), layout.feed(identity.actor), layout.chunks()}) {
+    if (absl::IsNotFound(storage.Stat(part).status())) {
+      return absl::DataLossError(part + " is missing; restore it from a copy");
+    }
+  }
   std::vector<std::unique_ptr<FeedReader>> feeds;
   COPSE_RETURN_IF_ERROR(OpenFeeds(replayer, feeds));
   COPSE_ASSIGN_OR_RETURN(chunks, ChunkStore::Open(storage, layout.chunks(), identity.volume, options.pack_bytes_max));

@@ -30,6 +30,13 @@ class FeedVerifier {
     return absl::OkStatus();
   }
 
+  /// Damage, and what is missing, is a finding; a disk that fails ends the verification.
+  absl::Status Report(const absl::Status& status) {
+    if (!absl::IsDataLoss(status) && !absl::IsNotFound(status)) return status;
+    Add(std::string(status.message()));
+    return absl::OkStatus();
+  }
+
  private:
   absl::Status ReadFrames(FeedReader& feed) {
     for (;;) {
@@ -56,13 +63,6 @@ class FeedVerifier {
     }
   }
 
-  /// Damage, and what is missing, is a finding; a disk that fails ends the verification.
-  absl::Status Report(const absl::Status& status) {
-    if (!absl::IsDataLoss(status) && !absl::IsNotFound(status)) return status;
-    Add(std::string(status.message()));
-    return absl::OkStatus();
-  }
-
   void Add(std::string problem) { result_.problems.push_back(std::move(problem)); }
 
   base::Storage& storage_;
@@ -79,9 +79,10 @@ absl::Status VerifyFeeds(base::Storage& storage, const Layout& layout, const Ide
     result.problems.emplace_back(volume.status().message());
   }
   FeedVerifier verifier(storage, layout, identity, result);
-  COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::ActorId> actors, ListFeeds(storage, layout));
+  const absl::StatusOr<std::vector<crdt::ActorId>> actors = ListFeeds(storage, layout);
+  if (!actors.ok()) return verifier.Report(actors.status());
   bool found_own = false;
-  for (const crdt::ActorId actor : actors) {
+  for (const crdt::ActorId actor : *actors) {
     found_own = found_own || actor == identity.actor;
     COPSE_RETURN_IF_ERROR(verifier.Run(actor, actor == identity.actor ? &own_end : nullptr));
   }

@@ -88,6 +88,17 @@ TEST(StoreCrashTest, AMissingPackIsRefused) {
   EXPECT_TRUE(absl::IsDataLoss(machine.Open().status()));
 }
 
+TEST(StoreCrashTest, AStoreWithoutOneOfItsPartsIsDamagedRatherThanAbsent) {
+  for (const char* part : {"/store/identity", "/store/feeds", "/store/feeds/0001", "/store/chunks"}) {
+    Machine machine;
+    MakeThreeFrames(machine);
+    ASSERT_TRUE(machine.storage().Rename(part, "/elsewhere").ok());
+    const absl::Status status = machine.Open().status();
+    EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+    EXPECT_NE(status.message().find(part), absl::string_view::npos) << status;
+  }
+}
+
 TEST(StoreCrashTest, AStoreThatWasHalfMadeIsFinishedByTheNextCreate) {
   bool was_finished = false;
   for (std::uint64_t changes = 0; !was_finished; ++changes) {
