@@ -111,6 +111,7 @@ absl::Status OpenVolume::Create(const std::string& path, const std::string& labe
   fs::AttributeChanges changes;
   changes.uid = owner.uid;
   changes.gid = owner.gid;
+  changes.mtime = opened->clock().Now();
   COPSE_RETURN_IF_ERROR(opened->volume().SetAttributes(owner, crdt::kRoot, changes).status());
   return opened->volume().Flush();
 }
