@@ -98,8 +98,7 @@ class TreeProjection final : public Projection {
       const bool typed = HasField(event, schema::kKind) || HasField(event, schema::kInode);
       if (crdt::IsPermanent(event.node) || (!event.moved() && !typed)) continue;
       Reindex(event.node, event.before ? &*event.before : nullptr, changed);
-      if (!crdt::IsPermanent(event.node) && schema::KindOf(tree_, event.node) == Kind::kDirectory)
-        moved_directories.push_back(event.node);
+      if (schema::KindOf(tree_, event.node) == Kind::kDirectory) moved_directories.push_back(event.node);
       if (const auto names = names_.find(event.node); names != names_.end()) {
         for (const NodeId dentry : names->second) Reindex(dentry, nullptr, changed);
       }
