@@ -94,6 +94,7 @@ TEST_F(AttributesTest, PermissionsBindOtherUsers) {
   ASSERT_WORKS(chmod(At("secret").c_str(), 0600));
   EXPECT_EQ(EACCES, InChild([this] {
               if (setgid(kNobody) != 0 || setuid(kNobody) != 0) return 1;
+              if (!Exists(At("secret"))) return 2;
               if (open(At("secret").c_str(), O_RDONLY) >= 0) return 0;
               const int error = errno;
               if (open(At("new").c_str(), O_CREAT | O_WRONLY, 0644) >= 0) return 0;

@@ -19,6 +19,7 @@ void MountTest::SetUp() {
   const char* const base = std::getenv("TMPDIR");
   scratch_ = std::string(base != nullptr ? base : "/tmp") + "/copse-mount-XXXXXX";
   ASSERT_NE(nullptr, mkdtemp(scratch_.data())) << std::strerror(errno);
+  ASSERT_WORKS(chmod(scratch_.c_str(), 0755));  // Tests look at the mount as other users too.
   mount_point_ = scratch_ + "/mnt";
   ASSERT_WORKS(mkdir(mount_point_.c_str(), 0755));
 
