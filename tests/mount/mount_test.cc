@@ -75,6 +75,7 @@ absl::Status MountTest::Mount(fs::Frontend::Options options) {
   if (!frontend.ok()) return frontend.status();
   frontend_ = *std::move(frontend);
   server_ = std::thread([this] { served_ = frontend_->Serve(); });
+  StatOf(options.mount_point);  // Serves when this returns.
   return absl::OkStatus();
 }
 
