@@ -203,6 +203,7 @@ void Frontend::State::Close() {
   }
   fuse_session_destroy(session);
   session = nullptr;
+  service.ReleaseAllHandles();
 }
 
 absl::StatusOr<std::unique_ptr<Frontend>> Frontend::Mount(Volume& volume, const Options& options, Log log) {

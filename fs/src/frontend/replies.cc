@@ -37,6 +37,28 @@ void Service::Report(const absl::Status& error) {
   log_(line);
 }
 
+void Service::KeepHandle(Volume::Handle* handle) {
+  const std::lock_guard lock(handles_mutex_);
+  handles_.insert(handle);
+}
+
+void Service::ReleaseHandle(Volume::Handle* handle) {
+  {
+    const std::lock_guard lock(handles_mutex_);
+    handles_.erase(handle);
+  }
+  volume.Release(handle);
+}
+
+void Service::ReleaseAllHandles() {
+  std::unordered_set<Volume::Handle*> left;
+  {
+    const std::lock_guard lock(handles_mutex_);
+    left.swap(handles_);
+  }
+  for (Volume::Handle* const handle : left) volume.Release(handle);
+}
+
 Service& ServiceOf(fuse_req_t request) { return *static_cast<Service*>(fuse_req_userdata(request)); }
 
 Caller CallerOf(fuse_req_t request) {

@@ -62,7 +62,8 @@ absl::Status ClearSetidAfterTruncation(Volume& volume, const Caller& caller, Nod
 }
 
 void Open(fuse_req_t request, fuse_ino_t node, fuse_file_info* file) {
-  Volume& volume = ServiceOf(request).volume;
+  Service& service = ServiceOf(request);
+  Volume& volume = service.volume;
   const Volume::OpenFlags flags = OpenFlagsOf(file->flags);
   const absl::StatusOr<Volume::Handle*> handle = volume.Open(NodeId{node}, flags);
   if (!handle.ok()) return ReplyError(request, handle.status());
@@ -73,9 +74,10 @@ void Open(fuse_req_t request, fuse_ino_t node, fuse_file_info* file) {
       return ReplyError(request, cleared);
     }
   }
+  service.KeepHandle(*handle);
   Remember(*file, OpenFile(*handle, flags.append));
   // The kernel does not take the reply of a caller that was killed meanwhile, and then sends no RELEASE either.
-  if (fuse_reply_open(request, file) != 0) volume.Release(*handle);
+  if (fuse_reply_open(request, file) != 0) service.ReleaseHandle(*handle);
 }
 
 void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* file) {
@@ -93,20 +95,21 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
     fuse_reply_err(request, ESTALE);
     return;
   }
+  service.KeepHandle(created->handle);
   Remember(*file, OpenFile(created->handle, flags.append));
   const fuse_entry_param entry = EntryParameterOf(created->entry, promise);
   if (fuse_reply_create(request, &entry, file) != 0) {
-    volume.Release(created->handle);
+    service.ReleaseHandle(created->handle);
     volume.Forget(created->entry.node, 1);
   }
 }
 
 void Release(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
   // Answered first: nobody waits for the reply, and publishing a large file takes its time.
-  Volume& volume = ServiceOf(request).volume;
+  Service& service = ServiceOf(request);
   Volume::Handle* const handle = OpenFile(file).handle();
   fuse_reply_err(request, 0);
-  volume.Release(handle);
+  service.ReleaseHandle(handle);
 }
 
 void Read(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t offset, fuse_file_info* file) {
