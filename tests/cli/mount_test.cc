@@ -41,7 +41,7 @@ TEST_F(MountedTest, WhatIsWrittenIsThereAfterUnmountingAndMountingAgain) {
   EXPECT_FALSE(IsMounted());
   Mount();
   EXPECT_EQ(ReadFile(in_mount("file")), "contents");
-  EXPECT_EQ(ReadFile(in_mount("a/b/big")), std::string(3'000'000, 'x'));
+  EXPECT_TRUE(ReadFile(in_mount("a/b/big")) == std::string(3'000'000, 'x'));
   EXPECT_EQ(inode("file"), file);
 }
 
@@ -164,7 +164,7 @@ TEST_F(MountedTest, WhatWasSyncedBeforeAKillIsWholeThoughTheFileWasStillOpen) {
   EndProcess(SIGKILL);
   ::close(file);
   Mount();
-  EXPECT_EQ(ReadFile(in_mount("synced")), contents);
+  EXPECT_TRUE(ReadFile(in_mount("synced")) == contents);
 }
 
 TEST_F(MountedTest, UnmountRemovesTheMountOfAKilledProcess) {

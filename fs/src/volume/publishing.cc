@@ -64,6 +64,8 @@ absl::Status Volume::State::SubmitVersion(OpenFile& file, Manifest manifest) {
     COPSE_RETURN_IF_ERROR(Commit(std::move(batch)).status());
   }
   file.also_replaces.clear();
+  // What was synced lies in staging alone until the op that replaces it is as durable.
+  if (file.staged->persisted()) COPSE_RETURN_IF_ERROR(env.journal.Sync());
   return file.staged->Rebase(manifest, std::move(heads));
 }
 
