@@ -49,7 +49,7 @@ class Run {
       ++outcome_.calls;
       Call();
       if (Draw(8) == 0) replica_.Pass(std::chrono::milliseconds(Draw(3000)));
-      if (replica_.disk().power_is_cut()) break;
+      // Also after the call that lost the disk: what it did may have reached it.
       absl::StatusOr<Names> names = WalkNames(replica_.volume());
       if (!names.ok()) return names.status();
       for (const auto& [path, what] : *names) seen_ += path + what;
@@ -207,7 +207,10 @@ class Run {
       if (content.size() < offset + bytes.size()) content.resize(offset + bytes.size(), '\0');
       content.replace(offset, bytes.size(), bytes);
       history_.ContentIs(node, content);
-      if (!written.ok()) return;
+      if (!written.ok()) {
+        if (const auto now = ReadAll(node); now.ok()) history_.ContentIs(node, *now);
+        return;
+      }
       if (Draw(4) == 0) Fsync(node);
     }
   }

@@ -111,6 +111,8 @@ absl::Status Volume::Fsync(NodeId node) {
       const bool is_due = since >= kPublicationInterval;
       const bool is_small = file->written_bytes <= kSmallBytes;
       if (!is_due || !is_small || !state_->Publish(*file).ok()) {
+        // Staged bytes name the version that they lie on, so its op must be durable before they are.
+        COPSE_RETURN_IF_ERROR(state_->env.journal.Sync());
         COPSE_RETURN_IF_ERROR(file->staged->Persist());
         file->publish_soon = true;
         state_->SchedulePublication(*file, is_due ? std::chrono::nanoseconds(0) : kPublicationInterval - since);
@@ -148,7 +150,8 @@ absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
       if (manifest.ok()) return std::move(*manifest);
     }
     auto head = schema::ShownHead(tree(), node);
-    if (head && head->first.actor() == replica.actor()) {
+    const bool is_newer = head && std::all_of(heads.begin(), heads.end(), [&](auto base) { return base < head->first; });
+    if (is_newer && head->first.actor() == replica.actor()) {
       own_replacement[node] = head->first;
       return std::move(head->second);
     }
