@@ -1,0 +1,57 @@
+#include <gtest/gtest.h>
+
+#include "volume/generated_name.h"
+#include "volume/printable.h"
+
+namespace copse::fs {
+namespace {
+
+const crdt::Timestamp kClaim = crdt::Timestamp::Of(0x2a, 3);
+
+std::string FileName(const std::string& stored) { return GeneratedName(stored, false, kClaim, 1); }
+
+TEST(GeneratedNameTest, TheClaimStandsBetweenStemAndExtension) {
+  EXPECT_EQ(FileName("report.txt"), "report_00032a.txt");
+  EXPECT_EQ(FileName("backup.tar.gz"), "backup_00032a.tar.gz");
+}
+
+TEST(GeneratedNameTest, WhatIsNoExtensionIsLeftInTheStem) {
+  EXPECT_EQ(FileName(".bashrc"), ".bashrc_00032a");
+  EXPECT_EQ(FileName("Makefile"), "Makefile_00032a");
+  EXPECT_EQ(FileName("ends."), "ends._00032a");
+  EXPECT_EQ(FileName("a.b c"), "a.b c_00032a");
+  EXPECT_EQ(FileName("v1.2345678901234567"), "v1.2345678901234567_00032a");
+  EXPECT_EQ(FileName(".tar.gz"), ".tar_00032a.gz");
+}
+
+TEST(GeneratedNameTest, DirectoriesKeepTheirDots) {
+  EXPECT_EQ(GeneratedName("photos.2024", true, kClaim, 1), "photos.2024_00032a");
+}
+
+TEST(GeneratedNameTest, FurtherAttemptsAreNumbered) {
+  EXPECT_EQ(GeneratedName("a.c", false, kClaim, 2), "a_00032a_2.c");
+  EXPECT_EQ(GeneratedName("a.c", false, kClaim, 3), "a_00032a_3.c");
+}
+
+TEST(GeneratedNameTest, ALongStemIsCutToFitAtACharacter) {
+  std::string stored;
+  for (int i = 0; i < 125; ++i) stored += "\xc3\xa4";  // 250 bytes of two-byte characters.
+  stored += ".txt";
+  const std::string name = FileName(stored);
+  EXPECT_LE(name.size(), 255u);
+  EXPECT_GE(name.size(), 253u);
+  EXPECT_EQ(name.substr(name.size() - 11), "_00032a.txt");
+  EXPECT_EQ(name[name.size() - 12], '\xa4') << "cut inside a character";
+}
+
+TEST(PrintableTest, DifferentBytesGiveDifferentValidText) {
+  EXPECT_EQ(Printable("plain"), "plain");
+  EXPECT_EQ(Printable("\xc3\xa4"), "\xc3\xa4");
+  EXPECT_EQ(Printable("a\xff"), "a\\xff");
+  EXPECT_EQ(Printable("a\\xff"), "a\\\\xff");
+  EXPECT_EQ(Printable("\xed\xa0\x80"), "\\xed\\xa0\\x80") << "a surrogate is no character";
+  EXPECT_EQ(Printable("\xc3"), "\\xc3") << "a sequence that is cut off";
+}
+
+}  // namespace
+}  // namespace copse::fs

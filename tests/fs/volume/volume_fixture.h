@@ -1,0 +1,180 @@
+#pragma once
+
+#include <copse/base/executor.h>
+#include <copse/base/memory_storage.h>
+#include <copse/fs/error.h>
+#include <copse/fs/volume.h>
+#include <gtest/gtest.h>
+#include <support/memory_content_store.h>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace copse::fs {
+
+/// Keeps the ops of one replica, and how many of them a sync has covered.
+class RecordingJournal final : public crdt::Journal {
+ public:
+  absl::Status Append(std::span<const crdt::Op> batch) override {
+    const std::lock_guard lock(mutex_);
+    ops_.insert(ops_.end(), batch.begin(), batch.end());
+    return absl::OkStatus();
+  }
+  absl::Status Sync() override {
+    const std::lock_guard lock(mutex_);
+    durable_ = ops_.size();
+    ++syncs_;
+    return absl::OkStatus();
+  }
+  std::vector<crdt::Op> ops() const {
+    const std::lock_guard lock(mutex_);
+    return ops_;
+  }
+  std::size_t op_count() const { return ops().size(); }
+  std::size_t durable() const {
+    const std::lock_guard lock(mutex_);
+    return durable_;
+  }
+  std::size_t syncs() const {
+    const std::lock_guard lock(mutex_);
+    return syncs_;
+  }
+  /// What was not synced is gone.
+  void Crash() {
+    const std::lock_guard lock(mutex_);
+    ops_.resize(durable_);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<crdt::Op> ops_;
+  std::size_t durable_ = 0;
+  std::size_t syncs_ = 0;
+};
+
+/// One volume on a disk in memory, with time that moves when told.
+struct TestVolume {
+  static constexpr crdt::ActorId kActor = 7;
+
+  base::ManualClock clock;
+  base::ManualExecutor executor{[this] { return clock.Monotonic(); }};
+  base::MemoryStorage storage;
+  test::MemoryContentStore content;
+  RecordingJournal journal;
+  Volume::Options options = DefaultOptions();
+  std::unique_ptr<crdt::TreeReplica> replica;
+  std::vector<std::string> notes;
+  std::unique_ptr<Volume> volume;
+
+  TestVolume() { Open(); }
+
+  static Volume::Options DefaultOptions() {
+    Volume::Options options;
+    options.staging_directory = "/staging";
+    options.volume_key = std::string(32, 'k');
+    options.reserve_bytes = 1 << 20;
+    return options;
+  }
+
+  /// Opens on what the journal holds, as a new process does.
+  void Open() {
+    replica = std::make_unique<crdt::TreeReplica>(kActor, journal, ValidateFileSystemOp);
+    const std::vector<crdt::Op> ops = journal.ops();
+    ASSERT_TRUE(replica->Ingest(kActor, 0, ops).ok());
+    notes.clear();
+    auto opened = Volume::Open({storage, clock, executor, content, journal}, *replica, options, notes);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    volume = std::move(*opened);
+  }
+
+  void Reopen() {
+    volume.reset();
+    Open();
+  }
+
+  /// The process is killed and the machine stops: only what was synced is there afterwards.
+  void CrashAndReopen() {
+    journal.Crash();
+    storage.Crash(base::MemoryStorage::Keep::kNothing);
+    // The destructor of the old volume publishes into a disk and journal that are gone; its ops are dropped again.
+    volume.reset();
+    journal.Crash();
+    Open();
+  }
+
+  void Advance(std::chrono::nanoseconds by) {
+    clock.Advance(by);
+    executor.RunDue();
+  }
+};
+
+/// One second: times of two calls differ by it where a test needs them to.
+inline constexpr std::chrono::seconds kSecond{1};
+inline constexpr Caller kAlice{1000, 1000, 022};
+
+class VolumeTest : public ::testing::Test {
+ protected:
+  Volume& volume() { return *world_.volume; }
+
+  std::errc ErrorOf(const absl::Status& status) { return status.ok() ? std::errc{} : PosixErrorOf(status); }
+  template <typename T>
+  std::errc ErrorOf(const absl::StatusOr<T>& result) {
+    return ErrorOf(result.status());
+  }
+
+  NodeId MakeDirectory(NodeId parent, const std::string& name, std::uint32_t mode = 0755) {
+    const auto made = volume().MakeDirectory(kAlice, parent, name, mode);
+    EXPECT_TRUE(made.ok()) << made.status();
+    return made.ok() ? made->node : NodeId{};
+  }
+  /// A closed file with `contents`, not necessarily published.
+  NodeId MakeFile(NodeId parent, const std::string& name, std::string_view contents = "") {
+    auto created = volume().Create(kAlice, parent, name, 0644, {.write = true});
+    EXPECT_TRUE(created.ok()) << created.status();
+    if (!created.ok()) return {};
+    if (!contents.empty()) {
+      EXPECT_TRUE(volume().Write(created->entry.node, created->handle, 0, contents, false).ok());
+    }
+    volume().Release(created->handle);
+    return created->entry.node;
+  }
+  std::string Contents(NodeId node) {
+    std::string bytes(1 << 20, '\0');
+    const auto read = volume().Read(node, nullptr, 0, bytes);
+    EXPECT_TRUE(read.ok()) << read.status();
+    bytes.resize(read.ok() ? *read : 0);
+    return bytes;
+  }
+  Attributes Stat(NodeId node) {
+    const auto attributes = volume().GetAttributes(node);
+    EXPECT_TRUE(attributes.ok()) << attributes.status();
+    return attributes.ok() ? *attributes : Attributes{};
+  }
+  NodeId Find(NodeId parent, const std::string& name) {
+    const auto found = volume().Lookup(parent, name);
+    return found.ok() ? found->node : NodeId{};
+  }
+  std::vector<std::string> Names(NodeId directory) {
+    std::vector<std::string> names;
+    EXPECT_TRUE(volume()
+                    .List(directory, 0,
+                          [&](std::uint64_t, const ShownEntry& entry, Kind) {
+                            names.push_back(entry.name);
+                            return true;
+                          })
+                    .ok());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  TestVolume world_;
+};
+
+using crdt::kRoot;
+
+}  // namespace copse::fs
