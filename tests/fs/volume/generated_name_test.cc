@@ -1,6 +1,7 @@
+#include "volume/generated_name.h"
+
 #include <gtest/gtest.h>
 
-#include "volume/generated_name.h"
 #include "volume/printable.h"
 
 namespace copse::fs {

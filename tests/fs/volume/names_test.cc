@@ -1,6 +1,6 @@
-#include "fs/volume/volume_fixture.h"
-
 #include <sys/stat.h>
+
+#include "fs/volume/volume_fixture.h"
 
 namespace copse::fs {
 namespace {
