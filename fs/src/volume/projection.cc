@@ -96,7 +96,7 @@ class TreeProjection final : public Projection {
       changed.targets.push_back(event.node);
       if (HasField(event, schema::kInode)) Remember(event.node);
       const bool typed = HasField(event, schema::kKind) || HasField(event, schema::kInode);
-      if (!event.moved() && !typed) continue;
+      if (crdt::IsPermanent(event.node) || (!event.moved() && !typed)) continue;
       Reindex(event.node, event.before ? &*event.before : nullptr, changed);
       if (schema::KindOf(tree_, event.node) == Kind::kDirectory) moved_directories.push_back(event.node);
       if (const auto names = names_.find(event.node); names != names_.end()) {
