@@ -31,10 +31,14 @@ TEST(ConcurrencyTest, ThreadsThatWorkInOneDirectoryLoseNothing) {
       ASSERT_TRUE(volume.Write(node, created->handle, 0, name, true).ok());
       volume.Release(created->handle);
       ASSERT_TRUE(volume.Write(shared->entry.node, nullptr, static_cast<std::uint64_t>(thread), "x", true).ok());
-      if (round % 10 == 0) ASSERT_TRUE(volume.Fsync(node).ok());
+      if (round % 10 == 0) {
+        ASSERT_TRUE(volume.Fsync(node).ok());
+      }
       ASSERT_TRUE(volume.GetAttributes(shared->entry.node).ok());
       ASSERT_TRUE(volume.Rename(kAlice, kRoot, name, kRoot, "renamed " + name, 0).ok());
-      if (round % 3 == 0) ASSERT_TRUE(volume.Unlink(kAlice, kRoot, "renamed " + name).ok());
+      if (round % 3 == 0) {
+        ASSERT_TRUE(volume.Unlink(kAlice, kRoot, "renamed " + name).ok());
+      }
       std::string bytes(64, '?');
       const auto read = volume.Read(node, nullptr, 0, bytes);
       ASSERT_TRUE(read.ok()) << read.status();
