@@ -157,12 +157,12 @@ absl::StatusOr<Attributes> Volume::SetAttributes(const Caller&, NodeId node, con
   COPSE_RETURN_IF_ERROR(state_->CheckWritable());
   const base::UnixNanoseconds now = state_->env.clock.Now();
   State::Pin file;
+  std::optional<base::UnixNanoseconds> mtime = changes.mtime;
   if (changes.size) {
     if (*changes.size > kFileBytesMax) return PosixError(std::errc::file_too_large, "a file has at most 2^63-1 bytes");
     COPSE_ASSIGN_OR_RETURN(file, state_->PinRegular(node));
-    if (*changes.size > file->staged->size()) COPSE_RETURN_IF_ERROR(state_->EnsureSpace(0));
-    COPSE_RETURN_IF_ERROR(file->staged->Truncate(*changes.size, now));
-    state_->NoteChange(*file, 0);
+    COPSE_ASSIGN_OR_RETURN(const bool is_changed, state_->TruncateTo(*file, *changes.size, now));
+    if (!is_changed && !mtime) mtime = now;  // Truncating to the same size is a change of contents to POSIX.
   }
   const State::TreeWriteLock lock(state_->tree_mutex);
   COPSE_ASSIGN_OR_RETURN(const Kind kind, state_->KindOrError(node));
@@ -174,9 +174,9 @@ absl::StatusOr<Attributes> Volume::SetAttributes(const Caller&, NodeId node, con
   }
   if (changes.uid) fields.push_back(schema::Set(schema::kUid, schema::EncodeUnsigned(*changes.uid)));
   if (changes.gid) fields.push_back(schema::Set(schema::kGid, schema::EncodeUnsigned(*changes.gid)));
-  if (changes.mtime) fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(*changes.mtime)));
+  if (mtime) fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(*mtime)));
   const base::UnixNanoseconds ctime = changes.ctime.value_or(now);
-  if (changes.ctime || (!fields.empty() && changes.mtime != ctime)) {
+  if (changes.ctime || (!fields.empty() && mtime != ctime)) {
     fields.push_back(schema::Set(schema::kCtime, schema::EncodeTime(ctime)));
   }
   if (!fields.empty()) {

@@ -68,6 +68,15 @@ void Volume::State::NoteChange(OpenFile& file, std::uint64_t bytes) {
   SchedulePublication(file, options.publish_rest);
 }
 
+absl::StatusOr<bool> Volume::State::TruncateTo(OpenFile& file, std::uint64_t size, base::UnixNanoseconds now) {
+  const std::uint64_t size_before = file.staged->size();
+  if (size == size_before) return false;
+  if (size > size_before) COPSE_RETURN_IF_ERROR(EnsureSpace(0));
+  COPSE_RETURN_IF_ERROR(file.staged->Truncate(size, now));
+  NoteChange(file, 0);
+  return true;
+}
+
 absl::StatusOr<std::size_t> Volume::State::WriteTo(OpenFile& file, bool append, std::uint64_t offset,
                                                    std::string_view bytes, bool clear_setid) {
   COPSE_RETURN_IF_ERROR(CheckRange(append ? file.staged->size() : offset, bytes.size()));

@@ -121,8 +121,14 @@ absl::StatusOr<Volume::Handle*> Volume::Open(NodeId node, OpenFlags flags) {
   if (flags.write || flags.truncate) COPSE_RETURN_IF_ERROR(state_->CheckWritable());
   COPSE_ASSIGN_OR_RETURN(State::Pin pin, state_->PinRegular(node));
   if (flags.truncate) {
-    COPSE_RETURN_IF_ERROR(pin->staged->Truncate(0, state_->env.clock.Now()));
-    state_->NoteChange(*pin, 0);
+    const base::UnixNanoseconds now = state_->env.clock.Now();
+    COPSE_ASSIGN_OR_RETURN(const bool is_changed, state_->TruncateTo(*pin, 0, now));
+    if (!is_changed) {
+      const State::TreeWriteLock lock(state_->tree_mutex);
+      Batch batch(state_->replica);
+      batch.Set(node, {schema::Set(schema::kMtime, schema::EncodeTime(now))});
+      COPSE_RETURN_IF_ERROR(state_->Commit(std::move(batch)).status());
+    }
   }
   return state_->MakeHandle(std::move(pin), flags);
 }

@@ -151,6 +151,8 @@ struct Volume::State {
   absl::Status ClearPrivileges(OpenFile& file, bool clear_setid);
   /// The registers that clear them; under the tree lock.
   std::vector<crdt::Field> PrivilegesToClear(NodeId inode, bool clear_setid) const;
+  /// Whether that changed anything: where it did not, the caller moves the time.
+  absl::StatusOr<bool> TruncateTo(OpenFile& file, std::uint64_t size, base::UnixNanoseconds now);
   absl::StatusOr<std::size_t> WriteTo(OpenFile& file, bool append, std::uint64_t offset, std::string_view bytes,
                                       bool clear_setid);
 

@@ -58,6 +58,19 @@ TEST_F(ContentsTest, OpeningToTruncateEmptiesTheFile) {
   EXPECT_EQ(Contents(file), "");
 }
 
+TEST_F(ContentsTest, TruncatingToTheSameSizeMovesTheTime) {
+  const NodeId file = MakeFile(kRoot, "a", "bytes");
+  for (int step = 0; step < 2; ++step) {
+    world_.Advance(kSecond);
+    ASSERT_TRUE(volume().SetAttributes(kAlice, file, {.size = step == 0 ? 5u : 0u}).ok());
+    EXPECT_EQ(Stat(file).mtime, world_.clock.Now());
+  }
+  world_.Advance(kSecond);
+  volume().Release(Open(file, {.write = true, .truncate = true}));
+  EXPECT_EQ(Stat(file).mtime, world_.clock.Now());
+  EXPECT_EQ(Stat(file).ctime, world_.clock.Now());
+}
+
 TEST_F(ContentsTest, OnlyRegularFilesAreOpened) {
   EXPECT_EQ(ErrorOf(volume().Open(kRoot, {})), std::errc::is_a_directory);
   const auto fifo = volume().MakeNode(kAlice, kRoot, "fifo", Kind::kFifo, 0600, 0);

@@ -24,7 +24,9 @@ class Program {
   void Step() {
     world_.clock.Advance(std::chrono::nanoseconds(1'000'003));
     model_.now = world_.clock.Now();
-    switch (*rc::gen::inRange(0, 19)) {
+    const int call = *rc::gen::inRange(0, 19);
+    RC_LOG() << "call " << call << ":";
+    switch (call) {
       case 0:
       case 1:
         MakeFile();
@@ -115,17 +117,23 @@ class Program {
     }
     return ids;
   }
-  Id AnyInode() { return *rc::gen::elementOf(Reachable()); }
-  Id AnyDirectory() { return *rc::gen::elementOf(Reachable(true)); }
+  Id AnyInode() { return Logged(*rc::gen::elementOf(Reachable())); }
+  Id AnyDirectory() { return Logged(*rc::gen::elementOf(Reachable(true))); }
   std::optional<Id> AnyFile() {
     std::vector<Id> files;
     for (const Id id : Reachable()) {
       if (model_.At(id).kind == ModelKind::kFile) files.push_back(id);
     }
     if (files.empty()) return std::nullopt;
-    return *rc::gen::elementOf(files);
+    return Logged(*rc::gen::elementOf(files));
   }
-  std::string AnyName() { return Name(*rc::gen::inRange(0, 4)); }
+  std::string AnyName() { return Logged(Name(*rc::gen::inRange(0, 4))); }
+  // A counterexample shows what each call was made with.
+  template <typename T>
+  static T Logged(T value) {
+    RC_LOG() << ' ' << value << '\n';
+    return value;
+  }
   bool IsNamed(Id id) const { return model_.Links(id) > 0; }
   bool IsOpen(Id id) const { return handles_.contains(id); }
 
