@@ -106,8 +106,11 @@ bool Volume::State::HasName(NodeId inode) {
 
 Volume::Handle* Volume::State::MakeHandle(Pin pin, OpenFlags flags) {
   ++pin->handles;
-  ++open_handles;
-  return new Handle(std::move(pin).Keep(), flags);
+  auto handle = std::make_unique<Handle>(std::move(pin).Keep(), flags);
+  Handle* const given_out = handle.get();
+  const std::lock_guard lock(local_mutex);
+  handles.emplace(given_out, std::move(handle));
+  return given_out;
 }
 
 absl::StatusOr<Volume::Created> Volume::Create(const Caller& caller, NodeId parent, std::string_view name,
@@ -138,8 +141,10 @@ void Volume::Release(Handle* handle) {
   // when programs write faster than chunks can be sealed.
   constexpr std::uint64_t kUnpublishedBytesMax = 64 << 20;
   const State::Pin last(*state_, handle->file());  // Ends the handle's use.
-  delete handle;
-  --state_->open_handles;
+  {
+    const std::lock_guard lock(state_->local_mutex);
+    Check(state_->handles.erase(handle) == 1, "a handle is released once");
+  }
   if (--last->handles > 0 || !last->staged->dirty()) return;
   last->publish_soon = true;
   const bool is_behind = state_->unpublished_bytes > kUnpublishedBytesMax;

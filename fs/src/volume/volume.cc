@@ -104,8 +104,8 @@ Volume::Usage Volume::GetUsage() {
   const State::TreeReadLock tree_lock(state_->tree_mutex);
   usage.entries = state_->projection->EntryCount();
   usage.trash_entries = state_->TrashNodes().size();
-  usage.open_handles = state_->open_handles;
   const std::lock_guard local_lock(state_->local_mutex);
+  usage.open_handles = state_->handles.size();
   for (const auto& [node, local] : state_->locals) {
     usage.lookups += local.lookups;
     if (local.open != nullptr && local.open->staged->dirty()) ++usage.dirty_files;

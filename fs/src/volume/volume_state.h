@@ -185,8 +185,9 @@ struct Volume::State {
 
   std::mutex local_mutex;
   absl::flat_hash_map<NodeId, Local> locals;
+  /// Those given out: a mount that is torn off releases none.
+  absl::flat_hash_map<const Handle*, std::unique_ptr<Handle>> handles;
 
-  std::atomic<std::uint64_t> open_handles = 0;
   /// Written and not yet published, over all files.
   std::atomic<std::uint64_t> unpublished_bytes = 0;
 

@@ -328,7 +328,7 @@ TEST_F(ContentsTest, ReadingMovesTheAccessTimeOnceAChange) {
 
 TEST_F(ContentsTest, ALargeFileIsWholeAfterPublicationAndRestart) {
   std::string bytes;
-  for (int i = 0; bytes.size() < 3'000'000; ++i) bytes += std::to_string(i * 7919) + ",";
+  for (std::uint64_t i = 0; bytes.size() < 3'000'000; ++i) bytes += std::to_string(i * 7919) + ",";
   const NodeId file = MakeFile(kRoot, "big");
   Volume::Handle* handle = Open(file, {.write = true});
   for (std::size_t at = 0; at < bytes.size(); at += 128 * 1024) {
