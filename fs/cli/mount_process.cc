@@ -7,15 +7,14 @@
 #include <copse/base/asio_network.h>
 #include <copse/base/status_macros.h>
 #include <copse/fs/frontend.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <future>
 #include <memory>
-#include <optional>
 #include <thread>
 #include <utility>
 

@@ -1,10 +1,10 @@
 #include "cli/print.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
 #include <string>
-#include <vector>
 
 namespace copse::cli {
 namespace {

@@ -20,8 +20,8 @@ class AsioNetworkTest : public testing::Test {
   ~AsioNetworkTest() override { std::filesystem::remove_all(directory); }
 
   std::filesystem::path directory;
+  AsioNetwork network;  // Before what it must outlive.
   Acceptance acceptance;
-  AsioNetwork network;
 };
 
 TEST_F(AsioNetworkTest, AUnixSocketBelongsToItsUserAlone) {

@@ -3,6 +3,9 @@
 // The one place that includes Boost.Asio. Its 1.74 uses std::exchange without including <utility>, which therefore
 // comes first.
 // clang-format off
+#if defined(__SANITIZE_THREAD__)
+#define BOOST_ASIO_DISABLE_FENCED_BLOCK 1  // ThreadSanitizer knows no fences; Asio's locks order the same accesses.
+#endif
 #include <utility>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/connect.hpp>
