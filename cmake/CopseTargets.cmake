@@ -38,8 +38,6 @@ function(copse_test name)
   add_executable(copse_${name}_tests ${ARG_SOURCES})
   target_link_libraries(copse_${name}_tests PRIVATE ${ARG_LIBRARIES} copse_test_support rapidcheck_gtest GTest::gmock GTest::gtest_main)
   copse_options(copse_${name}_tests)
-  # Tests are built more often than they run long: their templates take twice the time at -O2.
-  target_compile_options(copse_${name}_tests PRIVATE -O1)
   target_precompile_headers(copse_${name}_tests REUSE_FROM copse_test_support)
   include(GoogleTest)
   gtest_discover_tests(copse_${name}_tests TEST_PREFIX "${name}." PROPERTIES TIMEOUT 300 LABELS ${name} ENVIRONMENT "RC_PARAMS=seed=20261121")
