@@ -37,14 +37,9 @@ AttributeChanges ChangesOf(const struct stat& values, int to_set) {
   if ((to_set & FUSE_SET_ATTR_MTIME) != 0) changes.mtime = NanosecondsOf(values.st_mtim);
   if ((to_set & FUSE_SET_ATTR_CTIME) != 0) changes.ctime = NanosecondsOf(values.st_ctim);
   // The kernel's "now" is that of its last tick, up to 10 ms old. Files written just before bear the exact time, and
-  // must not look newer than one that is touched after them.
-  const bool atime_now = (to_set & FUSE_SET_ATTR_ATIME_NOW) != 0;
-  const bool mtime_now = (to_set & FUSE_SET_ATTR_MTIME_NOW) != 0;
-  if (atime_now || mtime_now) {
-    const base::UnixNanoseconds now = base::SystemClock().Now();
-    if (atime_now) changes.atime = now;
-    if (mtime_now) changes.mtime = now;
-  }
+  // must not look newer than one that is touched after them: so the volume asks its own clock.
+  changes.atime_now = (to_set & FUSE_SET_ATTR_ATIME_NOW) != 0;
+  changes.mtime_now = (to_set & FUSE_SET_ATTR_MTIME_NOW) != 0;
   return changes;
 }
 

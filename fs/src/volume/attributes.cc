@@ -157,7 +157,8 @@ absl::StatusOr<Attributes> Volume::SetAttributes(const Caller&, NodeId node, con
   COPSE_RETURN_IF_ERROR(state_->CheckWritable());
   const base::UnixNanoseconds now = state_->env.clock.Now();
   State::Pin file;
-  std::optional<base::UnixNanoseconds> mtime = changes.mtime;
+  std::optional<base::UnixNanoseconds> mtime = changes.mtime_now ? std::optional(now) : changes.mtime;
+  const std::optional<base::UnixNanoseconds> atime = changes.atime_now ? std::optional(now) : changes.atime;
   if (changes.size) {
     if (*changes.size > kFileBytesMax) return PosixError(std::errc::file_too_large, "a file has at most 2^63-1 bytes");
     COPSE_ASSIGN_OR_RETURN(file, state_->PinRegular(node));
@@ -184,10 +185,10 @@ absl::StatusOr<Attributes> Volume::SetAttributes(const Caller&, NodeId node, con
     batch.Set(node, std::move(fields));
     COPSE_RETURN_IF_ERROR(state_->Commit(std::move(batch)).status());
   }
-  if (changes.atime) {
+  if (atime) {
     const std::lock_guard local_lock(state_->local_mutex);
     if (const auto local = state_->locals.find(node); local != state_->locals.end()) {
-      local->second.atime = *changes.atime;
+      local->second.atime = *atime;
     }
   }
   return state_->AttributesOf(node, kind);

@@ -46,6 +46,8 @@ struct AttributeChanges {
   std::optional<base::UnixNanoseconds> atime;
   std::optional<base::UnixNanoseconds> mtime;
   std::optional<base::UnixNanoseconds> ctime;
+  bool atime_now = false;  ///< Takes precedence over `atime`; likewise below: the volume's clock says when.
+  bool mtime_now = false;
   /// The caller lacks CAP_FSETID: changing owner or size clears setuid and setgid.
   bool clear_setid = false;
 };
