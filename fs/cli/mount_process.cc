@@ -13,6 +13,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <functional>
 #include <future>
 #include <memory>
 #include <thread>
@@ -70,7 +71,8 @@ class MountProcess {
   ~MountProcess() { serving = nullptr; }
 
   absl::Status Start();
-  absl::Status Serve();
+  /// Calls `ready` when the mount can be used and unmounted.
+  absl::Status Serve(const std::function<void()>& ready);
 
  private:
   absl::Status OpenVolumeOfPlan();
@@ -168,9 +170,9 @@ absl::StatusOr<Json> MountProcess::Unmount() {
   return Json{{"store", plan_.store}, {"mount_point", plan_.mount_point}, {"process_was_gone", false}};
 }
 
-absl::Status MountProcess::Serve() {
+absl::Status MountProcess::Serve(const std::function<void()>& ready) {
   ObeyStopSignals(frontend_.get());
-  const absl::Status served = frontend_->Serve();
+  const absl::Status served = frontend_->Serve(ready);
   serving = nullptr;
   const absl::Status flushed = opened_->volume().Flush();
   ended_.set_value(flushed);
@@ -193,8 +195,13 @@ int RunMountProcess(const MountPlan& plan, const MountOptions& options, const st
     report.Failed(started);
     return kFailure;
   }
-  report.Ready(ready);
-  return process.Serve().ok() ? kSuccess : kFailure;
+  bool is_ready = false;
+  const absl::Status served = process.Serve([&] {
+    report.Ready(ready);
+    is_ready = true;
+  });
+  if (!is_ready) report.Failed(served);
+  return served.ok() ? kSuccess : kFailure;
 }
 
 }  // namespace copse::cli

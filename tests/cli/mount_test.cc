@@ -26,6 +26,15 @@ TEST_F(MountedTest, MountSaysWhereAndHowToUnmount) {
   EXPECT_TRUE(IsMounted());
 }
 
+TEST_F(MountedTest, AMountCanBeUnmountedAsSoonAsMountReturns) {
+  for (int i = 0; i < 5; ++i) {
+    Mount();
+    const absl::Status unmounted = fs::Unmount(mount_point(), false);
+    EXPECT_TRUE(unmounted.ok()) << unmounted;
+    WaitForTheProcessToEnd();
+  }
+}
+
 TEST_F(MountedTest, WhatIsWrittenIsThereAfterUnmountingAndMountingAgain) {
   Mount();
   WriteFile(in_mount("file"), "contents");

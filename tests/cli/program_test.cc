@@ -154,6 +154,10 @@ void MountedTest::EndProcess(int signal) const {
   const pid_t process = ProcessOfMount();
   ASSERT_GT(process, 1);
   ASSERT_EQ(::kill(process, signal), 0);
+  WaitForTheProcessToEnd();
+}
+
+void MountedTest::WaitForTheProcessToEnd() const {
   base::PosixStorage storage;
   const auto give_up = std::chrono::steady_clock::now() + kPatience;
   while (absl::IsUnavailable(storage.Lock(store() + "/lock").status())) {

@@ -58,6 +58,8 @@ class MountedTest : public ProgramTest {
   pid_t ProcessOfMount() const;
   /// Ends it with `signal` and waits until it is gone.
   void EndProcess(int signal) const;
+  /// Waits until no process has the store.
+  void WaitForTheProcessToEnd() const;
   bool IsMounted() const;
 };
 

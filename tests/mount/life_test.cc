@@ -39,7 +39,8 @@ TEST_F(LifeTest, StoppingUnmounts) {
 }
 
 TEST_F(LifeTest, UnmountingFromOutsideEndsServe) {
-  ASSERT_TRUE(fs::Unmount(mount_point(), false).ok());
+  const absl::Status unmounted = fs::Unmount(mount_point(), false);
+  ASSERT_TRUE(unmounted.ok()) << unmounted;
   EXPECT_TRUE(WaitForServing().ok());
   EXPECT_FALSE(IsMounted(mount_point()));
 }
@@ -106,7 +107,7 @@ TEST_F(LifeTest, StoppingBeforeServingEndsServeAtOnce) {
   auto frontend = fs::Frontend::Mount(volume(), DefaultOptions(), nullptr);
   ASSERT_TRUE(frontend.ok()) << frontend.status();
   (*frontend)->Stop();
-  EXPECT_TRUE((*frontend)->Serve().ok());
+  EXPECT_TRUE((*frontend)->Serve([] {}).ok());
   EXPECT_FALSE(IsMounted(mount_point()));
 }
 

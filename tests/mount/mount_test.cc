@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 
 // Of a mount that somebody else has detached while it is in use, libfuse 3.14 frees the name only where it may unmount.
 extern "C" const char* __lsan_default_suppressions() { return "leak:fuse_session_mount\n"; }
@@ -77,8 +78,12 @@ absl::Status MountTest::Mount(fs::Frontend::Options options) {
   });
   if (!frontend.ok()) return frontend.status();
   frontend_ = *std::move(frontend);
-  server_ = std::thread([this] { served_ = frontend_->Serve(); });
-  StatOf(options.mount_point);  // Serves when this returns.
+  std::promise<void> ready;
+  const std::future<void> readiness = ready.get_future();
+  // The thread owns the promise: where Serve cannot begin, its end ends the waiting.
+  server_ = std::thread(
+      [this, ready = std::move(ready)]() mutable { served_ = frontend_->Serve([&ready] { ready.set_value(); }); });
+  readiness.wait();
   return absl::OkStatus();
 }
 

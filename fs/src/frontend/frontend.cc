@@ -220,7 +220,7 @@ Frontend::Frontend(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Frontend::~Frontend() = default;
 
-absl::Status Frontend::Serve() {
+absl::Status Frontend::Serve(const std::function<void()>& ready) {
   State& state = *state_;
   // Two at least: one may wait for what the other's request holds in the kernel.
   Workers workers(state.session, [&state] { state.wake_up.Signal(); });
@@ -229,6 +229,7 @@ absl::Status Frontend::Serve() {
   // touch of it by that.
   struct stat root {};
   static_cast<void>(lstat(state.options.mount_point.c_str(), &root));
+  ready();
   state.wake_up.Wait();
   state.invalidator->Stop();
   if (!state.Disconnected()) state.TryToUnmount();

@@ -36,7 +36,9 @@ class Frontend {
   ~Frontend();
 
   /// Serves until unmounted from outside or Stop. The volume is not flushed: the caller does.
-  absl::Status Serve();
+  /// Calls `ready` on this thread once the mount answers and this call no longer uses it itself: an unmounting from
+  /// outside that comes before may be refused. Where serving cannot begin `ready` is not called.
+  absl::Status Serve(const std::function<void()>& ready);
 
   /// Ends Serve. Async-signal-safe and thread-safe.
   void Stop();
