@@ -49,6 +49,12 @@ class RecordingJournal final : public crdt::Journal {
     const std::lock_guard lock(mutex_);
     ops_.resize(durable_);
   }
+  /// The journal is that of an earlier moment, when it had `count` ops.
+  void Cut(std::size_t count) {
+    const std::lock_guard lock(mutex_);
+    ops_.resize(count);
+    durable_ = count;
+  }
 
  private:
   mutable std::mutex mutex_;
