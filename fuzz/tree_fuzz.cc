@@ -24,7 +24,7 @@ using crdt_test::WorldPlace;
 
 constexpr std::size_t kOpsMax = 64;  // The oracle folds all of them anew for each batch.
 constexpr std::uint64_t kNodes = 6;
-constexpr std::array<crdt::FieldId, 3> kFields = {{{1, ""}, {1, "k"}, {2, ""}}};
+const std::array<crdt::FieldId, 3> kFields = {{{1, ""}, {1, "k"}, {2, ""}}};
 
 class Generator {
  public:

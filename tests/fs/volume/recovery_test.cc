@@ -58,6 +58,20 @@ TEST_F(RecoveryTest, AStagingOnAVersionThatIsNotThereIsLeftWhereItIsAndSaid) {
   EXPECT_TRUE(Exists(log));
 }
 
+TEST_F(RecoveryTest, TheStagingOfAVersionGoesOnlyWhenTheOpOfTheVersionIsDurable) {
+  const std::string log = LogOf(MakeStagedFile());
+  bool was_asked = false;
+  world_.journal.before_sync = [&] {
+    if (world_.journal.durable() == world_.journal.op_count()) return;
+    was_asked = true;
+    EXPECT_TRUE(Exists(log));
+  };
+  world_.Advance(kSecond * 3);
+  EXPECT_TRUE(was_asked);
+  EXPECT_FALSE(Exists(log));
+  world_.journal.before_sync = nullptr;
+}
+
 /// How the shown version of `node` is cut.
 Manifest ShownVersion(const crdt::Tree& tree, NodeId node) {
   const auto head = schema::ShownHead(tree, node);
