@@ -2,13 +2,11 @@
 
 #include <copse/crdt/op_codec.h>
 
-#include <cstdint>
-#include <cstdlib>
-#include <string_view>
+#include "fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  const std::string_view bytes = copse::fuzz::Bytes(data, size);
   const auto ops = copse::crdt::DecodeOps(bytes);
-  if (ops.ok() && copse::crdt::EncodeOps(*ops) != bytes) std::abort();
+  if (ops.ok()) copse::fuzz::Require(copse::crdt::EncodeOps(*ops) == bytes);
   return 0;
 }

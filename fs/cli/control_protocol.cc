@@ -12,10 +12,18 @@ absl::StatusCode CodeOfName(const std::string& name) {
   return absl::StatusCode::kUnknown;
 }
 
-/// A JSON object of the right version, or nothing (a discarded value).
+/// Copying and printing JSON recurse: a line of a million brackets would overflow the stack of whoever does it.
+constexpr int kDepthMax = 32;
+
+/// A JSON object of the right version. Errors: `malformed`, and kFailedPrecondition of another version.
 absl::StatusOr<Json> ParseMessage(std::string_view line, absl::StatusCode malformed) {
-  Json message = Json::parse(line, nullptr, false);
-  if (!message.is_object() || !message.contains("version")) {
+  bool is_too_deep = false;
+  const auto keep = [&](int depth, Json::parse_event_t, Json&) {
+    is_too_deep = is_too_deep || depth > kDepthMax;
+    return depth <= kDepthMax;
+  };
+  Json message = Json::parse(line, keep, false);
+  if (is_too_deep || !message.is_object() || !message.contains("version")) {
     return absl::Status(malformed, "the control socket carries something that is not a message");
   }
   if (message["version"] != kControlVersion) {

@@ -162,8 +162,10 @@ absl::StatusOr<std::optional<Index>> ReadIndex(const base::File& file, std::uint
     entry.epoch = entries.U32().value();
     entry.sealed_length = entries.U32().value();
     entry.plain_length = entries.U32().value();
-    (void)entries.U32();
-    if (entry.sealed_length > kSealedBytesMax || entry.offset > offset || entry.end() > offset) {
+    const std::uint32_t flags = entries.U32().value();
+    const bool ascends = index.entries.empty() || index.entries.back().id < entry.id;
+    if (flags != 0 || !ascends || entry.sealed_length > kSealedBytesMax || entry.offset > offset ||
+        entry.end() > offset) {
       return std::optional<Index>();
     }
     index.entries.push_back(entry);

@@ -26,6 +26,15 @@ TEST(ControlProtocolTest, AResultComesBackAsItWasSent) {
   EXPECT_EQ(*got, result);
 }
 
+TEST(ControlProtocolTest, ARequestNestedDeeperThanAnyCommandNeedsIsRefused) {
+  const auto nested = [](std::size_t depth) {
+    return R"({"version":1,"command":"trash-restore","arguments":{"targets":)" + std::string(depth, '[') +
+           std::string(depth, ']') + "}}";
+  };
+  EXPECT_TRUE(DecodeRequest(nested(10)).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(DecodeRequest(nested(400'000)).status()));
+}
+
 TEST(ControlProtocolTest, AnErrorComesBackWithItsCodeAndMessage) {
   for (const absl::Status& error : {absl::NotFoundError("x: not there; look elsewhere"), absl::DataLossError("torn"),
                                     absl::ResourceExhaustedError("full"), absl::UnauthenticatedError("who?")}) {

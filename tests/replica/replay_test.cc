@@ -59,6 +59,48 @@ class ReplayTest : public testing::Test {
   std::map<crdt::ActorId, std::unique_ptr<FeedWriter>> writers_;
 };
 
+/// The bytes of a feed with two frames of one op each, signed and sealed alike but for the hash that the second names.
+class ChainTest : public ReplayTest {
+ protected:
+  absl::Status ReadFeedWhoseSecondFrameFollows(const base::Hash* previous) {
+    FrameHeader header;
+    header.volume = identity_.volume;
+    header.actor = 1;
+    header.clock = 1;
+    header.dependencies_are_full = true;
+    const std::string first = Encode(header, 1);
+    header.first_op = 1;
+    header.clock = 2;
+    header.previous = previous != nullptr ? *previous : base::Sha256(first);
+    const std::string segment =
+        EncodeSegmentHeader({identity_.volume, 1, 0}) + EncodeRecord(first) + EncodeRecord(Encode(header, 2));
+    EXPECT_TRUE(storage_.CreateDirectory("/feed").ok());
+    EXPECT_TRUE(base::ReplaceFile(storage_, "/feed/0000000000000000.segment", segment).ok());
+    auto reader = FeedReader::Open(storage_, "/feed", identity_.volume, 1).value();
+    FeedItem item;
+    for (;;) {
+      const absl::StatusOr<bool> read = reader->Next(item);
+      if (!read.ok()) return read.status();
+      if (!*read) return absl::OkStatus();
+    }
+  }
+
+ private:
+  std::string Encode(const FrameHeader& header, std::uint64_t counter) {
+    return EncodeFrame(header, Batch(counter, 1, 1), identity_.epoch_keys.at(0), identity_.signing_secret);
+  }
+};
+
+TEST_F(ChainTest, AFrameThatNamesTheHashOfTheOneBeforeItFollows) {
+  EXPECT_EQ(ReadFeedWhoseSecondFrameFollows(nullptr), absl::OkStatus());
+}
+
+TEST_F(ChainTest, AFrameThatNamesAnotherHashIsDamageEvenIfItIsSigned) {
+  const base::Hash other = base::Sha256("another first frame");
+  const absl::Status status = ReadFeedWhoseSecondFrameFollows(&other);
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+}
+
 TEST_F(ReplayTest, AFrameFollowsThoseThatItDependsOnWhateverTheOrderOfFeeds) {
   Write(1, 2, {{.actor = 2, .count = 1}});
   Write(1, 4, {{.actor = 2, .count = 2}});

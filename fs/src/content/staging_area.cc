@@ -166,7 +166,7 @@ absl::StatusOr<std::vector<StagingArea::Recovered>> StagingArea::Recover(
     const std::optional<Manifest> base =
         nodes.contains(header.node) ? std::nullopt : base_of(header.node, header.base_heads);
     if (!base || base->size != header.base_size) {
-      left.push_back(state.LogPath(stem));
+      left.push_back(state.LogPath(stem) + ": the version that it was written upon is not known here");
       continue;
     }
     nodes.insert(header.node);

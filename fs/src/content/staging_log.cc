@@ -79,9 +79,11 @@ absl::StatusOr<StagingChange> DecodeChange(std::string_view body) {
   COPSE_ASSIGN_OR_RETURN(change.size, reader.U64());
   if (change.size > kFileBytesMax) return reader.Error("a size below 2^63");
   COPSE_ASSIGN_OR_RETURN(const std::uint64_t limit, reader.U64());
+  if (limit > change.size) return reader.Error("a lowest size of at most the size");
   change.changes = ChangeSet(limit);
   COPSE_ASSIGN_OR_RETURN(change.mtime, reader.SignedVarint());
   COPSE_ASSIGN_OR_RETURN(const std::uint64_t count, reader.Varint());
+  std::uint64_t last_end = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
     COPSE_ASSIGN_OR_RETURN(const std::uint8_t kind, reader.U8());
     if (kind != static_cast<std::uint8_t>(RangeKind::kData) && kind != static_cast<std::uint8_t>(RangeKind::kHole)) {
@@ -90,6 +92,8 @@ absl::StatusOr<StagingChange> DecodeChange(std::string_view body) {
     COPSE_ASSIGN_OR_RETURN(const std::uint64_t begin, reader.Varint());
     COPSE_ASSIGN_OR_RETURN(const std::uint64_t length, reader.Varint());
     if (length == 0 || begin > change.size || length > change.size - begin) return reader.Error("a range in the file");
+    if (begin < last_end) return reader.Error("ranges that ascend and are disjoint");
+    last_end = begin + length;
     change.changes.Set(begin, begin + length, static_cast<RangeKind>(kind));
   }
   COPSE_RETURN_IF_ERROR(reader.ExpectEnd());

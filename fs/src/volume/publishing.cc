@@ -150,7 +150,8 @@ absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
       if (manifest.ok()) return std::move(*manifest);
     }
     auto head = schema::ShownHead(tree(), node);
-    const bool is_newer = head && std::all_of(heads.begin(), heads.end(), [&](auto base) { return base < head->first; });
+    const bool is_newer =
+        head && std::all_of(heads.begin(), heads.end(), [&](auto base) { return base < head->first; });
     if (is_newer && head->first.actor() == replica.actor()) {
       own_replacement[node] = head->first;
       return std::move(head->second);
@@ -159,9 +160,7 @@ absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
   };
   std::vector<std::string> left;
   COPSE_ASSIGN_OR_RETURN(std::vector<StagingArea::Recovered> recovered, staging->Recover(base_of, left));
-  for (const std::string& path : left) {
-    notes.push_back("left " + path + ": the version that it was written upon is not known here");
-  }
+  for (const std::string& one : left) notes.push_back("left " + one);
   for (StagingArea::Recovered& found : recovered) {
     auto open = std::make_shared<OpenFile>(found.node, std::move(found.file));
     if (const auto own = own_replacement.find(found.node); own != own_replacement.end()) {

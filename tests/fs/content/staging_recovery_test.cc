@@ -1,3 +1,5 @@
+#include <copse/base/hash.h>
+#include <copse/crdt/bytes.h>
 #include <copse/fs/staged_file.h>
 
 #include <functional>
@@ -102,7 +104,8 @@ TEST(StagingTest, AStagingWhoseBaseIsUnknownStaysAndIsNeverWrittenOver) {
   Restart(world);
   const Outcome outcome = Recover(world, std::nullopt);
   EXPECT_TRUE(outcome.recovered.empty());
-  EXPECT_EQ(outcome.left, std::vector<std::string>{"/staging/000700000000002a.extents"});
+  EXPECT_EQ(outcome.left, std::vector<std::string>{"/staging/000700000000002a.extents: the version that it was written "
+                                                   "upon is not known here"});
 
   file = world.Open();
   Must(file->Write(0, "second", 2));
@@ -144,6 +147,31 @@ TEST(StagingTest, ATornLastChangeIsDroppedAndDamageBeforeAValidOneIsReported) {
   ASSERT_EQ(outcome.left.size(), 1U);
   EXPECT_EQ(outcome.left[0].substr(0, log.size()), log);
   EXPECT_EQ(world.Names().size(), 2U);
+}
+
+TEST(StagingTest, AChangeThatNobodyWouldWriteIsRefused) {
+  const auto parse = [](std::uint64_t size, std::uint64_t limit, const std::vector<std::uint64_t>& begins) {
+    crdt::ByteWriter body;
+    body.U8(2);
+    body.U64(size);
+    body.U64(limit);
+    body.SignedVarint(0);
+    body.Varint(begins.size());
+    for (const std::uint64_t begin : begins) {
+      body.U8(1);
+      body.Varint(begin);
+      body.Varint(10);
+    }
+    crdt::ByteWriter record;
+    record.U32(static_cast<std::uint32_t>(body.size()));
+    record.U32(base::Crc32c(body.bytes()));
+    return ParseStagingLog(EncodeStagingHeader({NodeId{42}, 100, false, {}}) + record.bytes() + body.bytes()).status();
+  };
+  EXPECT_TRUE(parse(100, 100, {0, 20}).ok());
+  EXPECT_TRUE(absl::IsDataLoss(parse(100, 101, {0, 20}))) << "the lowest size is above the size";
+  EXPECT_TRUE(absl::IsDataLoss(parse(100, 100, {0, 9}))) << "ranges overlap";
+  EXPECT_TRUE(absl::IsDataLoss(parse(100, 100, {20, 0}))) << "ranges descend";
+  EXPECT_TRUE(absl::IsDataLoss(parse(100, 100, {91}))) << "a range ends behind the file";
 }
 
 TEST(StagingTest, TheExampleOfTheDocumentationIsWhatIsWritten) {

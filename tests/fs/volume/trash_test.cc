@@ -34,6 +34,28 @@ TEST_F(TrashTest, ListsWhatWasDeletedWithItsPathKindSizeAndTime) {
   EXPECT_EQ(volume().GetUsage().trash_entries, 2u);
 }
 
+TEST_F(TrashTest, ADeletionIsGuardedByThePlaceThatItsAuthorSaw) {
+  MakeFile(kRoot, "f");
+  MakeDirectory(kRoot, "d");
+  ASSERT_TRUE(volume().Rename(kAlice, kRoot, "f", kRoot, "g", Volume::kRenamePlain).ok());
+  const auto claim_of = [&](const std::string& name) {
+    for (const NodeId node : world_.replica->tree().ChildrenOf(kRoot)) {
+      const crdt::Placement* place = world_.replica->tree().PlacementOf(node);
+      if (place->name == name) return place->claim;
+    }
+    ADD_FAILURE() << name;
+    return crdt::Timestamp{};
+  };
+  const std::vector<crdt::Timestamp> claims = {claim_of("g"), claim_of("d")};
+  ASSERT_TRUE(volume().Unlink(kAlice, kRoot, "g").ok());
+  ASSERT_TRUE(volume().RemoveDirectory(kAlice, kRoot, "d").ok());
+  std::vector<crdt::Timestamp> guards;
+  for (const crdt::Op& op : world_.journal.ops()) {
+    if (op.place && op.place->parent == crdt::kTrash) guards.push_back(op.guard.value_or(crdt::Timestamp{}));
+  }
+  EXPECT_EQ(guards, claims);
+}
+
 TEST_F(TrashTest, RestoringBringsTheInodeBackToItsOldPlace) {
   const NodeId file = MakeFile(kRoot, "f", "bytes");
   ASSERT_TRUE(volume().Unlink(kAlice, kRoot, "f").ok());

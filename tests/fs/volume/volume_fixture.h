@@ -8,6 +8,7 @@
 #include <support/memory_content_store.h>
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,12 +21,15 @@ namespace copse::fs {
 /// Keeps the ops of one replica, and how many of them a sync has covered.
 class RecordingJournal final : public crdt::Journal {
  public:
+  std::function<void()> before_sync;
+
   absl::Status Append(std::span<const crdt::Op> batch) override {
     const std::lock_guard lock(mutex_);
     ops_.insert(ops_.end(), batch.begin(), batch.end());
     return absl::OkStatus();
   }
   absl::Status Sync() override {
+    if (before_sync) before_sync();
     const std::lock_guard lock(mutex_);
     durable_ = ops_.size();
     ++syncs_;
@@ -48,6 +52,12 @@ class RecordingJournal final : public crdt::Journal {
   void Crash() {
     const std::lock_guard lock(mutex_);
     ops_.resize(durable_);
+  }
+  /// The journal is that of an earlier moment, when it had `count` ops.
+  void Cut(std::size_t count) {
+    const std::lock_guard lock(mutex_);
+    ops_.resize(count);
+    durable_ = count;
   }
 
  private:

@@ -100,7 +100,8 @@ class StagingArea {
                                        bool fixed_chunks);
 
   /// What was persisted and not published when the process ended, one for each node. `base_of` gives the version that
-  /// a set of heads stands for; where it cannot, the file is left where it is and its path returned in `left`.
+  /// a set of heads stands for; where it cannot, or the staging is damaged, the file is left where it is, and `left`
+  /// gets a line with its path and the reason.
   absl::StatusOr<std::vector<Recovered>> Recover(
       const std::function<std::optional<Manifest>(NodeId node, const std::vector<crdt::Timestamp>& heads)>& base_of,
       std::vector<std::string>& left);

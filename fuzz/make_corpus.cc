@@ -1,0 +1,242 @@
+// Writes the first inputs of each corpus: small ones that are right, for the fuzzers to start from, among them the
+// worked examples of docs/format. `make_fuzz_corpus fuzz/corpus` makes the same bytes each time; what fuzzing found
+// later is kept beside them.
+
+#include <copse/base/hash.h>
+#include <copse/crdt/bytes.h>
+#include <copse/crdt/op_codec.h>
+#include <copse/fs/content.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "chunk_seal.h"
+#include "cli/control_protocol.h"
+#include "content/manifest_page.h"
+#include "content/staging_log.h"
+#include "frame.h"
+#include "frame_keys.h"
+#include "pack.h"
+#include "segment.h"
+
+namespace copse::fuzz {
+namespace {
+
+using crdt::Op;
+using crdt::Timestamp;
+
+using Inputs = std::vector<std::pair<std::string, std::string>>;  // Name and bytes.
+
+/// The example of docs/format/ops.md.
+std::vector<Op> ExampleOps() {
+  const auto at = [](std::uint64_t counter) { return Timestamp::Of(counter, 2); };
+  const crdt::NodeId directory = crdt::NodeId::Of(1, 7);
+  const std::vector<Timestamp> replaced = {Timestamp::Of(12, 1)};
+  return {
+      {at(10), at(10).node(), crdt::Place{crdt::kFileInodes, ""}, {}, {{{1, ""}, "\x01", {}}}, false},
+      {at(11), at(11).node(), crdt::Place{directory, "notes"}, {}, {}, true},
+      {at(14), at(10).node(), {}, {}, {{{3, ""}, "hi", replaced}, {{9, "k"}, {}, {}}}, true},
+      {at(15), at(11).node(), crdt::Place{crdt::kTrash, "notes"}, at(11), {}, true},
+  };
+}
+
+Inputs OpInputs() {
+  const std::vector<Op> ops = ExampleOps();
+  return {{"none", crdt::EncodeOps({})}, {"one", crdt::EncodeOps({&ops[1], 1})}, {"example", crdt::EncodeOps(ops)}};
+}
+
+std::string FrameOf(const std::vector<Op>& ops, std::vector<replica::Dependency> dependencies) {
+  replica::FrameHeader header;
+  header.volume.fill(0x11);
+  header.actor = 2;
+  header.first_op = 5;
+  header.clock = ops.empty() ? 9 : ops.back().time.counter();
+  header.wall_clock = 1'700'000'000'000'000'000;
+  header.salt.fill(0x22);
+  header.previous.fill(0x33);
+  header.dependencies_are_full = true;
+  header.dependencies = std::move(dependencies);
+  return replica::EncodeFrame(header, ops, kEpochKey, FrameKeys().secret_key);
+}
+
+/// A frame, and its header with the plain ops behind it, which the target seals itself.
+Inputs FrameInputs() {
+  const std::vector<replica::Dependency> dependencies = {{1, 9, {1, 2, 3, 4, 5, 6, 7, 8}}, {4, 1, {}}};
+  const std::string sealed = FrameOf(ExampleOps(), dependencies);
+  constexpr std::size_t kHeaderBytes = 109 + 2 * 18;
+  return {{"acknowledgement", FrameOf({}, dependencies)},
+          {"first", FrameOf(ExampleOps(), {})},
+          {"sealed", sealed},
+          {"plain", sealed.substr(0, kHeaderBytes) + crdt::EncodeOps(ExampleOps())}};
+}
+
+Inputs SegmentInputs() {
+  const std::string header = replica::EncodeSegmentHeader({{}, 1, 0});
+  const std::string records = replica::EncodeRecord("first") + replica::EncodeRecord("");
+  std::string damaged = header + records + replica::EncodeRecord("third");
+  damaged[header.size() + replica::kRecordHeaderBytes] ^= 1;
+  return {{"empty", header}, {"records", header + records}, {"torn", header + records + "cprc"}, {"damaged", damaged}};
+}
+
+Inputs PackInputs() {
+  std::string pack = replica::EncodePackHeader({});
+  std::vector<replica::PackEntry> entries;
+  for (const std::string plain : {"one", "the other chunk"}) {
+    const replica::SealedChunk chunk = replica::SealChunk(plain, 1, kEpochKey);
+    entries.push_back({chunk.ref.id, pack.size(), 1, static_cast<std::uint32_t>(chunk.bytes.size()),
+                       static_cast<std::uint32_t>(plain.size())});
+    pack += replica::EncodePackRecordHeader(entries.back(), entries.front().offset) + chunk.bytes;
+  }
+  const std::string closed = pack + replica::EncodePackIndex(entries, pack.size());
+  std::string damaged = pack;
+  damaged[entries.front().offset + 5] ^= 1;
+  return {{"empty", replica::EncodePackHeader({})},
+          {"open", pack},
+          {"torn", pack.substr(0, pack.size() - 3)},
+          {"damaged", damaged},
+          {"closed", closed}};
+}
+
+fs::ManifestEntry Chunk(std::uint64_t length, std::uint32_t plain_length, char seed) {
+  fs::ManifestEntry entry;
+  entry.length = length;
+  const base::Hash hash = base::Sha256(std::string(1, seed));
+  entry.chunk = {hash, hash, hash, plain_length, 1};
+  return entry;
+}
+
+fs::ManifestEntry Hole(std::uint64_t length) {
+  fs::ManifestEntry hole;
+  hole.length = length;
+  hole.is_hole = true;
+  return hole;
+}
+
+Inputs ManifestInputs() {
+  fs::Manifest inlined;
+  inlined.size = 5;
+  inlined.inline_bytes = "hello";
+  inlined.mtime = 1'000'000'000;
+  fs::Manifest chunked;
+  chunked.size = 300'000;
+  chunked.fixed_chunks = true;
+  chunked.entries = {Chunk(100'000, 100'000, 'a'), Hole(150'000), Chunk(50'000, 50'000, 'b')};
+  fs::Manifest paged;
+  paged.size = 10'000'000;
+  paged.level = 2;
+  paged.hole_bytes = 4'096;
+  paged.entries = {Chunk(9'000'000, 4'000, 'c'), Chunk(1'000'000, 900, 'd')};
+  return {{"empty", fs::EncodeManifest({})},
+          {"inline", fs::EncodeManifest(inlined)},
+          {"chunked", fs::EncodeManifest(chunked)},
+          {"paged", fs::EncodeManifest(paged)}};
+}
+
+std::string PageInput(std::uint8_t level, const std::vector<fs::ManifestEntry>& entries) {
+  crdt::ByteWriter writer;
+  std::uint64_t length = 0;
+  for (const fs::ManifestEntry& entry : entries) length += entry.length;
+  writer.U8(level);
+  writer.U64(length);
+  writer.Raw(fs::EncodePage(level, entries));
+  return std::move(writer).Take();
+}
+
+Inputs PageInputs() {
+  return {{"hole", PageInput(0, {Hole(65'536)})},
+          {"leaves", PageInput(0, {Chunk(7, 7, 'a'), Hole(65'536), Chunk(9, 9, 'b')})},
+          {"pages", PageInput(1, {Chunk(1 << 20, 5'000, 'c'), Chunk(1 << 21, 6'000, 'd')})}};
+}
+
+Inputs StagingInputs() {
+  // The example of docs/format/staging.md.
+  fs::StagingHeader header;
+  header.node = crdt::NodeId::Of(7, 42);
+  header.base_size = 10;
+  header.base_heads = {Timestamp::Of(1, 7)};
+  fs::StagingChange change;
+  change.size = 10'000;
+  change.mtime = 1;
+  change.changes = fs::ChangeSet(10);
+  change.changes.Set(4'096, 8'192, fs::RangeKind::kData);
+  change.changes.Set(8'192, 10'000, fs::RangeKind::kHole);
+  const std::string one = fs::EncodeStagingHeader(header) + fs::EncodeStagingChange(change);
+  fs::StagingChange cut;
+  cut.size = 5'000;
+  cut.changes = fs::ChangeSet(4'500);
+  cut.changes.Set(4'600, 4'700, fs::RangeKind::kData);
+  const std::string two = one + fs::EncodeStagingChange(cut);
+  std::string damaged = two;
+  damaged[one.size() - 1] ^= 1;
+  return {{"example", one}, {"cut", two}, {"torn", two.substr(0, two.size() - 2)}, {"damaged", damaged}};
+}
+
+Inputs ControlInputs() {
+  const std::string ask = cli::EncodeRequest({"trash-restore", {{"targets", {"a", "\xc3\xa9"}}}});
+  std::string nested = R"({"version":1,"command":"trash-restore","arguments":{"targets":)";
+  constexpr std::size_t kDepth = 30'000;
+  nested += std::string(kDepth, '[') + std::string(kDepth, ']') + "}}\n";
+  return {{"status", cli::EncodeRequest({"status", cli::Json::object()})},
+          {"two", ask + ask},
+          {"reply", cli::EncodeReply(cli::Json{{"entries", {1, 2.5, nullptr}}})},
+          {"refusal", cli::EncodeReply(absl::NotFoundError("no such entry"))},
+          {"nested", nested}};
+}
+
+/// Bytes without structure: any are a history.
+Inputs TreeInputs() {
+  Inputs inputs;
+  for (std::uint32_t input = 0; input < 4; ++input) {
+    std::string bytes;
+    for (std::uint32_t block = 0; block < 12; ++block) {
+      bytes += base::AsBytes(base::Sha256("tree " + std::to_string(input) + " " + std::to_string(block)));
+    }
+    inputs.emplace_back("random-" + std::to_string(input), bytes);
+  }
+  return inputs;
+}
+
+bool Write(const std::filesystem::path& directory, const Inputs& inputs) {
+  std::filesystem::create_directories(directory);
+  for (const auto& [name, bytes] : inputs) {
+    std::ofstream file(directory / name, std::ios::binary);
+    file << bytes;
+    if (!file.flush()) {
+      std::fprintf(stderr, "cannot write %s\n", (directory / name).c_str());
+      return false;
+    }
+  }
+  return true;
+}
+
+int Main(const std::filesystem::path& corpus) {
+  const std::array<std::pair<const char*, Inputs>, 9> corpora = {{{"op_codec", OpInputs()},
+                                                                  {"frame", FrameInputs()},
+                                                                  {"segment", SegmentInputs()},
+                                                                  {"pack", PackInputs()},
+                                                                  {"manifest", ManifestInputs()},
+                                                                  {"manifest_page", PageInputs()},
+                                                                  {"staging_log", StagingInputs()},
+                                                                  {"control", ControlInputs()},
+                                                                  {"tree", TreeInputs()}}};
+  for (const auto& [name, inputs] : corpora) {
+    if (!Write(corpus / name, inputs)) return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace copse::fuzz
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: %s CORPUS\n", argv[0]);
+    return 2;
+  }
+  return copse::fuzz::Main(argv[1]);
+}

@@ -1,0 +1,50 @@
+// Any bytes: ParseStagingLog refuses them, or it read a header that stands there as it would be written, and a change
+// that can be written and read in place of all the log's changes. Each input is read as it is, and again with right
+// checksums, which a fuzzer cannot guess.
+
+#include <copse/base/hash.h>
+#include <copse/crdt/bytes.h>
+
+#include "content/staging_log.h"
+#include "fuzz.h"
+
+namespace copse::fuzz {
+namespace {
+
+constexpr std::size_t kFrameBytes = 8;
+
+void Check(std::string_view bytes) {
+  const auto log = fs::ParseStagingLog(bytes);
+  if (!log.ok()) return;
+  Require(log->valid_bytes <= bytes.size());
+  const std::string header = fs::EncodeStagingHeader(log->header);
+  Require(bytes.substr(0, header.size()) == header);
+  const fs::StagingChange& sum = log->sum;
+  if (!sum.changes.ranges().empty()) Require(sum.changes.ranges().rbegin()->second.end <= sum.size);
+  const auto again = fs::ParseStagingLog(header + fs::EncodeStagingChange(sum));
+  Require(again.ok() && again->sum.size == sum.size && again->sum.mtime == sum.mtime &&
+          again->sum.changes.limit() == sum.changes.limit() && again->sum.changes.ranges() == sum.changes.ranges());
+}
+
+std::string WithChecksums(std::string bytes) {
+  for (std::size_t at = 0; bytes.size() - at >= kFrameBytes;) {
+    const std::string_view rest = std::string_view(bytes).substr(at);
+    const std::size_t length = crdt::ByteReader(rest).U32().value();
+    if (length > rest.size() - kFrameBytes) break;
+    crdt::ByteWriter checksum;
+    checksum.U32(base::Crc32c(rest.substr(kFrameBytes, length)));
+    bytes.replace(at + 4, checksum.size(), checksum.bytes());
+    at += kFrameBytes + length;
+  }
+  return bytes;
+}
+
+}  // namespace
+}  // namespace copse::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes = copse::fuzz::Bytes(data, size);
+  copse::fuzz::Check(bytes);
+  copse::fuzz::Check(copse::fuzz::WithChecksums(std::string(bytes)));
+  return 0;
+}

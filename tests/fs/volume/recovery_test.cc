@@ -1,0 +1,114 @@
+// What a new process makes of stagings that it cannot use, and how the attribute that says how to cut outlives it all.
+#include <algorithm>
+#include <random>
+
+#include "fs/volume/volume_fixture.h"
+#include "volume/schema.h"
+
+namespace copse::fs {
+namespace {
+
+class RecoveryTest : public VolumeTest {
+ protected:
+  /// A file whose contents "staged" are synced in staging and published in no version.
+  NodeId MakeStagedFile() {
+    const NodeId file = MakeFile(kRoot, "a", "base");
+    EXPECT_TRUE(volume().Fsync(file).ok());  // Published: the next one within a second is staged only.
+    const auto handle = volume().Open(file, {.write = true});
+    EXPECT_TRUE(volume().Write(file, *handle, 0, "staged", false).ok());
+    EXPECT_TRUE(volume().Fsync(file).ok());
+    return file;
+  }
+  std::string LogOf(NodeId file) {
+    char stem[17];
+    std::snprintf(stem, sizeof stem, "%016llx", static_cast<unsigned long long>(file.value));
+    return std::string("/staging/") + stem + ".extents";
+  }
+  bool Exists(const std::string& path) { return world_.storage.Stat(path).ok(); }
+};
+
+TEST_F(RecoveryTest, ADamagedStagingIsLeftWhereItIsAndSaid) {
+  const NodeId file = MakeStagedFile();
+  const std::string log = LogOf(file);
+  ASSERT_TRUE(Exists(log));
+  world_.storage.FlipBit(log, 12, 0);  // In the header, which a change follows.
+  world_.CrashAndReopen();
+  ASSERT_EQ(world_.notes.size(), 1u);
+  EXPECT_EQ(world_.notes[0].substr(0, 5 + log.size()), "left " + log);
+  EXPECT_TRUE(Exists(log));
+  EXPECT_EQ(Contents(file), "base");
+}
+
+TEST_F(RecoveryTest, AStagingOnAVersionThatIsNotThereIsLeftWhereItIsAndSaid) {
+  const NodeId file = MakeStagedFile();
+  const std::string log = LogOf(file);
+  // The disk keeps the staging, and the feed is one of before the version: a store put together from two backups.
+  const std::vector<crdt::Op> ops = world_.journal.ops();
+  const auto version = std::find_if(ops.begin(), ops.end(), [](const crdt::Op& op) {
+    return std::any_of(op.fields.begin(), op.fields.end(),
+                       [](const crdt::Field& field) { return field.id.number == schema::kContent; });
+  });
+  ASSERT_NE(version, ops.end());
+  world_.storage.Crash(base::MemoryStorage::Keep::kNothing);
+  world_.volume.reset();
+  world_.journal.Cut(static_cast<std::size_t>(version - ops.begin()));
+  world_.Open();
+  EXPECT_EQ(world_.notes,
+            std::vector<std::string>{"left " + log + ": the version that it was written upon is not known here"});
+  EXPECT_TRUE(Exists(log));
+}
+
+TEST_F(RecoveryTest, TheStagingOfAVersionGoesOnlyWhenTheOpOfTheVersionIsDurable) {
+  const std::string log = LogOf(MakeStagedFile());
+  bool was_asked = false;
+  world_.journal.before_sync = [&] {
+    if (world_.journal.durable() == world_.journal.op_count()) return;
+    was_asked = true;
+    EXPECT_TRUE(Exists(log));
+  };
+  world_.Advance(kSecond * 3);
+  EXPECT_TRUE(was_asked);
+  EXPECT_FALSE(Exists(log));
+  world_.journal.before_sync = nullptr;
+}
+
+/// How the shown version of `node` is cut.
+Manifest ShownVersion(const crdt::Tree& tree, NodeId node) {
+  const auto head = schema::ShownHead(tree, node);
+  EXPECT_TRUE(head.has_value());
+  return head ? head->second : Manifest{};
+}
+
+class ChunkingTest : public VolumeTest {
+ protected:
+  Manifest PublishedWith(const std::optional<std::string>& chunking) {
+    const NodeId file = MakeFile(kRoot, "f");
+    if (chunking) {
+      EXPECT_TRUE(volume().SetXattr(kAlice, file, "user.copse.chunking", *chunking, Volume::XattrMode::kSet).ok());
+    }
+    std::string bytes(200'000, '\0');
+    std::mt19937 random(1);
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    const auto handle = volume().Open(file, {.write = true});
+    EXPECT_TRUE(volume().Write(file, *handle, 0, bytes, false).ok());
+    volume().Release(*handle);
+    EXPECT_TRUE(volume().Flush().ok());
+    EXPECT_EQ(Contents(file), bytes);
+    return ShownVersion(world_.replica->tree(), file);
+  }
+};
+
+TEST_F(ChunkingTest, FixedCutsAFileEvery64KiB) {
+  const Manifest manifest = PublishedWith("fixed");
+  EXPECT_TRUE(manifest.fixed_chunks);
+  std::vector<std::uint64_t> lengths;
+  for (const ManifestEntry& entry : manifest.entries) lengths.push_back(entry.length);
+  EXPECT_EQ(lengths, (std::vector<std::uint64_t>{65'536, 65'536, 65'536, 3'392}));
+}
+
+TEST_F(ChunkingTest, AFileWithoutTheAttributeIsCutByItsContents) { EXPECT_FALSE(PublishedWith({}).fixed_chunks); }
+
+TEST_F(ChunkingTest, AnotherValueOfTheAttributeMeansNothing) { EXPECT_FALSE(PublishedWith("fixe").fixed_chunks); }
+
+}  // namespace
+}  // namespace copse::fs
