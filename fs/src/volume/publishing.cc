@@ -150,7 +150,8 @@ absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
       if (manifest.ok()) return std::move(*manifest);
     }
     auto head = schema::ShownHead(tree(), node);
-    const bool is_newer = head && std::all_of(heads.begin(), heads.end(), [&](auto base) { return base < head->first; });
+    const bool is_newer =
+        head && std::all_of(heads.begin(), heads.end(), [&](auto base) { return base < head->first; });
     if (is_newer && head->first.actor() == replica.actor()) {
       own_replacement[node] = head->first;
       return std::move(head->second);
