@@ -16,7 +16,9 @@
 /// Declares or assigns `target` from a StatusOr; returns its status from the enclosing function if it has no value.
 #define CRDT_ASSIGN_OR_RETURN(target, expression) \
   CRDT_ASSIGN_OR_RETURN_INNER(CRDT_CONCAT(crdt_status_or_, __LINE__), target, expression)
+// NOLINTBEGIN(bugprone-macro-parentheses): what is declared takes none.
 #define CRDT_ASSIGN_OR_RETURN_INNER(holder, target, expression) \
   auto holder = (expression);                                   \
   if (!holder.ok()) return holder.status();                     \
   target = *std::move(holder)
+// NOLINTEND(bugprone-macro-parentheses)

@@ -8,6 +8,7 @@
 // only exists once the replay is over. Hence the tree is made at the first op (by then the store is locked and checked,
 // so reading its identity again is safe) and submits through a journal that learns of the store when that is open.
 
+#include <copse/base/check.h>
 #include <copse/base/executor.h>
 #include <copse/base/posix_storage.h>
 #include <copse/base/random.h>
@@ -15,8 +16,6 @@
 #include <copse/crdt/tree_replica.h>
 #include <copse/replica/identity.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <utility>
 
@@ -32,10 +31,7 @@ class StoreJournal final : public crdt::Journal {
 
  private:
   replica::Store& store() const {
-    if (store_ == nullptr) {
-      std::fputs("copse: bug: an op was made while the store was being replayed\n", stderr);
-      std::abort();
-    }
+    COPSE_CHECK(store_ != nullptr);  // Nobody makes ops while the store is being replayed.
     return *store_;
   }
   replica::Store* store_ = nullptr;

@@ -4,16 +4,16 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <filesystem>
+#include "support/temporary_directory.h"
 
 // What every Storage promises, asked of each.
 
 namespace copse::base {
 namespace {
 
-class MemoryDisk {
+class DiskInMemory {
  public:
-  MemoryDisk() { EXPECT_TRUE(storage_.CreateDirectory(directory()).ok()); }
+  DiskInMemory() { EXPECT_TRUE(storage_.CreateDirectory(directory()).ok()); }
   Storage& storage() { return storage_; }
   std::string directory() const { return "/disk"; }
 
@@ -21,20 +21,14 @@ class MemoryDisk {
   MemoryStorage storage_;
 };
 
-class PosixDisk {
+class DiskOfPosix {
  public:
-  PosixDisk() {
-    std::string path = std::filesystem::temp_directory_path() / "copse-storage-XXXXXX";
-    EXPECT_NE(mkdtemp(path.data()), nullptr);
-    directory_ = path;
-  }
-  ~PosixDisk() { std::filesystem::remove_all(directory_); }
   Storage& storage() { return storage_; }
-  std::string directory() const { return directory_; }
+  std::string directory() const { return directory_.path(); }
 
  private:
+  test::TemporaryDirectory directory_;
   PosixStorage storage_;
-  std::string directory_;
 };
 
 template <typename Disk>
@@ -69,7 +63,7 @@ class StorageContractTest : public testing::Test {
   Disk disk_;
 };
 
-using Disks = testing::Types<MemoryDisk, PosixDisk>;
+using Disks = testing::Types<DiskInMemory, DiskOfPosix>;
 TYPED_TEST_SUITE(StorageContractTest, Disks);
 
 TYPED_TEST(StorageContractTest, WhatWasWrittenIsReadAndAGapReadsAsZeros) {
@@ -218,7 +212,7 @@ TYPED_TEST(StorageContractTest, ReplacingAFileLeavesNothingBesideIt) {
 }
 
 TEST(PosixStorageTest, TheLockNamesTheProcessThatHoldsIt) {
-  PosixDisk disk;
+  DiskOfPosix disk;
   const auto held = disk.storage().Lock(disk.directory() + "/lock");
   const absl::Status second = disk.storage().Lock(disk.directory() + "/lock").status();
   EXPECT_NE(second.message().find("(pid " + std::to_string(getpid()) + ")"), absl::string_view::npos) << second;

@@ -1,27 +1,22 @@
 #include "cli/locate.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
+
+#include "support/files.h"
+#include "support/temporary_directory.h"
 
 namespace copse::cli {
 namespace {
 
 class LocateTest : public testing::Test {
  protected:
-  LocateTest() {
-    std::string name = std::filesystem::temp_directory_path() / "copse-locate-XXXXXX";
-    directory = std::filesystem::canonical(::mkdtemp(name.data()));
-  }
-  ~LocateTest() override { std::filesystem::remove_all(directory); }
-
   std::string MakeStore(const std::string& name) const {
     std::filesystem::create_directories(directory / name);
-    std::ofstream(directory / name / "format") << "1\n";
+    test::WriteFile(directory / name / "format", "1\n");
     return directory / name;
   }
   std::string MakeDirectory(const std::string& name) const {
@@ -29,7 +24,8 @@ class LocateTest : public testing::Test {
     return directory / name;
   }
 
-  std::filesystem::path directory;
+  const test::TemporaryDirectory temporary;
+  const std::filesystem::path& directory = temporary.path();
 };
 
 TEST_F(LocateTest, AStoreIsFoundByItsOwnPathAndThroughASymbolicLink) {

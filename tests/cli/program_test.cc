@@ -13,8 +13,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "copse/fs/frontend.h"
@@ -58,26 +56,6 @@ std::string Joined(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-void WriteFile(const std::filesystem::path& path, const std::string& contents) {
-  std::ofstream file(path, std::ios::binary);
-  file << contents;
-  file.close();
-  EXPECT_TRUE(file.good()) << path;
-}
-
-std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file.good()) << path;
-  std::ostringstream contents;
-  contents << file.rdbuf();
-  return contents.str();
-}
-
-ProgramTest::ProgramTest() {
-  std::string name = std::filesystem::temp_directory_path() / "copse-program-XXXXXX";
-  directory = std::filesystem::canonical(::mkdtemp(name.data()));
-}
-
 ProgramTest::~ProgramTest() {
   const auto mounts = fs::ListMounts();
   if (mounts.ok()) {
@@ -86,8 +64,6 @@ ProgramTest::~ProgramTest() {
       if (Run({"umount", mount.mount_point}).exit_code != 0) ::umount2(mount.mount_point.c_str(), MNT_DETACH);
     }
   }
-  std::error_code ignored;
-  std::filesystem::remove_all(directory, ignored);
 }
 
 pid_t ProgramTest::Spawn(const std::vector<std::string>& arguments) const {

@@ -8,8 +8,13 @@
 #include <vector>
 
 #include "cli/json.h"
+#include "support/files.h"
+#include "support/temporary_directory.h"
 
 namespace copse::cli {
+
+using test::ReadFile;
+using test::WriteFile;
 
 /// How a run of the program ended.
 struct Outcome {
@@ -22,7 +27,6 @@ struct Outcome {
 /// mounted there is unmounted at its end, pass or fail.
 class ProgramTest : public testing::Test {
  protected:
-  ProgramTest();
   ~ProgramTest() override;
 
   /// Runs `copse ARGUMENTS` to its end.
@@ -43,7 +47,8 @@ class ProgramTest : public testing::Test {
   std::filesystem::path in_mount(const std::string& name) const { return directory / "mount" / name; }
   std::string MakeDirectory(const std::string& name) const;
 
-  std::filesystem::path directory;
+  const test::TemporaryDirectory temporary;
+  const std::filesystem::path& directory = temporary.path();
 };
 
 /// The same, with a mounted volume; skipped where COPSE_SKIP contains "fuse".
@@ -62,8 +67,5 @@ class MountedTest : public ProgramTest {
   void WaitForTheProcessToEnd() const;
   bool IsMounted() const;
 };
-
-void WriteFile(const std::filesystem::path& path, const std::string& contents);
-std::string ReadFile(const std::filesystem::path& path);
 
 }  // namespace copse::cli

@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <future>
 
 // Of a mount that somebody else has detached while it is in use, libfuse 3.14 frees the name only where it may unmount.
@@ -20,17 +19,14 @@ void MountTest::SetUp() {
     GTEST_SKIP() << "COPSE_SKIP asks to leave out what needs FUSE";
   }
   ASSERT_TRUE(Exists("/dev/fuse")) << "these tests mount; where FUSE is out of reach set COPSE_SKIP=fuse";
-  const char* const base = std::getenv("TMPDIR");
-  scratch_ = std::string(base != nullptr ? base : "/tmp") + "/copse-mount-XXXXXX";
-  ASSERT_NE(nullptr, mkdtemp(scratch_.data())) << std::strerror(errno);
-  ASSERT_WORKS(chmod(scratch_.c_str(), 0755));  // Tests look at the mount as other users too.
-  mount_point_ = scratch_ + "/mnt";
+  ASSERT_WORKS(chmod(scratch().c_str(), 0755));  // Tests look at the mount as other users too.
+  mount_point_ = scratch() + "/mnt";
   ASSERT_WORKS(mkdir(mount_point_.c_str(), 0755));
 
   executor_ = std::make_unique<base::ThreadExecutor>();
   replica_ = std::make_unique<crdt::TreeReplica>(1, journal_, fs::ValidateFileSystemOp);
   fs::Volume::Options options;
-  options.staging_directory = scratch_ + "/staging";
+  options.staging_directory = scratch() + "/staging";
   options.volume_key = std::string(32, 'k');
   options.reserve_bytes = 0;
   std::vector<std::string> notes;
@@ -54,20 +50,16 @@ void MountTest::TearDown() {
   frontend_.reset();
   volume_.reset();
   executor_.reset();
-  if (scratch_.empty()) return;
   const auto mounts = fs::ListMounts();
   ASSERT_TRUE(mounts.ok()) << mounts.status();
   for (const fs::MountedVolume& mount : *mounts)
     EXPECT_NE(mount_point_, mount.mount_point) << "the mount is still there";
-  std::error_code error;
-  std::filesystem::remove_all(scratch_, error);
-  EXPECT_FALSE(error) << error.message();
 }
 
 fs::Frontend::Options MountTest::DefaultOptions() const {
   fs::Frontend::Options options;
   options.mount_point = mount_point_;
-  options.source = scratch_;
+  options.source = scratch();
   if (geteuid() == 0) options.mount_options = {"allow_other", "suid", "dev"};
   return options;
 }
@@ -112,23 +104,6 @@ struct stat StatOf(const std::string& path) {
 bool Exists(const std::string& path) {
   struct stat ignored {};
   return lstat(path.c_str(), &ignored) == 0;
-}
-
-void WriteFile(const std::string& path, std::string_view contents) {
-  const Descriptor file = OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC);
-  ASSERT_EQ(static_cast<ssize_t>(contents.size()), write(file.get(), contents.data(), contents.size()))
-      << path << ": " << std::strerror(errno);
-}
-
-std::string ReadFile(const std::string& path) {
-  const Descriptor file = OpenFile(path, O_RDONLY);
-  std::string contents;
-  char buffer[65536];
-  ssize_t count = 0;
-  while ((count = read(file.get(), buffer, sizeof buffer)) > 0)
-    contents.append(buffer, static_cast<std::size_t>(count));
-  EXPECT_EQ(0, count) << path << ": " << std::strerror(errno);
-  return contents;
 }
 
 std::vector<std::string> NamesIn(const std::string& directory) {

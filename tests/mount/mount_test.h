@@ -20,7 +20,9 @@
 #include <thread>
 #include <vector>
 
+#include "support/files.h"
 #include "support/memory_content_store.h"
+#include "support/temporary_directory.h"
 
 /// `call` (a system call that returns -1 on failure) succeeds.
 #define EXPECT_WORKS(call) EXPECT_NE(-1, (call)) << std::strerror(errno)
@@ -74,7 +76,7 @@ class MountTest : public testing::Test {
   fs::Volume& volume() { return *volume_; }
   const std::string& mount_point() const { return mount_point_; }
   /// A directory beside the mount.
-  const std::string& scratch() const { return scratch_; }
+  std::string scratch() const { return scratch_.path(); }
   /// `name` in the mount.
   std::string At(std::string_view name) const { return mount_point_ + "/" + std::string(name); }
   fs::Frontend* frontend() { return frontend_.get(); }
@@ -82,7 +84,7 @@ class MountTest : public testing::Test {
  private:
   base::PosixStorage storage_;
   base::SystemClock clock_;
-  std::string scratch_;
+  const TemporaryDirectory scratch_;
   std::string mount_point_;
   crdt::NullJournal journal_;
   MemoryContentStore content_;
@@ -101,8 +103,6 @@ class MountTest : public testing::Test {
 Descriptor OpenFile(const std::string& path, int flags, mode_t mode = 0644);
 struct stat StatOf(const std::string& path);  ///< lstat; fails the test where it cannot.
 bool Exists(const std::string& path);
-void WriteFile(const std::string& path, std::string_view contents);
-std::string ReadFile(const std::string& path);
 /// Names in the order listed, without "." and "..".
 std::vector<std::string> NamesIn(const std::string& directory);
 /// Runs `body` in a process of its own; returns the status that it exits with: what `body` returned.

@@ -1,25 +1,20 @@
 #include <copse/base/asio_network.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <string>
 
 #include "network/receiver.h"
+#include "support/temporary_directory.h"
 
 namespace copse::base {
 namespace {
 
 class AsioNetworkTest : public testing::Test {
  protected:
-  AsioNetworkTest() {
-    std::string name = std::filesystem::temp_directory_path() / "copse-asio-XXXXXX";
-    directory = ::mkdtemp(name.data());
-  }
-  ~AsioNetworkTest() override { std::filesystem::remove_all(directory); }
-
-  std::filesystem::path directory;
+  const test::TemporaryDirectory temporary;
+  const std::filesystem::path& directory = temporary.path();
   AsioNetwork network;  // Before what it must outlive.
   Acceptance acceptance;
 };

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 
 #include <atomic>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "network/receiver.h"
+#include "support/temporary_directory.h"
 
 namespace copse::base {
 namespace {
@@ -27,14 +27,9 @@ struct Setting {
 };
 
 struct AsioUnix final : Setting {
-  AsioUnix() {
-    std::string name = std::filesystem::temp_directory_path() / "copse-network-XXXXXX";
-    directory = ::mkdtemp(name.data());
-  }
-  ~AsioUnix() override { std::filesystem::remove_all(directory); }
   Network& network() override { return asio; }
-  std::string endpoint() const override { return "unix:" + directory + "/socket"; }
-  std::string directory;
+  std::string endpoint() const override { return "unix:" + (directory.path() / "socket").string(); }
+  test::TemporaryDirectory directory;
   AsioNetwork asio;
 };
 

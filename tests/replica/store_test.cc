@@ -1,12 +1,11 @@
 #include <copse/base/posix_storage.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <mutex>
 #include <thread>
 
 #include "support.h"
+#include "support/temporary_directory.h"
 
 namespace copse::replica {
 namespace {
@@ -336,15 +335,14 @@ TEST_F(StoreTest, AChunkIsDurableBeforeTheFrameThatMayNameIt) {
 }
 
 TEST(PosixStoreTest, AStoreOnARealDiskKeepsItsOpsAndChunks) {
-  std::string directory = std::filesystem::temp_directory_path() / "copse-store-XXXXXX";
-  ASSERT_NE(mkdtemp(directory.data()), nullptr);
+  const test::TemporaryDirectory directory;
   {
     base::PosixStorage storage;
     base::SystemClock clock;
     base::SystemRandom random;
     base::ThreadExecutor executor;
     const Store::Environment environment{storage, clock, random, executor};
-    const std::string path = directory + "/store";
+    const std::string path = directory.path() / "store";
     ASSERT_TRUE(Store::Create(environment, path, "laptop").ok());
     Replayed replayed;
     auto store = Store::Open(environment, path, {}, replayed.replayer()).value();
@@ -358,7 +356,6 @@ TEST(PosixStoreTest, AStoreOnARealDiskKeepsItsOpsAndChunks) {
     EXPECT_TRUE(store->Verify()->problems.empty());
     EXPECT_EQ(storage.Stat(path)->permissions, 0700U);
   }
-  std::filesystem::remove_all(directory);
 }
 
 }  // namespace

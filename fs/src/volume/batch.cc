@@ -1,8 +1,8 @@
 #include "volume/batch.h"
 
-#include <algorithm>
+#include <copse/base/check.h>
 
-#include "volume/check.h"
+#include <algorithm>
 
 namespace copse::fs {
 
@@ -38,7 +38,7 @@ void Batch::TouchDirectory(NodeId directory, base::UnixNanoseconds now) {
 
 void Batch::Trash(NodeId node, base::UnixNanoseconds now) {
   const crdt::Placement* placement = replica_.tree().PlacementOf(node);
-  Check(placement != nullptr, "a shown entry has a place");
+  COPSE_CHECK(placement != nullptr);  // A shown entry has a place.
   auto& draft = Add(node, {schema::Set(schema::kCtime, schema::EncodeTime(now))});
   draft.place = Place{crdt::kTrash, placement->name};
   draft.guard = placement->claim;

@@ -17,7 +17,7 @@ absl::Status Volume::List(NodeId directory, std::uint64_t after, const ListVisit
   COPSE_RETURN_IF_ERROR(CheckDirectory(state_->KindOrError(directory), directory));
   state_->projection->List(directory, after, [&](std::uint64_t position, const ShownEntry& entry) {
     const auto kind = schema::KindOf(state_->tree(), entry.target);
-    Check(kind.has_value(), "a shown entry leads to an inode with a kind");
+    COPSE_CHECK(kind.has_value());  // A shown entry leads to an inode with a kind.
     return visit(position, entry, *kind);
   });
   return absl::OkStatus();
@@ -28,7 +28,7 @@ absl::Status Volume::ListPlus(NodeId directory, std::uint64_t after, const ListP
   COPSE_RETURN_IF_ERROR(CheckDirectory(state_->KindOrError(directory), directory));
   state_->projection->List(directory, after, [&](std::uint64_t position, const ShownEntry& shown) {
     const auto kind = schema::KindOf(state_->tree(), shown.target);
-    Check(kind.has_value(), "a shown entry leads to an inode with a kind");
+    COPSE_CHECK(kind.has_value());  // A shown entry leads to an inode with a kind.
     const Entry entry{shown.target, state_->AttributesOf(shown.target, *kind)};
     if (!visit(position, shown.name, entry)) return false;
     const std::lock_guard local_lock(state_->local_mutex);

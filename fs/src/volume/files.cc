@@ -143,7 +143,7 @@ void Volume::Release(Handle* handle) {
   const State::Pin last(*state_, handle->file());  // Ends the handle's use.
   {
     const std::lock_guard lock(state_->local_mutex);
-    Check(state_->handles.erase(handle) == 1, "a handle is released once");
+    COPSE_CHECK(state_->handles.erase(handle) == 1);
   }
   if (--last->handles > 0 || !last->staged->dirty()) return;
   last->publish_soon = true;

@@ -70,7 +70,7 @@ absl::Status Volume::State::CheckEntryForChange(NodeId directory, std::string_vi
 absl::StatusOr<Invalidations> Volume::State::Commit(Batch batch) {
   auto submitted = replica.Submit(std::move(batch).Take());
   if (!submitted.ok()) {
-    Check(!absl::IsInvalidArgument(submitted.status()), submitted.status().ToString().c_str());
+    COPSE_CHECK_SAYING(!absl::IsInvalidArgument(submitted.status()), submitted.status().ToString());
     return std::move(submitted).status();
   }
   counter.store(replica.lamport_counter(), std::memory_order_release);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <copse/base/check.h>
 #include <copse/base/status_macros.h>
 #include <copse/fs/error.h>
 #include <copse/fs/volume.h>
@@ -15,7 +16,6 @@
 #include <vector>
 
 #include "volume/batch.h"
-#include "volume/check.h"
 #include "volume/open_file.h"
 #include "volume/schema.h"
 

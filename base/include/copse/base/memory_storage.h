@@ -9,6 +9,8 @@
 
 namespace copse::base {
 
+struct MemoryDisk;
+
 /// A disk in memory that fails on request: the twin of PosixStorage for tests and simulation. Thread-safe.
 ///
 /// It knows what was synced, of each file and of each directory, and keeps no more than that promise through a Crash:
@@ -73,8 +75,7 @@ class MemoryStorage final : public Storage {
   Counts counts() const;
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;  // Shared with open files and locks.
+  std::shared_ptr<MemoryDisk> disk_;  // Shared with open files and locks.
 };
 
 }  // namespace copse::base

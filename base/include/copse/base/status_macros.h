@@ -17,7 +17,9 @@
 /// Assigns the value of a StatusOr to `target` (a declaration or an lvalue), or returns its status.
 #define COPSE_ASSIGN_OR_RETURN(target, expression) \
   COPSE_ASSIGN_OR_RETURN_INNER(COPSE_STATUS_CONCAT(copse_status_or_, __LINE__), target, expression)
+// NOLINTBEGIN(bugprone-macro-parentheses): what is declared takes none.
 #define COPSE_ASSIGN_OR_RETURN_INNER(result, target, expression) \
   auto result = (expression);                                    \
   if (!result.ok()) return std::move(result).status();           \
   target = std::move(result).value()
+// NOLINTEND(bugprone-macro-parentheses)

@@ -1,1 +1,0 @@
-// Gives the shared test library a translation unit for its precompiled headers.
