@@ -14,10 +14,9 @@ absl::StatusOr<Json> Status(const VolumeContext& context) {
   const replica::Store::Usage kept = store.usage();
   const fs::Volume::Usage shown = context.opened.volume().GetUsage();
   COPSE_ASSIGN_OR_RETURN(const base::Storage::Space disk, context.opened.storage().FreeSpace(store.path()));
-  const std::string_view volume_id(reinterpret_cast<const char*>(identity.volume.data()), identity.volume.size());
   return Json{
       {"store", store.path()},
-      {"volume", base::Hex(volume_id)},
+      {"volume", base::Hex(base::AsBytes(identity.volume))},
       {"label", identity.label},
       {"actor", identity.actor},
       {"format", replica::kStoreFormat},

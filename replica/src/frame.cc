@@ -20,10 +20,6 @@ namespace {
 
 constexpr std::string_view kMagic = "cpfr";
 
-std::string_view Chars(std::span<const std::uint8_t> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 template <std::size_t kSize>
 absl::Status Read(crdt::ByteReader& reader, std::array<std::uint8_t, kSize>& out) {
   COPSE_ASSIGN_OR_RETURN(const std::string_view bytes, reader.Raw(kSize));
@@ -32,27 +28,27 @@ absl::Status Read(crdt::ByteReader& reader, std::array<std::uint8_t, kSize>& out
 }
 
 base::Hash BodyKey(const FrameHeader& header, std::string_view epoch_key) {
-  return base::HmacSha256(epoch_key, "copse frame" + std::string(Chars(header.salt)));
+  return base::HmacSha256(epoch_key, "copse frame" + std::string(base::AsBytes(header.salt)));
 }
 
 void WriteHeader(const FrameHeader& header, std::string_view sealed_body, crdt::ByteWriter& out) {
   out.Raw(kMagic);
   out.U32(kFrameFormat);
-  out.Raw(Chars(header.volume));
+  out.Raw(base::AsBytes(header.volume));
   out.U16(header.actor);
   out.U64(header.first_op);
   out.U32(header.op_count);
   out.U64(header.clock);
   out.U64(static_cast<std::uint64_t>(header.wall_clock));
   out.U32(header.epoch);
-  out.Raw(Chars(header.salt));
-  out.Raw(Chars(header.previous));
+  out.Raw(base::AsBytes(header.salt));
+  out.Raw(base::AsBytes(header.previous));
   out.U8(header.dependencies_are_full ? 1 : 0);
   out.U16(static_cast<std::uint16_t>(header.dependencies.size()));
   for (const Dependency& dependency : header.dependencies) {
     out.U16(dependency.actor);
     out.U64(dependency.count);
-    out.Raw(Chars(dependency.frame));
+    out.Raw(base::AsBytes(dependency.frame));
   }
   out.U32(static_cast<std::uint32_t>(sealed_body.size()));
   out.Raw(base::AsBytes(base::Sha256(sealed_body)));

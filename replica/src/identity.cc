@@ -20,8 +20,6 @@ constexpr std::uint32_t kIdentityFormat = 1;
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kLabelLengthMax = 16;
 
-std::string HexOf(std::string_view bytes) { return base::Hex(bytes); }
-
 std::string ChecksumOf(Json object) {
   object.erase("checksum");
   return base::Hex(base::AsBytes(base::Sha256(object.dump())));
@@ -99,16 +97,16 @@ std::string LabelOfHostName(std::string_view host_name) {
 
 absl::Status WriteIdentity(base::Storage& storage, const std::string& path, const Identity& identity) {
   Json epoch_keys = Json::object();
-  for (const auto& [epoch, key] : identity.epoch_keys) epoch_keys[std::to_string(epoch)] = HexOf(key);
+  for (const auto& [epoch, key] : identity.epoch_keys) epoch_keys[std::to_string(epoch)] = base::Hex(key);
   Json object = {
       {"format", kIdentityFormat},
-      {"volume", HexOf({reinterpret_cast<const char*>(identity.volume.data()), identity.volume.size()})},
+      {"volume", base::Hex(base::AsBytes(identity.volume))},
       {"actor", identity.actor},
       {"actor_range_end", identity.actor_range_end},
       {"label", identity.label},
-      {"signing_public", HexOf(identity.signing_public)},
-      {"signing_secret", HexOf(identity.signing_secret)},
-      {"volume_key", HexOf(identity.volume_key)},
+      {"signing_public", base::Hex(identity.signing_public)},
+      {"signing_secret", base::Hex(identity.signing_secret)},
+      {"volume_key", base::Hex(identity.volume_key)},
       {"epoch_keys", std::move(epoch_keys)},
   };
   object["checksum"] = ChecksumOf(object);

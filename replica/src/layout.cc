@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::string_view kFormatBegin = "copse store\nformat ";
 
-std::string HexOf(const VolumeId& volume) {
-  return base::Hex({reinterpret_cast<const char*>(volume.data()), volume.size()});
-}
-
 /// Whether `entries` are what a Create that never ended can leave.
 bool IsHalfMade(const std::vector<base::Storage::Entry>& entries) {
   static const std::set<std::string> kNames = {"chunks", "feeds", "format.new", "identity", "identity.new", "lock"};
@@ -71,9 +67,9 @@ absl::Status CreateStore(base::Storage& storage, const Layout& layout, const Ide
   COPSE_RETURN_IF_ERROR(storage.SyncDirectory(layout.feeds()));
   COPSE_RETURN_IF_ERROR(WriteIdentity(storage, layout.identity(), identity));
   COPSE_RETURN_IF_ERROR(storage.SyncDirectory(layout.store));
-  return base::ReplaceFile(
-      storage, layout.format(),
-      std::string(kFormatBegin) + std::to_string(kStoreFormat) + "\nvolume " + HexOf(identity.volume) + "\n");
+  return base::ReplaceFile(storage, layout.format(),
+                           std::string(kFormatBegin) + std::to_string(kStoreFormat) + "\nvolume " +
+                               base::Hex(base::AsBytes(identity.volume)) + "\n");
 }
 
 absl::StatusOr<VolumeId> CheckStore(base::Storage& storage, const Layout& layout) {
@@ -107,7 +103,7 @@ absl::StatusOr<VolumeId> CheckStore(base::Storage& storage, const Layout& layout
     return absl::DataLossError(layout.identity() + " is missing; restore it from a copy");
   }
   COPSE_RETURN_IF_ERROR(identity.status());
-  if (text->substr(line_end + 1) != "volume " + HexOf(identity->volume) + "\n") return damaged;
+  if (text->substr(line_end + 1) != "volume " + base::Hex(base::AsBytes(identity->volume)) + "\n") return damaged;
   return identity->volume;
 }
 

@@ -207,7 +207,7 @@ std::string EncodePackHeader(const VolumeId& volume) {
   crdt::ByteWriter writer;
   writer.Raw(kPackMagic);
   writer.U32(kPackFormat);
-  writer.Raw({reinterpret_cast<const char*>(volume.data()), volume.size()});
+  writer.Raw(base::AsBytes(volume));
   writer.U32(base::Crc32c(writer.bytes()));
   COPSE_CHECK(writer.size() == kPackHeaderBytes);
   return std::move(writer).Take();

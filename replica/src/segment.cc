@@ -41,7 +41,7 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
   crdt::ByteWriter writer;
   writer.Raw(kSegmentMagic);
   writer.U32(kSegmentFormat);
-  writer.Raw({reinterpret_cast<const char*>(header.volume.data()), header.volume.size()});
+  writer.Raw(base::AsBytes(header.volume));
   writer.U16(header.actor);
   writer.U64(header.first_op);
   writer.U32(base::Crc32c(writer.bytes()));

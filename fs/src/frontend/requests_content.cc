@@ -26,7 +26,9 @@ class OpenFile {
   explicit OpenFile(const fuse_file_info* file) : number_(file == nullptr ? 0 : file->fh) {}
 
   std::uint64_t number() const { return number_; }
-  Volume::Handle* handle() const { return reinterpret_cast<Volume::Handle*>(number_ & ~kAppends); }
+  Volume::Handle* handle() const {
+    return reinterpret_cast<Volume::Handle*>(number_ & ~kAppends);  // NOLINT(performance-no-int-to-ptr): fh is a number
+  }
   bool appends() const { return (number_ & kAppends) != 0; }
 
  private:

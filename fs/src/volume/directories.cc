@@ -4,7 +4,7 @@
 namespace copse::fs {
 namespace {
 
-absl::Status CheckDirectory(absl::StatusOr<Kind> kind, NodeId node) {
+absl::Status CheckDirectory(const absl::StatusOr<Kind>& kind, NodeId node) {
   if (!kind.ok()) return kind.status();
   if (*kind == Kind::kDirectory) return absl::OkStatus();
   return PosixError(std::errc::not_a_directory, "inode " + std::to_string(node.value) + " is no directory");

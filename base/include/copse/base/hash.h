@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,9 @@ std::uint32_t Crc32c(std::string_view bytes, std::uint32_t seed = 0);
 /// Lower-case hexadecimal.
 std::string Hex(std::string_view bytes);
 
-inline std::string_view AsBytes(const Hash& hash) { return {reinterpret_cast<const char*>(hash.data()), hash.size()}; }
+/// The bytes of a hash, or of another id that is an array.
+inline std::string_view AsBytes(std::span<const std::uint8_t> id) {
+  return {reinterpret_cast<const char*>(id.data()), id.size()};
+}
 
 }  // namespace copse::base
