@@ -19,7 +19,7 @@ namespace copse::fs {
 namespace {
 
 absl::Status AlreadyMounted(const MountLine& mount) {
-  const std::string where = mount.mount_point;
+  const std::string& where = mount.mount_point;
   if (mount.type != kFileSystemType) {
     return absl::FailedPreconditionError(where + ": a file system of type " + mount.type +
                                          " is mounted there; choose another directory");
