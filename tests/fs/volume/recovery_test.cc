@@ -12,9 +12,10 @@ class RecoveryTest : public VolumeTest {
  protected:
   /// A file whose contents "staged" are synced in staging and published in no version.
   NodeId MakeStagedFile() {
-    const NodeId file = MakeFile(kRoot, "a", "base");
+    const NodeId file = MakeFile(kRoot, "a");
+    const auto handle = volume().Open(file, {.write = true});  // Stays open: what was published when is known so long.
+    EXPECT_TRUE(volume().Write(file, *handle, 0, "base", false).ok());
     EXPECT_TRUE(volume().Fsync(file).ok());  // Published: the next one within a second is staged only.
-    const auto handle = volume().Open(file, {.write = true});
     EXPECT_TRUE(volume().Write(file, *handle, 0, "staged", false).ok());
     EXPECT_TRUE(volume().Fsync(file).ok());
     return file;
