@@ -92,6 +92,21 @@ TEST_F(LifeTest, StoppingWritesBackWhatWasWrittenThroughAMapping) {
   EXPECT_EQ("mapped", ReadFile(At("file")).substr(0, 6));
 }
 
+TEST_F(LifeTest, StoppingWritesBackWhatWasWrittenThroughAMappingOfADetachedMount) {
+  Descriptor file = OpenFile(At("file"), O_RDWR | O_CREAT);
+  constexpr std::size_t kBytes = 1 << 20;  // More than the kernel writes back at one time.
+  ASSERT_WORKS(ftruncate(file.get(), kBytes));
+  void* const memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  ASSERT_NE(MAP_FAILED, memory);
+  file.Close();
+  std::memset(memory, 'm', kBytes);
+  ASSERT_TRUE(fs::Unmount(mount_point(), true).ok());
+  EXPECT_TRUE(StopServing().ok());
+  munmap(memory, kBytes);
+  ASSERT_TRUE(Mount(DefaultOptions()).ok());
+  EXPECT_TRUE(ReadFile(At("file")) == std::string(kBytes, 'm'));
+}
+
 TEST_F(LifeTest, ASignalHandlerMayStop) {
   static fs::Frontend* stopped = nullptr;
   stopped = frontend();

@@ -9,7 +9,6 @@
 
 #include <copse/base/status_macros.h>
 #include <copse/fs/frontend.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -127,7 +126,10 @@ struct Frontend::State {
   bool Disconnected() const;
   /// Whether what is seen at the mount point is this mount.
   bool IsMountedThere() const;
-  /// Writes back what the kernel holds, and unmounts if no program uses the mount. Requests must be answered meanwhile.
+  /// Has the kernel write back what programs have written through mappings, and waits for it. Requests must be answered
+  /// meanwhile.
+  void WriteBack();
+  /// Unmounts if no program uses the mount. Requests must be answered meanwhile.
   void TryToUnmount() const;
   /// Ends the mount, used or not. No worker may be left.
   void Close();
@@ -179,13 +181,14 @@ bool Frontend::State::IsMountedThere() const {
   return mount && mount->device == device;
 }
 
+void Frontend::State::WriteBack() {
+  // syncfs(2) begins to write back and does not wait on FUSE. Invalidating the pages of a file does, and reaches files
+  // of a mount that is detached, too. Pages are dirty only where the file is open: a mapping keeps it so.
+  for (const NodeId node : service.OpenNodes()) fuse_lowlevel_notify_inval_inode(session, node.value, 0, 0);
+}
+
 void Frontend::State::TryToUnmount() const {
   if (!IsMountedThere()) return;
-  const int directory = open(options.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory >= 0) {
-    syncfs(directory);
-    close(directory);
-  }
   // That a program uses the mount is no error here: Close detaches it then.
   DetachMount(options.mount_point, false).IgnoreError();
 }
@@ -232,7 +235,10 @@ absl::Status Frontend::Serve(const std::function<void()>& ready) {
   ready();
   state.wake_up.Wait();
   state.invalidator->Stop();
-  if (!state.Disconnected()) state.TryToUnmount();
+  if (!state.Disconnected()) {
+    state.WriteBack();
+    state.TryToUnmount();
+  }
   if (state.Disconnected()) {
     workers.Join();
   } else {

@@ -37,9 +37,9 @@ void Service::Report(const absl::Status& error) {
   log_(line);
 }
 
-void Service::KeepHandle(Volume::Handle* handle) {
+void Service::KeepHandle(Volume::Handle* handle, NodeId node) {
   const std::lock_guard lock(handles_mutex_);
-  handles_.insert(handle);
+  handles_.emplace(handle, node);
 }
 
 void Service::ReleaseHandle(Volume::Handle* handle) {
@@ -51,12 +51,19 @@ void Service::ReleaseHandle(Volume::Handle* handle) {
 }
 
 void Service::ReleaseAllHandles() {
-  std::unordered_set<Volume::Handle*> left;
+  std::unordered_map<Volume::Handle*, NodeId> left;
   {
     const std::lock_guard lock(handles_mutex_);
     left.swap(handles_);
   }
-  for (Volume::Handle* const handle : left) volume.Release(handle);
+  for (const auto& [handle, node] : left) volume.Release(handle);
+}
+
+std::set<NodeId> Service::OpenNodes() {
+  std::set<NodeId> nodes;
+  const std::lock_guard lock(handles_mutex_);
+  for (const auto& [handle, node] : handles_) nodes.insert(node);
+  return nodes;
 }
 
 Service& ServiceOf(fuse_req_t request) { return *static_cast<Service*>(fuse_req_userdata(request)); }

@@ -7,9 +7,10 @@
 
 #include <cstdint>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 #include "frontend/invalidator.h"
@@ -30,18 +31,20 @@ class Service {
   /// row, since a program may try again without end.
   void Report(const absl::Status& error);
 
-  /// Remembers a handle that the kernel was told of; ReleaseHandle gives it back to the volume.
-  void KeepHandle(Volume::Handle* handle);
+  /// Remembers a handle of `node` that the kernel was told of; ReleaseHandle gives it back to the volume.
+  void KeepHandle(Volume::Handle* handle, NodeId node);
   void ReleaseHandle(Volume::Handle* handle);
   /// Gives all back for which no RELEASE has come: a connection that ends drops those that wait to be read.
   void ReleaseAllHandles();
+  /// The inodes with handles, each once.
+  std::set<NodeId> OpenNodes();
 
  private:
   const Frontend::Log log_;
   std::mutex mutex_;
   std::string last_report_;
   std::mutex handles_mutex_;
-  std::unordered_set<Volume::Handle*> handles_;
+  std::unordered_map<Volume::Handle*, NodeId> handles_;
 };
 
 /// Fill in their part of the table of operations; a request whose entry stays null is answered by libfuse with ENOSYS,

@@ -76,7 +76,7 @@ void Open(fuse_req_t request, fuse_ino_t node, fuse_file_info* file) {
       return ReplyError(request, cleared);
     }
   }
-  service.KeepHandle(*handle);
+  service.KeepHandle(*handle, NodeId{node});
   Remember(*file, OpenFile(*handle, flags.append));
   // The kernel does not take the reply of a caller that was killed meanwhile, and then sends no RELEASE either.
   if (fuse_reply_open(request, file) != 0) service.ReleaseHandle(*handle);
@@ -97,7 +97,7 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
     fuse_reply_err(request, ESTALE);
     return;
   }
-  service.KeepHandle(created->handle);
+  service.KeepHandle(created->handle, created->entry.node);
   Remember(*file, OpenFile(created->handle, flags.append));
   const fuse_entry_param entry = EntryParameterOf(created->entry, promise);
   if (fuse_reply_create(request, &entry, file) != 0) {

@@ -67,8 +67,10 @@ void* Workers::Run(void* argument) {
     const int received = fuse_session_receive_buf(session, &worker.buffer);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
     if (received == -EINTR) continue;
-    if (received < 0) worker.pool->error_ = -received;
-    if (received <= 0) break;  // 0: the kernel has closed the connection.
+    // 0: the kernel has closed the connection. ECONNABORTED: it did so while it was handing over a request, such as the
+    // RELEASE of the last file of a detached mount.
+    if (received < 0 && received != -ECONNABORTED) worker.pool->error_ = -received;
+    if (received <= 0) break;
     fuse_session_process_buf(session, &worker.buffer);
   }
   worker.pool->ended_();
