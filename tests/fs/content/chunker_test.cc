@@ -1,5 +1,6 @@
 #include "content/chunker.h"
 
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <set>

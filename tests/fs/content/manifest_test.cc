@@ -1,5 +1,6 @@
 #include <copse/crdt/bytes.h>
 #include <copse/fs/content.h>
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <set>

@@ -1,4 +1,5 @@
 #include <copse/fs/staged_file.h>
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>

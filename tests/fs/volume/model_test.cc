@@ -1,5 +1,6 @@
 // Random programs against the volume and against a model that shares nothing with it: the same results, the same
 // errors, the same tree; and the same again from the ops alone.
+#include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
