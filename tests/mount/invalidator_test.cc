@@ -66,6 +66,7 @@ class Recorder {
 TEST(InvalidatorTest, WhatWaitsIsMergedAndSentOnceNamesFirst) {
   Recorder recorder;
   Invalidator invalidator(recorder.notifier());
+  invalidator.Start();
   invalidator.Add({{}, {Recorder::kGate}});
   recorder.WaitUntilAtGate();
   invalidator.Add({{{NodeId{1}, "b"}, {NodeId{1}, "a"}}, {NodeId{7}}});
@@ -78,6 +79,7 @@ TEST(InvalidatorTest, WhatWaitsIsMergedAndSentOnceNamesFirst) {
 TEST(InvalidatorTest, AddingNeverWaitsForANotification) {
   Recorder recorder;
   Invalidator invalidator(recorder.notifier());
+  invalidator.Start();
   invalidator.Add({{}, {Recorder::kGate}});
   recorder.WaitUntilAtGate();
   invalidator.Add({{}, {NodeId{5}}});  // Would never return if it waited: the gate is opened below.
@@ -88,6 +90,7 @@ TEST(InvalidatorTest, AddingNeverWaitsForANotification) {
 TEST(InvalidatorTest, StoppingDropsWhatWaitsAndIgnoresWhatComesLater) {
   Recorder recorder;
   Invalidator invalidator(recorder.notifier());
+  invalidator.Start();
   invalidator.Add({{}, {Recorder::kGate}});
   recorder.WaitUntilAtGate();
   invalidator.Add({{}, {NodeId{5}}});
@@ -104,6 +107,7 @@ TEST(InvalidatorTest, StoppingDropsWhatWaitsAndIgnoresWhatComesLater) {
 TEST(InvalidatorTest, ARepliesPromiseIsBrokenByAnAnnouncementOnly) {
   Recorder recorder;
   Invalidator invalidator(recorder.notifier());
+  invalidator.Start();
   const CachePromise promise(invalidator);
   invalidator.AddAgain(NodeId{5});
   EXPECT_TRUE(promise.Holds());

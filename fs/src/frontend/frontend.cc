@@ -228,6 +228,7 @@ absl::Status Frontend::Serve(const std::function<void()>& ready) {
   // Two at least: one may wait for what the other's request holds in the kernel.
   Workers workers(state.session, [&state] { state.wake_up.Signal(); });
   COPSE_RETURN_IF_ERROR(workers.Start(std::max(state.options.threads, 2u)));
+  state.invalidator->Start();
   // Until it has asked, the kernel takes the root directory to be the superuser's, and would judge a first chmod or
   // touch of it by that.
   struct stat root {};

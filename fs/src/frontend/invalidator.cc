@@ -4,7 +4,11 @@
 
 namespace copse::fs {
 
-Invalidator::Invalidator(Notifier notifier) : notifier_(std::move(notifier)), thread_([this] { Run(); }) {}
+Invalidator::Invalidator(Notifier notifier) : notifier_(std::move(notifier)) {}
+
+void Invalidator::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
 
 Invalidator::~Invalidator() { Stop(); }
 
@@ -30,7 +34,9 @@ void Invalidator::Stop() {
     stopping_ = true;
     changed_.notify_one();
   }
-  std::call_once(joined_, [this] { thread_.join(); });
+  std::call_once(joined_, [this] {
+    if (thread_.joinable()) thread_.join();
+  });
 }
 
 void Invalidator::Run() {

@@ -26,6 +26,8 @@ class Invalidator {
   };
 
   explicit Invalidator(Notifier notifier);
+  /// Begins to send, what was announced before included. Once, and not after Stop.
+  void Start();
   /// Stops.
   ~Invalidator();
 
@@ -54,7 +56,7 @@ class Invalidator {
   std::set<Invalidations::Name> names_;
   std::set<NodeId> targets_;
   std::once_flag joined_;
-  std::thread thread_;  // Last: it starts when all else is there.
+  std::thread thread_;
 };
 
 /// How long the kernel may keep what one reply says: without limit, unless a change was announced while the request
