@@ -52,7 +52,8 @@ void ObeyStopSignals(fs::Frontend* frontend) {
   serving = frontend;
   struct sigaction action {};
   action.sa_handler = StopServing;
-  action.sa_flags = SA_RESTART;
+  // Without SA_RESTART: the wait that the signal ends must return. All our system calls go on after EINTR by themselves.
+  action.sa_flags = 0;
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
   const sigset_t signals = StopSignals();
