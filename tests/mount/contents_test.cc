@@ -103,15 +103,25 @@ TEST_F(ContentsTest, TruncationCutsAndExtendsWithZeros) {
   EXPECT_EQ(std::string("0123\0\0\0\0", 8), ReadFile(At("file")));
 }
 
+/// The bytes of the open `file`, shared; nullptr on failure.
+char* Map(int file, std::size_t size) {
+  void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
+}
+
 TEST_F(ContentsTest, ASharedMappingWritesTheFile) {
   WriteFile(At("file"), Pattern(20'000));
-  const Descriptor file = OpenFile(At("file"), O_RDWR);
-  char* const memory = static_cast<char*>(mmap(nullptr, 20'000, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0));
-  ASSERT_NE(MAP_FAILED, static_cast<void*>(memory)) << std::strerror(errno);
-  std::memcpy(memory + 10'000, "through the mapping", 19);
-  ASSERT_WORKS(msync(memory, 20'000, MS_SYNC));
-  EXPECT_EQ("through the mapping", ReadAt(file.get(), 10'000, 19));
-  ASSERT_WORKS(munmap(memory, 20'000));
+  ChildProcess child([this](const auto&) {
+    const Descriptor file(open(At("file").c_str(), O_RDWR));
+    char* const memory = Map(file.get(), 20'000);
+    if (memory == nullptr) return 1;
+    std::memcpy(memory + 10'000, "through the mapping", 19);
+    if (msync(memory, 20'000, MS_SYNC) != 0) return 2;
+    char bytes[19];
+    if (pread(file.get(), bytes, 19, 10'000) != 19 || std::memcmp(bytes, "through the mapping", 19) != 0) return 3;
+    return munmap(memory, 20'000) == 0 ? 0 : 4;
+  });
+  ASSERT_EQ(0, child.Finish());
   const fs::NodeId node{StatOf(At("file")).st_ino};
   char bytes[19];
   const auto count = volume().Read(node, nullptr, 10'000, bytes);
@@ -121,15 +131,18 @@ TEST_F(ContentsTest, ASharedMappingWritesTheFile) {
 
 TEST_F(ContentsTest, AMappingMayOutliveItsDescriptorAndOthersThatAppend) {
   WriteFile(At("file"), std::string(8192, 'a'));
-  Descriptor file = OpenFile(At("file"), O_RDWR);
-  char* const memory = static_cast<char*>(mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0));
-  ASSERT_NE(MAP_FAILED, static_cast<void*>(memory)) << std::strerror(errno);
-  file.Close();
-  const Descriptor appending = OpenFile(At("file"), O_WRONLY | O_APPEND);
-  memory[100] = 'm';
-  ASSERT_EQ(1, write(appending.get(), "z", 1));
-  ASSERT_WORKS(munmap(memory, 8192));
-  ASSERT_WORKS(fsync(appending.get()));
+  ChildProcess child([this](const auto&) {
+    Descriptor file(open(At("file").c_str(), O_RDWR));
+    char* const memory = Map(file.get(), 8192);
+    if (memory == nullptr) return 1;
+    file.Close();
+    const Descriptor appending(open(At("file").c_str(), O_WRONLY | O_APPEND));
+    memory[100] = 'm';
+    if (write(appending.get(), "z", 1) != 1) return 2;
+    if (munmap(memory, 8192) != 0) return 3;
+    return fsync(appending.get()) == 0 ? 0 : 4;
+  });
+  ASSERT_EQ(0, child.Finish());
   std::string expected(8193, 'a');
   expected[100] = 'm';
   expected[8192] = 'z';

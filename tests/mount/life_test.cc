@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <functional>
 
 #include "mount/mount_test.h"
 
@@ -79,30 +80,37 @@ TEST_F(LifeTest, StoppingEndsServeThoughTheVolumeWasDetachedWithAFileOpen) {
   EXPECT_TRUE(StopServing().ok());
 }
 
+/// Writes `bytes` times 'm' into the file at `path` through a mapping that lasts until the test goes on, as its
+/// descriptor does where it is `kept_open`.
+int WriteThroughMapping(const std::string& path, std::size_t bytes, bool kept_open, const std::function<void()>& wait) {
+  Descriptor file(open(path.c_str(), O_RDWR | O_CREAT, 0644));
+  if (ftruncate(file.get(), static_cast<off_t>(bytes)) != 0) return 1;
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  if (memory == MAP_FAILED) return 2;
+  if (!kept_open) file.Close();
+  std::memset(memory, 'm', bytes);
+  wait();
+  munmap(memory, bytes);
+  return 0;
+}
+
 TEST_F(LifeTest, StoppingWritesBackWhatWasWrittenThroughAMapping) {
-  const Descriptor file = OpenFile(At("file"), O_RDWR | O_CREAT);
-  ASSERT_WORKS(ftruncate(file.get(), 4096));
-  char* const memory = static_cast<char*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0));
-  ASSERT_NE(MAP_FAILED, static_cast<void*>(memory));
-  std::memcpy(memory, "mapped", 6);
+  ChildProcess child([this](const auto& wait) { return WriteThroughMapping(At("file"), 4096, true, wait); });
+  child.AwaitWait();
   EXPECT_TRUE(StopServing().ok());
-  munmap(memory, 4096);
+  EXPECT_EQ(0, child.Finish());
   ASSERT_TRUE(volume().Flush().ok());
   ASSERT_TRUE(Mount(DefaultOptions()).ok());
-  EXPECT_EQ("mapped", ReadFile(At("file")).substr(0, 6));
+  EXPECT_TRUE(ReadFile(At("file")) == std::string(4096, 'm'));
 }
 
 TEST_F(LifeTest, StoppingWritesBackWhatWasWrittenThroughAMappingOfADetachedMount) {
-  Descriptor file = OpenFile(At("file"), O_RDWR | O_CREAT);
   constexpr std::size_t kBytes = 1 << 20;  // More than the kernel writes back at one time.
-  ASSERT_WORKS(ftruncate(file.get(), kBytes));
-  void* const memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-  ASSERT_NE(MAP_FAILED, memory);
-  file.Close();
-  std::memset(memory, 'm', kBytes);
+  ChildProcess child([this](const auto& wait) { return WriteThroughMapping(At("file"), kBytes, false, wait); });
+  child.AwaitWait();
   ASSERT_TRUE(fs::Unmount(mount_point(), true).ok());
   EXPECT_TRUE(StopServing().ok());
-  munmap(memory, kBytes);
+  EXPECT_EQ(0, child.Finish());
   ASSERT_TRUE(Mount(DefaultOptions()).ok());
   EXPECT_TRUE(ReadFile(At("file")) == std::string(kBytes, 'm'));
 }

@@ -119,12 +119,61 @@ std::vector<std::string> NamesIn(const std::string& directory) {
   return names;
 }
 
-int InChild(const std::function<int()>& body) {
-  const pid_t child = fork();
-  if (child == 0) _exit(body());
+namespace {
+
+/// What waitpid(2) says of `child` when it ends: its exit status, or 128 and its signal.
+int ExitOf(pid_t child) {
   int outcome = 0;
   EXPECT_EQ(child, waitpid(child, &outcome, 0)) << std::strerror(errno);
   return WIFEXITED(outcome) ? WEXITSTATUS(outcome) : 128 + WTERMSIG(outcome);
+}
+
+}  // namespace
+
+int InChild(const std::function<int()>& body) {
+  const pid_t child = fork();
+  if (child == 0) _exit(body());
+  return ExitOf(child);
+}
+
+ChildProcess::ChildProcess(const std::function<int(const std::function<void()>& wait)>& body) {
+  int waits[2];
+  int goes_on[2];
+  EXPECT_WORKS(pipe2(waits, O_CLOEXEC));
+  EXPECT_WORKS(pipe2(goes_on, O_CLOEXEC));
+  process_ = fork();
+  if (process_ == 0) {
+    // With the descriptor of /dev/fuse left open here, the connection would outlive the test's process.
+    const int waiting = dup2(waits[1], 1000);
+    const int going_on = dup2(goes_on[0], 1001);
+    if (waiting < 0 || going_on < 0 || close_range(3, 999, 0) != 0 || close_range(1002, ~0u, 0) != 0) _exit(125);
+    _exit(body([waiting, going_on] {
+      char byte = 'w';
+      if (write(waiting, &byte, 1) != 1) _exit(124);
+      while (read(going_on, &byte, 1) < 0 && errno == EINTR) {
+      }
+    }));
+  }
+  close(waits[1]);
+  close(goes_on[0]);
+  waits_ = waits[0];
+  goes_on_ = goes_on[1];
+}
+
+ChildProcess::~ChildProcess() {
+  if (process_ > 0) Finish();
+  close(waits_);
+}
+
+void ChildProcess::AwaitWait() {
+  char byte;
+  while (read(waits_, &byte, 1) < 0 && errno == EINTR) {
+  }
+}
+
+int ChildProcess::Finish() {
+  close(goes_on_);
+  return ExitOf(std::exchange(process_, -1));
 }
 
 bool Eventually(const std::function<bool()>& condition) {

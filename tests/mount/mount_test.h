@@ -107,6 +107,28 @@ bool Exists(const std::string& path);
 std::vector<std::string> NamesIn(const std::string& directory);
 /// Runs `body` in a process of its own; returns the status that it exits with: what `body` returned.
 int InChild(const std::function<int()>& body);
+
+/// A process that runs `body` beside the test, with no descriptor of the test's. `body` may call the function that it
+/// is given to wait until the test calls Finish, which ends when the process does and returns what `body` returned.
+///
+/// Memory mapped to a file of the mount may be touched only so: a page fault keeps other threads of its process from
+/// mapping memory until it is answered, and here the threads that answer would be among them.
+class ChildProcess {
+ public:
+  explicit ChildProcess(const std::function<int(const std::function<void()>& wait)>& body);
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+  /// Returns when `body` waits or has ended.
+  void AwaitWait();
+  int Finish();
+
+ private:
+  pid_t process_ = -1;
+  int waits_ = -1;    ///< The body has written a byte when it waits.
+  int goes_on_ = -1;  ///< Closed to let it go on.
+};
+
 /// Repeats `condition` until it holds, for at most 20 s; returns whether it did.
 bool Eventually(const std::function<bool()>& condition);
 
