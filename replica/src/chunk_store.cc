@@ -181,6 +181,11 @@ absl::StatusOr<std::string> ChunkStore::Read(const base::Hash& id) {
   return sealed;
 }
 
+bool ChunkStore::Has(const base::Hash& id) const {
+  const std::lock_guard lock(mutex_);
+  return index_.contains(id);
+}
+
 std::string ChunkStore::PlaceOf(const base::Hash& id) const {
   const std::lock_guard lock(mutex_);
   const auto found = index_.find(id);

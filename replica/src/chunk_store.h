@@ -45,6 +45,8 @@ class ChunkStore {
   /// Errors: kResourceExhausted the disk is full, and nothing was changed; any other: nothing must be added any more.
   absl::Status Add(PackEntry entry, std::string_view sealed);
 
+  bool Has(const base::Hash& id) const;
+
   /// The sealed bytes, unproved. Errors: kNotFound not here.
   absl::StatusOr<std::string> Read(const base::Hash& id);
 

@@ -10,9 +10,10 @@
 
 #include "write_error.h"
 
-// A frame is written and synced before the next one is written, so only the last record of the last segment can be torn
-// by a crash. A bad record is therefore a torn tail when nothing valid follows it, and damage in every other case.
-// After damage the reader goes on with the next valid record, for Verify, which wants to list all of it.
+// A record is written and synced before the next one is written, so only the last record of the last segment can be
+// torn by a crash; frames that arrive together are one record, so that they are torn together. A bad record is
+// therefore a torn tail when nothing valid follows it, and damage in every other case. After damage the reader goes on
+// with the next valid record, for Verify, which wants to list all of it.
 
 namespace copse::replica {
 namespace {
@@ -68,6 +69,7 @@ absl::StatusOr<bool> FeedReader::OpenNextSegment() {
   COPSE_ASSIGN_OR_RETURN(std::uint64_t size, file->Size());
   if (IsLastSegment() && last_segment_limit_) size = std::min(size, *last_segment_limit_);
   segment_.emplace(std::move(file), size);
+  index_.segments.push_back(path);
   at_segment_start_ = true;
   end_.bytes += size;
   const absl::StatusOr<SegmentHeader> header = segment_->ReadHeader();
@@ -97,18 +99,19 @@ absl::StatusOr<bool> FeedReader::OpenNextSegment() {
   return true;
 }
 
-absl::StatusOr<bool> FeedReader::Next(FeedItem& item) {
+absl::StatusOr<bool> FeedReader::NextRecord() {
   for (;;) {
     if (!segment_) {
       COPSE_ASSIGN_OR_RETURN(const bool opened, OpenNextSegment());
       if (!opened) return false;
     }
-    const std::uint64_t begin = segment_->offset();
-    COPSE_ASSIGN_OR_RETURN(const SegmentReader::Outcome outcome, segment_->Next(item.bytes));
+    record_offset_ = segment_->offset() + kRecordHeaderBytes;
+    auto bytes = std::make_shared<std::string>();
+    COPSE_ASSIGN_OR_RETURN(const SegmentReader::Outcome outcome, segment_->Next(*bytes));
     switch (outcome) {
       case SegmentReader::Outcome::kRecord:
-        item.place = Place(Path(segments_[next_segment_ - 1]), begin);
-        COPSE_RETURN_IF_ERROR(Accept(item));
+        record_ = std::move(bytes);
+        record_position_ = 0;
         return true;
       case SegmentReader::Outcome::kEnd:
         segment_.reset();
@@ -118,6 +121,15 @@ absl::StatusOr<bool> FeedReader::Next(FeedItem& item) {
         break;
     }
   }
+}
+
+absl::StatusOr<bool> FeedReader::Next(FeedItem& item) {
+  if (record_ == nullptr) {
+    COPSE_ASSIGN_OR_RETURN(const bool more, NextRecord());
+    if (!more) return false;
+  }
+  COPSE_RETURN_IF_ERROR(Accept(item));
+  return true;
 }
 
 absl::Status FeedReader::HandleBadRecord() {
@@ -142,18 +154,30 @@ absl::Status FeedReader::HandleBadRecord() {
 absl::Status FeedReader::Accept(FeedItem& item) {
   const bool starts_segment = std::exchange(at_segment_start_, false);
   const bool check_chain = std::exchange(is_chain_known_, false);
-  absl::StatusOr<Frame> frame = DecodeFrame(item.bytes);
-  if (!frame.ok()) return Damage(item.place, "in the frame, " + std::string(frame.status().message()));
+  const std::uint64_t offset = record_offset_ + record_position_;
+  item.place = Place(Path(segments_[next_segment_ - 1]), offset);
+  item.record = record_;
+  absl::StatusOr<Frame> frame = DecodeFirstFrame(std::string_view(*record_).substr(record_position_));
+  if (!frame.ok()) {
+    record_.reset();  // Where the next frame would begin is not known.
+    return Damage(item.place, "in the frame, " + std::string(frame.status().message()));
+  }
   item.frame = *std::move(frame);
-  item.hash = base::Sha256(item.bytes);
+  const std::size_t length = item.frame.bytes.size();
+  record_position_ += length;
+  if (record_position_ == record_->size()) record_.reset();
+  item.hash = base::Sha256(item.frame.bytes);
   const FrameHeader& header = item.frame.header;
   if (header.volume != volume_ || header.actor != actor_) return Damage(item.place, "a frame of another feed");
-  const bool continues = header.first_op == end_.ops && header.previous == end_.last_frame;
+  const bool continues =
+      header.number == end_.frames && header.first_op == end_.ops && header.previous == end_.last_frame;
   end_.ops = header.first_op + header.op_count;
   end_.last_frame = item.hash;
   end_.clock = header.clock;
-  end_.segment_bytes = segment_->offset();
-  ++end_.frames;
+  end_.segment_bytes = record_ == nullptr ? segment_->offset() : end_.segment_bytes;
+  end_.frames = header.number + 1;
+  index_.frames.push_back(
+      {static_cast<std::uint32_t>(index_.segments.size() - 1), static_cast<std::uint32_t>(length), offset});
   is_chain_known_ = true;
   if (check_chain && !continues) return Damage(item.place, "the frame does not follow the one before it");
   if (starts_segment && !header.dependencies_are_full) {
@@ -177,14 +201,24 @@ absl::Status FeedReader::Repair() {
   return storage_.SyncDirectory(directory_);
 }
 
-bool FeedWriter::StartsSegment() const { return NeedsSegment() || end_.segment_bytes == kSegmentHeaderBytes; }
-
-bool FeedWriter::NeedsSegment() const {
-  // A segment is named by its first op, so one that holds only empty frames goes on: its successor has the same name.
-  return end_.segment.empty() || (end_.segment_bytes >= segment_bytes_max_ && end_.ops > end_.segment_first_op);
+FeedEnd Feed::end() const {
+  const std::lock_guard lock(mutex_);
+  return end_;
 }
 
-absl::Status FeedWriter::StartSegment() {
+bool Feed::WantsSegment() const {
+  const FeedEnd end = this->end();
+  // A segment is named by its first op, so one that holds only empty frames goes on: its successor has the same name.
+  return end.segment.empty() || end.segment_bytes == kSegmentHeaderBytes ||
+         (end.segment_bytes >= segment_bytes_max_ && end.ops > end.segment_first_op);
+}
+
+bool Feed::NeedsSegment(const FrameHeader& first) const {
+  if (end_.segment.empty()) return true;
+  return first.dependencies_are_full && end_.segment_bytes >= segment_bytes_max_ && end_.ops > end_.segment_first_op;
+}
+
+absl::Status Feed::StartSegment() {
   const std::string path = directory_ + "/" + SegmentName(end_.ops);
   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<base::File> file, storage_.Open(path, base::Storage::OpenMode::kCreate));
   if (absl::Status written = file->WriteAt(0, EncodeSegmentHeader({volume_, actor_, end_.ops})); !written.ok()) {
@@ -194,33 +228,85 @@ absl::Status FeedWriter::StartSegment() {
   COPSE_RETURN_IF_ERROR(FatalWriteError(file->Sync()));
   COPSE_RETURN_IF_ERROR(FatalWriteError(storage_.SyncDirectory(directory_)));
   file_ = std::move(file);
+  const std::lock_guard lock(mutex_);
   end_.segment = path;
   end_.segment_first_op = end_.ops;
   end_.segment_bytes = kSegmentHeaderBytes;
   end_.bytes += kSegmentHeaderBytes;
+  index_.segments.push_back(path);
   return absl::OkStatus();
 }
 
-absl::Status FeedWriter::Append(std::string_view frame, const FrameHeader& header) {
-  COPSE_CHECK(header.first_op == end_.ops && header.previous == end_.last_frame);
-  if (NeedsSegment()) {
-    COPSE_RETURN_IF_ERROR(StartSegment());
-  } else if (file_ == nullptr) {
-    COPSE_ASSIGN_OR_RETURN(file_, storage_.Open(end_.segment, base::Storage::OpenMode::kReadWrite));
-  }
-  const std::string record = EncodeRecord(frame);
+absl::Status Feed::WriteRun(std::span<const Frame> run) {
+  std::string payload;
+  for (const Frame& frame : run) payload += frame.bytes;
+  const std::string record = EncodeRecord(payload);
   if (absl::Status written = file_->WriteAt(end_.segment_bytes, record); !written.ok()) {
     const bool restored = absl::IsResourceExhausted(written) && file_->Truncate(end_.segment_bytes).ok();
     return restored ? written : FatalWriteError(written);
   }
   COPSE_RETURN_IF_ERROR(FatalWriteError(file_->Sync()));
-  end_.ops += header.op_count;
-  end_.last_frame = base::Sha256(frame);
-  end_.clock = header.clock;
+  const std::lock_guard lock(mutex_);
+  std::uint64_t offset = end_.segment_bytes + kRecordHeaderBytes;
+  for (const Frame& frame : run) {
+    index_.frames.push_back({static_cast<std::uint32_t>(index_.segments.size() - 1),
+                             static_cast<std::uint32_t>(frame.bytes.size()), offset});
+    offset += frame.bytes.size();
+    end_.ops += frame.header.op_count;
+  }
+  end_.last_frame = base::Sha256(run.back().bytes);
+  end_.clock = run.back().header.clock;
   end_.segment_bytes += record.size();
   end_.bytes += record.size();
-  ++end_.frames;
+  end_.frames += run.size();
   return absl::OkStatus();
+}
+
+absl::Status Feed::Append(std::span<const Frame> run) {
+  const std::lock_guard lock(append_mutex_);
+  while (!run.empty()) {
+    const FrameHeader& first = run.front().header;
+    COPSE_CHECK(first.number == end_.frames && first.first_op == end_.ops && first.previous == end_.last_frame);
+    if (NeedsSegment(first)) {
+      COPSE_RETURN_IF_ERROR(StartSegment());
+    } else if (file_ == nullptr) {
+      COPSE_ASSIGN_OR_RETURN(file_, storage_.Open(end_.segment, base::Storage::OpenMode::kReadWrite));
+    }
+    // A frame that may begin a segment begins a record, and the next round decides.
+    std::size_t length = 1;
+    while (length < run.size() && !run[length].header.dependencies_are_full) ++length;
+    COPSE_RETURN_IF_ERROR(WriteRun(run.first(length)));
+    run = run.subspan(length);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> Feed::Read(std::uint64_t first, std::size_t bytes_max) const {
+  std::vector<FeedIndex::Place> places;
+  std::vector<std::string> paths;
+  {
+    const std::lock_guard lock(mutex_);
+    std::size_t bytes = 0;
+    for (std::uint64_t i = first; i < index_.frames.size(); ++i) {
+      bytes += index_.frames[i].length;
+      if (bytes > bytes_max && i > first) break;
+      places.push_back(index_.frames[i]);
+      paths.push_back(index_.segments[places.back().segment]);
+    }
+  }
+  std::vector<std::string> frames;
+  std::unique_ptr<base::File> file;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (i == 0 || paths[i] != paths[i - 1]) {
+      COPSE_ASSIGN_OR_RETURN(file, storage_.Open(paths[i], base::Storage::OpenMode::kRead));
+    }
+    std::string& frame = frames.emplace_back(places[i].length, '\0');
+    COPSE_ASSIGN_OR_RETURN(const std::size_t count, file->ReadAt(places[i].offset, frame));
+    if (count != frame.size()) {
+      return absl::DataLossError(Place(paths[i], places[i].offset) + ": a frame that was written is cut off");
+    }
+  }
+  return frames;
 }
 
 }  // namespace copse::replica

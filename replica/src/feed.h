@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,13 +32,20 @@ struct FeedEnd {
   std::uint64_t segment_bytes = 0;  ///< Up to here the last segment is sound.
 };
 
-/// One frame of a feed. Not copyable: `frame` points into `bytes`.
-struct FeedItem {
-  FeedItem() = default;
-  FeedItem(const FeedItem&) = delete;
-  FeedItem& operator=(const FeedItem&) = delete;
+/// Where each frame of a feed lies: 16 bytes a frame.
+struct FeedIndex {
+  struct Place {
+    std::uint32_t segment = 0;  ///< Into `segments`.
+    std::uint32_t length = 0;
+    std::uint64_t offset = 0;
+  };
+  std::vector<std::string> segments;  ///< Paths.
+  std::vector<Place> frames;
+};
 
-  std::string bytes;
+/// One frame of a feed.
+struct FeedItem {
+  std::shared_ptr<const std::string> record;  ///< Holds the bytes that `frame` points into.
   Frame frame;
   base::Hash hash{};
   std::string place;  ///< "FILE offset N", for messages.
@@ -60,6 +69,8 @@ class FeedReader {
   const FeedEnd& end() const { return end_; }
   /// Whether something follows the end that is not a frame, or a segment was being made when the machine stopped.
   bool is_torn() const { return torn_bytes_.has_value(); }
+  /// Of all frames that Next returned.
+  FeedIndex TakeIndex() && { return std::move(index_); }
   /// What the feed's frames so far depend on, all together.
   const std::map<crdt::ActorId, Dependency>& dependencies() const { return dependencies_; }
 
@@ -71,6 +82,8 @@ class FeedReader {
       : storage_(storage), directory_(std::move(directory)), volume_(volume), actor_(actor) {}
 
   absl::StatusOr<bool> OpenNextSegment();
+  /// Reads the next record into record_; false at the end.
+  absl::StatusOr<bool> NextRecord();
   absl::Status HandleBadRecord();
   absl::Status Accept(FeedItem& item);
   bool IsLastSegment() const { return next_segment_ == segments_.size(); }
@@ -84,47 +97,64 @@ class FeedReader {
   std::size_t next_segment_ = 0;
   std::optional<std::uint64_t> last_segment_limit_;
   std::optional<SegmentReader> segment_;
+  std::shared_ptr<const std::string> record_;  // The one being read; null behind it.
+  std::size_t record_position_ = 0;            // Of the next frame in it.
+  std::uint64_t record_offset_ = 0;            // Of its payload in the segment.
   bool at_segment_start_ = false;
   bool is_chain_known_ = true;  // False behind damage: the next frame is taken as it is.
   FeedEnd end_;
   std::optional<std::uint64_t> torn_bytes_;
   std::string torn_segment_;  // Path of a last segment that has not even its header.
   std::map<crdt::ActorId, Dependency> dependencies_;
+  FeedIndex index_;
 };
 
-/// Appends to one actor's feed. Not thread-safe.
-class FeedWriter {
+/// One actor's feed in use: takes frames at its end, and reads those that it has. Thread-safe.
+class Feed {
  public:
-  FeedWriter(base::Storage& storage, std::string directory, const VolumeId& volume, crdt::ActorId actor,
-             std::uint64_t segment_bytes_max, FeedEnd end)
+  /// Goes on where a FeedReader has ended. `storage` must outlive the feed.
+  Feed(base::Storage& storage, std::string directory, const VolumeId& volume, crdt::ActorId actor,
+       std::uint64_t segment_bytes_max, FeedEnd end, FeedIndex index)
       : storage_(storage),
         directory_(std::move(directory)),
         volume_(volume),
         actor_(actor),
         segment_bytes_max_(segment_bytes_max),
-        end_(std::move(end)) {}
+        end_(std::move(end)),
+        index_(std::move(index)) {}
 
-  /// Whether the next frame will be the first of its segment, so that its dependencies must be full.
-  bool StartsSegment() const;
+  crdt::ActorId actor() const { return actor_; }
+  FeedEnd end() const;
 
-  /// Writes and syncs one frame, which continues the feed.
+  /// Whether the next frame should be the first of a segment, and therefore state all its dependencies.
+  bool WantsSegment() const;
+
+  /// Writes frames that continue the feed as one record, durable when it returns: after a crash all of them are there
+  /// or none. A frame that states all its dependencies begins a segment where the last one is long enough.
   /// Errors: kResourceExhausted the disk is full, and the feed is as it was; any other: the feed must not be used
   /// again.
-  absl::Status Append(std::string_view frame, const FrameHeader& header);
+  absl::Status Append(std::span<const Frame> run);
 
-  const FeedEnd& end() const { return end_; }
+  /// Frames from number `first` on, as long as they fit into `bytes_max`, but at least one. Empty where the feed ends
+  /// before. Errors: the disk's.
+  absl::StatusOr<std::vector<std::string>> Read(std::uint64_t first, std::size_t bytes_max) const;
 
  private:
-  bool NeedsSegment() const;
+  bool NeedsSegment(const FrameHeader& first) const;
   absl::Status StartSegment();
+  absl::Status WriteRun(std::span<const Frame> run);
 
   base::Storage& storage_;
-  std::string directory_;
-  VolumeId volume_;
-  crdt::ActorId actor_;
-  std::uint64_t segment_bytes_max_;
+  const std::string directory_;
+  const VolumeId volume_;
+  const crdt::ActorId actor_;
+  const std::uint64_t segment_bytes_max_;
+
+  std::mutex append_mutex_;           // One append at a time; taken before mutex_, and held over disk I/O.
+  std::unique_ptr<base::File> file_;  // Guarded by append_mutex_.
+  mutable std::mutex mutex_;          // Guards all below; they change only under append_mutex_ as well.
   FeedEnd end_;
-  std::unique_ptr<base::File> file_;
+  FeedIndex index_;
 };
 
 /// `actor` as 4 hex digits: the name of its directory below feeds/.

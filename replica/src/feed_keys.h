@@ -7,13 +7,18 @@
 #include <vector>
 
 #include "feed.h"
+#include "members.h"
 
 namespace copse::replica {
 
-/// Checks the signature of `item`. Errors: kDataLoss with file and offset; also where its author is nobody known.
-absl::Status VerifyItem(const Identity& identity, const FeedItem& item);
+/// Checks that a member signed `frame`.
+/// Errors: kDataLoss not signed so; kPermissionDenied its author is no member.
+absl::Status VerifyAuthor(const Members& members, const Frame& frame);
 
-/// The ops in `item`. Errors: kDataLoss with file and offset; also where the key of its epoch is not held.
-absl::StatusOr<std::vector<crdt::Op>> OpenItem(const Identity& identity, const FeedItem& item);
+/// The ops in `frame`. Errors: kDataLoss; also where the key of its epoch is not held.
+absl::StatusOr<std::vector<crdt::Op>> OpenFrameWith(const Identity& identity, const Frame& frame);
+
+/// `status` with the place of `item` before it, as kDataLoss.
+absl::Status At(const FeedItem& item, const absl::Status& status);
 
 }  // namespace copse::replica

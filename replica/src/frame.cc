@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "grant_codec.h"
 #include "sealing.h"
 #include "signing.h"
 
@@ -36,6 +37,7 @@ void WriteHeader(const FrameHeader& header, std::string_view sealed_body, crdt::
   out.U32(kFrameFormat);
   out.Raw(base::AsBytes(header.volume));
   out.U16(header.actor);
+  out.U64(header.number);
   out.U64(header.first_op);
   out.U32(header.op_count);
   out.U64(header.clock);
@@ -50,6 +52,8 @@ void WriteHeader(const FrameHeader& header, std::string_view sealed_body, crdt::
     out.U64(dependency.count);
     out.Raw(base::AsBytes(dependency.frame));
   }
+  out.U16(static_cast<std::uint16_t>(header.grants.size()));
+  for (const Grant& grant : header.grants) WriteGrant(grant, out);
   out.U32(static_cast<std::uint32_t>(sealed_body.size()));
   out.Raw(base::AsBytes(base::Sha256(sealed_body)));
 }
@@ -74,14 +78,23 @@ absl::Status ReadDependencies(crdt::ByteReader& reader, FrameHeader& header) {
   return absl::OkStatus();
 }
 
+absl::Status ReadGrants(crdt::ByteReader& reader, FrameHeader& header) {
+  COPSE_ASSIGN_OR_RETURN(const std::uint16_t count, reader.U16());
+  for (std::uint16_t i = 0; i < count; ++i) {
+    COPSE_ASSIGN_OR_RETURN(header.grants.emplace_back(), ReadGrant(reader));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadHeader(crdt::ByteReader& reader, FrameHeader& header) {
   COPSE_ASSIGN_OR_RETURN(const std::string_view magic, reader.Raw(kMagic.size()));
   if (magic != kMagic) return reader.Error("the magic of a frame");
   COPSE_ASSIGN_OR_RETURN(const std::uint32_t format, reader.U32());
-  if (format != kFrameFormat) return reader.Error("frame format 1");
+  if (format != kFrameFormat) return reader.Error("frame format 2");
   COPSE_RETURN_IF_ERROR(Read(reader, header.volume));
   COPSE_ASSIGN_OR_RETURN(header.actor, reader.U16());
   if (header.actor == 0) return reader.Error("an actor above 0");
+  COPSE_ASSIGN_OR_RETURN(header.number, reader.U64());
   COPSE_ASSIGN_OR_RETURN(header.first_op, reader.U64());
   COPSE_ASSIGN_OR_RETURN(header.op_count, reader.U32());
   if (header.first_op > std::numeric_limits<std::uint64_t>::max() - header.op_count) {
@@ -94,7 +107,8 @@ absl::Status ReadHeader(crdt::ByteReader& reader, FrameHeader& header) {
   COPSE_ASSIGN_OR_RETURN(header.epoch, reader.U32());
   COPSE_RETURN_IF_ERROR(Read(reader, header.salt));
   COPSE_RETURN_IF_ERROR(Read(reader, header.previous));
-  return ReadDependencies(reader, header);
+  COPSE_RETURN_IF_ERROR(ReadDependencies(reader, header));
+  return ReadGrants(reader, header);
 }
 
 }  // namespace
@@ -102,6 +116,7 @@ absl::Status ReadHeader(crdt::ByteReader& reader, FrameHeader& header) {
 std::string EncodeFrame(FrameHeader header, std::span<const crdt::Op> ops, std::string_view epoch_key,
                         std::string_view signing_secret) {
   COPSE_CHECK(ops.empty() || ops.back().ends_batch);
+  COPSE_CHECK(header.grants.size() <= std::numeric_limits<std::uint16_t>::max());
   COPSE_CHECK(header.dependencies.size() <= std::numeric_limits<std::uint16_t>::max());
   header.op_count = static_cast<std::uint32_t>(ops.size());
   std::string body;
@@ -115,7 +130,7 @@ std::string EncodeFrame(FrameHeader header, std::span<const crdt::Op> ops, std::
   return std::move(writer).Take();
 }
 
-absl::StatusOr<Frame> DecodeFrame(std::string_view bytes) {
+absl::StatusOr<Frame> DecodeFirstFrame(std::string_view bytes) {
   crdt::ByteReader reader(bytes);
   Frame frame;
   COPSE_RETURN_IF_ERROR(ReadHeader(reader, frame.header));
@@ -125,9 +140,15 @@ absl::StatusOr<Frame> DecodeFrame(std::string_view bytes) {
   frame.signed_part = bytes.substr(0, reader.offset());
   COPSE_ASSIGN_OR_RETURN(frame.signature, reader.Raw(kSignatureBytes));
   COPSE_ASSIGN_OR_RETURN(frame.sealed_body, reader.Raw(body_length));
-  COPSE_RETURN_IF_ERROR(reader.ExpectEnd());
   if (base::Sha256(frame.sealed_body) != body_hash) return reader.Error("a body with the hash in the header");
+  frame.bytes = bytes.substr(0, reader.offset());
   return frame;
+}
+
+absl::StatusOr<Frame> DecodeFrame(std::string_view bytes) {
+  COPSE_ASSIGN_OR_RETURN(Frame frame, DecodeFirstFrame(bytes));
+  if (frame.bytes.size() == bytes.size()) return frame;
+  return absl::DataLossError("offset " + std::to_string(frame.bytes.size()) + ": expected the end");
 }
 
 absl::Status VerifyFrame(const Frame& frame, std::string_view signing_public) {

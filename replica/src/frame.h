@@ -6,6 +6,7 @@
 #include <copse/base/hash.h>
 #include <copse/crdt/op.h>
 #include <copse/replica/identity.h>
+#include <copse/replica/member.h>
 
 #include <array>
 #include <cstdint>
@@ -16,7 +17,7 @@
 
 namespace copse::replica {
 
-inline constexpr std::uint32_t kFrameFormat = 1;
+inline constexpr std::uint32_t kFrameFormat = 2;
 inline constexpr std::size_t kSaltBytes = 16;
 
 /// That a frame's author knew the first `count` ops of `actor`, and which frame they end with.
@@ -32,6 +33,7 @@ struct Dependency {
 struct FrameHeader {
   VolumeId volume{};
   crdt::ActorId actor = 0;
+  std::uint64_t number = 0;    ///< Of this frame within the actor's feed, from 0.
   std::uint64_t first_op = 0;  ///< Number of the first op within the actor's feed.
   std::uint32_t op_count = 0;  ///< 0: the frame only acknowledges what it depends on.
   std::uint64_t clock = 0;     ///< Lamport counter of the last op; of an empty frame, its author's.
@@ -41,6 +43,7 @@ struct FrameHeader {
   base::Hash previous{};                 ///< SHA-256 of the whole frame before it; zeros for the first.
   bool dependencies_are_full = false;    ///< All that the author knew, rather than what changed since its last frame.
   std::vector<Dependency> dependencies;  ///< Ascending by actor, without the author. Those of the last op.
+  std::vector<Grant> grants;             ///< Memberships that the author hands out, in this order.
 
   friend bool operator==(const FrameHeader&, const FrameHeader&) = default;
 };
@@ -48,6 +51,7 @@ struct FrameHeader {
 /// A decoded frame; views point into the bytes that were decoded.
 struct Frame {
   FrameHeader header;
+  std::string_view bytes;        ///< All of the frame.
   std::string_view signed_part;  ///< All before the signature; it includes the body's hash.
   std::string_view signature;
   std::string_view sealed_body;
@@ -61,6 +65,9 @@ std::string EncodeFrame(FrameHeader header, std::span<const crdt::Op> ops, std::
 /// Reads exactly one frame from bytes that may be hostile, and proves the body's hash; not the signature.
 /// Errors: kDataLoss with the offset within the frame and what was expected.
 absl::StatusOr<Frame> DecodeFrame(std::string_view bytes);
+
+/// As DecodeFrame, of the frame that `bytes` begin with; others may follow it.
+absl::StatusOr<Frame> DecodeFirstFrame(std::string_view bytes);
 
 /// Errors: kDataLoss not signed by the owner of `signing_public`.
 absl::Status VerifyFrame(const Frame& frame, std::string_view signing_public);

@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "hex.h"
 #include "signing.h"
 
 // A JSON object whose member `checksum` is the SHA-256 of the object without it, as nlohmann writes it on one line with
@@ -16,32 +17,13 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::uint32_t kIdentityFormat = 1;
+constexpr std::uint32_t kIdentityFormat = 2;
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kLabelLengthMax = 16;
 
 std::string ChecksumOf(Json object) {
   object.erase("checksum");
   return base::Hex(base::AsBytes(base::Sha256(object.dump())));
-}
-
-int DigitOf(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
-/// Reads hex of exactly `count` bytes.
-bool FromHex(const std::string& hex, std::size_t count, std::string& out) {
-  if (hex.size() != 2 * count) return false;
-  out.clear();
-  for (std::size_t i = 0; i < hex.size(); i += 2) {
-    const int high = DigitOf(hex[i]);
-    const int low = DigitOf(hex[i + 1]);
-    if (high < 0 || low < 0) return false;
-    out.push_back(static_cast<char>(high * 16 + low));
-  }
-  return true;
 }
 
 /// Throws Json::exception where a member is missing or of another type; false where a value is impossible.
@@ -58,7 +40,10 @@ bool Parse(const Json& object, Identity& identity) {
     number = static_cast<std::uint32_t>(std::stoul(epoch));
     if (!FromHex(key.get<std::string>(), kKeyBytes, identity.epoch_keys[number])) return false;
   }
-  return FromHex(object.at("signing_public").get<std::string>(), kSigningPublicBytes, identity.signing_public) &&
+  const auto inviter = object.at("inviter").get<std::string>();
+  if (!inviter.empty() && !FromHex(inviter, kSigningPublicBytes, identity.inviter)) return false;
+  return FromHex(object.at("founder").get<std::string>(), kSigningPublicBytes, identity.founder) &&
+         FromHex(object.at("signing_public").get<std::string>(), kSigningPublicBytes, identity.signing_public) &&
          FromHex(object.at("signing_secret").get<std::string>(), kSigningSecretBytes, identity.signing_secret) &&
          FromHex(object.at("volume_key").get<std::string>(), kKeyBytes, identity.volume_key) && identity.actor != 0 &&
          identity.actor < identity.actor_range_end && IsLabel(identity.label) && !identity.epoch_keys.empty();
@@ -73,6 +58,7 @@ Identity Identity::New(base::Random& random, std::string label) {
   identity.actor_range_end = std::numeric_limits<crdt::ActorId>::max();
   identity.label = std::move(label);
   SigningKeys keys = SigningKeysOf(random.Bytes(kSigningSeedBytes));
+  identity.founder = keys.public_key;
   identity.signing_public = std::move(keys.public_key);
   identity.signing_secret = std::move(keys.secret_key);
   identity.volume_key = random.Bytes(kKeyBytes);
@@ -104,6 +90,8 @@ absl::Status WriteIdentity(base::Storage& storage, const std::string& path, cons
       {"actor", identity.actor},
       {"actor_range_end", identity.actor_range_end},
       {"label", identity.label},
+      {"founder", base::Hex(identity.founder)},
+      {"inviter", base::Hex(identity.inviter)},
       {"signing_public", base::Hex(identity.signing_public)},
       {"signing_secret", base::Hex(identity.signing_secret)},
       {"volume_key", base::Hex(identity.volume_key)},

@@ -17,7 +17,8 @@ constexpr std::string_view kFormatBegin = "copse store\nformat ";
 
 /// Whether `entries` are what a Create that never ended can leave.
 bool IsHalfMade(const std::vector<base::Storage::Entry>& entries) {
-  static const std::set<std::string> kNames = {"chunks", "feeds", "format.new", "identity", "identity.new", "lock"};
+  static const std::set<std::string> kNames = {"chunks",       "feeds",   "format.new",  "identity",
+                                               "identity.new", "joining", "joining.new", "lock"};
   return std::all_of(entries.begin(), entries.end(), [](const auto& entry) { return kNames.count(entry.name) != 0; });
 }
 
@@ -53,6 +54,10 @@ absl::Status CheckEmpty(base::Storage& storage, const std::string& directory) {
 }
 
 }  // namespace
+
+absl::Status PrepareStoreDirectory(base::Storage& storage, const Layout& layout) {
+  return PrepareDirectory(storage, layout.store);
+}
 
 std::string Layout::feed(crdt::ActorId actor) const { return feeds() + "/" + FeedName(actor); }
 

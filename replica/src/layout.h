@@ -21,7 +21,14 @@ struct Layout {
   std::string feeds() const { return store + "/feeds"; }
   std::string feed(crdt::ActorId actor) const;
   std::string chunks() const { return store + "/chunks"; }
+  std::string invitations() const { return store + "/invitations"; }
+  std::string joining() const { return store + "/joining"; }
+  std::string addresses() const { return store + "/addresses"; }
 };
+
+/// Makes the directory of a store that is to be; one that is empty or half made already is taken over. Durable.
+/// Errors: kAlreadyExists there is a store or something else; kPermissionDenied others may enter it.
+absl::Status PrepareStoreDirectory(base::Storage& storage, const Layout& layout);
 
 /// Makes an empty store of `identity`. Writes `format` last: a directory without it is one that a crash left half made,
 /// and that the next call finishes.

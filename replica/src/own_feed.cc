@@ -3,6 +3,8 @@
 #include <copse/base/check.h>
 #include <copse/base/status_macros.h>
 
+#include <utility>
+
 namespace copse::replica {
 namespace {
 
@@ -31,19 +33,21 @@ std::size_t FrameLength(std::span<const crdt::Op> ops, std::uint32_t bytes_max) 
 
 }  // namespace
 
-FrameHeader OwnFeed::NextHeader(std::span<const crdt::Op> ops) {
+FrameHeader OwnFeed::NextHeader(std::span<const crdt::Op> ops, const Dependencies& known) {
+  const FeedEnd end = feed_.end();
   FrameHeader header;
   header.volume = identity_.volume;
   header.actor = identity_.actor;
-  header.first_op = writer_.end().ops;
+  header.number = end.frames;
+  header.first_op = end.ops;
   header.op_count = static_cast<std::uint32_t>(ops.size());
-  header.clock = ops.back().time.counter();
+  header.clock = ops.empty() ? end.clock : ops.back().time.counter();
   header.wall_clock = clock_.Now();
   header.epoch = identity_.epoch_keys.rbegin()->first;
   random_.Fill({reinterpret_cast<char*>(header.salt.data()), header.salt.size()});
-  header.previous = writer_.end().last_frame;
-  header.dependencies_are_full = writer_.StartsSegment();
-  for (const auto& [actor, dependency] : known_) {
+  header.previous = end.last_frame;
+  header.dependencies_are_full = feed_.WantsSegment();
+  for (const auto& [actor, dependency] : known) {
     const auto stated = stated_.find(actor);
     const bool is_news = stated == stated_.end() || stated->second != dependency;
     if (header.dependencies_are_full || is_news) header.dependencies.push_back(dependency);
@@ -51,16 +55,22 @@ FrameHeader OwnFeed::NextHeader(std::span<const crdt::Op> ops) {
   return header;
 }
 
-absl::Status OwnFeed::Write(std::span<const crdt::Op> ops, std::uint64_t& durable) {
-  while (!ops.empty()) {
-    const std::size_t length = FrameLength(ops, frame_bytes_max_);
-    COPSE_CHECK(length > 0);
+absl::Status OwnFeed::Write(std::span<const crdt::Op> ops, std::vector<Grant> grants, Dependencies known,
+                            std::uint64_t& durable) {
+  known.erase(identity_.actor);
+  while (!ops.empty() || !grants.empty()) {
+    const std::size_t length = ops.empty() ? 0 : FrameLength(ops, frame_bytes_max_);
+    COPSE_CHECK(ops.empty() || length > 0);
     const std::span<const crdt::Op> frame_ops = ops.first(length);
-    const FrameHeader header = NextHeader(frame_ops);
-    const std::string frame =
+    FrameHeader header = NextHeader(frame_ops, known);
+    header.grants = std::exchange(grants, {});
+    const std::string bytes =
         EncodeFrame(header, frame_ops, identity_.epoch_keys.at(header.epoch), identity_.signing_secret);
-    COPSE_RETURN_IF_ERROR(writer_.Append(frame, header));
-    stated_ = known_;
+    Frame frame;
+    frame.header = std::move(header);
+    frame.bytes = bytes;
+    COPSE_RETURN_IF_ERROR(feed_.Append({&frame, 1}));
+    stated_ = known;
     durable += length;
     ops = ops.subspan(length);
   }

@@ -9,43 +9,41 @@
 #include <cstdint>
 #include <map>
 #include <span>
+#include <vector>
 
 #include "feed.h"
 
 namespace copse::replica {
 
-/// Makes frames of this replica's ops and writes them. Not thread-safe.
+/// What is known of each actor.
+using Dependencies = std::map<crdt::ActorId, Dependency>;
+
+/// Makes frames of this replica's ops and memberships and writes them. Not thread-safe.
 class OwnFeed {
  public:
-  using Dependencies = std::map<crdt::ActorId, Dependency>;
-
-  /// `known`: what this replica knows of every actor. `stated`: what its feed's last frames have said of that.
-  OwnFeed(const Identity& identity, base::Clock& clock, base::Random& random, FeedWriter writer, Dependencies known,
-          Dependencies stated, std::uint32_t frame_bytes_max)
+  /// `stated`: what the feed's last frames have said of other actors.
+  OwnFeed(const Identity& identity, base::Clock& clock, base::Random& random, Feed& feed, Dependencies stated,
+          std::uint32_t frame_bytes_max)
       : identity_(identity),
         clock_(clock),
         random_(random),
-        writer_(std::move(writer)),
-        known_(std::move(known)),
+        feed_(feed),
         stated_(std::move(stated)),
-        frame_bytes_max_(frame_bytes_max) {
-    known_.erase(identity.actor);
-  }
+        frame_bytes_max_(frame_bytes_max) {}
 
-  /// Writes whole batches of ops as frames, each synced before the next is written. Adds to `durable` the ops that are
-  /// on disk, also when an error ends it. Errors: as FeedWriter::Append.
-  absl::Status Write(std::span<const crdt::Op> ops, std::uint64_t& durable);
-
-  const FeedEnd& end() const { return writer_.end(); }
+  /// Writes whole batches of ops as frames, each synced before the next is written; the first bears `grants`, and is
+  /// written for their sake where there are no ops. `known`: at least all that the ops build on. Adds to `durable` the
+  /// ops that are on disk, also when an error ends it. Errors: as Feed::Append.
+  absl::Status Write(std::span<const crdt::Op> ops, std::vector<Grant> grants, Dependencies known,
+                     std::uint64_t& durable);
 
  private:
-  FrameHeader NextHeader(std::span<const crdt::Op> ops);
+  FrameHeader NextHeader(std::span<const crdt::Op> ops, const Dependencies& known);
 
   const Identity& identity_;
   base::Clock& clock_;
   base::Random& random_;
-  FeedWriter writer_;
-  Dependencies known_;
+  Feed& feed_;
   Dependencies stated_;
   std::uint32_t frame_bytes_max_;
 };

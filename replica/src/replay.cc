@@ -12,15 +12,14 @@ namespace {
 struct Cursor {
   FeedReader* feed = nullptr;
   std::unique_ptr<FeedItem> head;  // Null at the end.
-  std::unique_ptr<FeedItem> last;  // The frame before the head.
 };
 
 class Replay {
  public:
-  Replay(crdt::ActorId own, const ReplayKeys& keys, const ReplayFrame& apply) : own_(own), keys_(keys), apply_(apply) {}
+  Replay(crdt::ActorId own, const OpenItem& open, const ReplayFrame& apply) : own_(own), open_(open), apply_(apply) {}
 
   absl::Status Add(FeedReader& feed) {
-    cursors_.push_back({&feed, nullptr, nullptr});
+    cursors_.push_back({&feed, nullptr});
     return Advance(cursors_.back());
   }
 
@@ -38,33 +37,30 @@ class Replay {
     return ReadRest();
   }
 
-  std::map<crdt::ActorId, Dependency> TakeKnown() { return std::move(known_); }
+  ReplayResult Take() { return std::move(result_); }
 
  private:
+  /// Moves on to the next frame; the present one is the last if there is none.
   absl::Status Advance(Cursor& cursor) {
     auto item = std::make_unique<FeedItem>();
     COPSE_ASSIGN_OR_RETURN(const bool more, cursor.feed->Next(*item));
-    if (cursor.head != nullptr) cursor.last = std::move(cursor.head);
     if (more) {
+      const FrameHeader& header = item->frame.header;
+      std::vector<Grant>& grants = result_.grants[header.actor];
+      grants.insert(grants.end(), header.grants.begin(), header.grants.end());
       cursor.head = std::move(item);
-    } else if (cursor.last != nullptr) {
-      return keys_.verify(*cursor.last);
+    } else if (cursor.head != nullptr) {
+      result_.newest.push_back(std::move(cursor.head));
     }
     return absl::OkStatus();
-  }
-
-  bool IsReady(const FrameHeader& header) const {
-    return std::all_of(header.dependencies.begin(), header.dependencies.end(), [this](const Dependency& dependency) {
-      const auto known = known_.find(dependency.actor);
-      return known != known_.end() && known->second.count >= dependency.count;
-    });
   }
 
   /// One turn over the feeds, each as far as it can go; returns whether any went on.
   absl::StatusOr<bool> ApplyReady() {
     bool any = false;
     for (Cursor& cursor : cursors_) {
-      while (cursor.head != nullptr && IsReady(cursor.head->frame.header)) {
+      while (cursor.head != nullptr && !result_.refused.contains(cursor.feed->actor()) &&
+             IsCovered(cursor.head->frame.header, result_.known)) {
         COPSE_RETURN_IF_ERROR(ApplyHead(cursor));
         any = true;
       }
@@ -75,12 +71,14 @@ class Replay {
   absl::Status ApplyHead(Cursor& cursor) {
     const FrameHeader& header = cursor.head->frame.header;
     if (header.op_count > 0) {
-      COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::Op> ops, keys_.open(*cursor.head));
-      COPSE_RETURN_IF_ERROR(apply_(header.actor, header.first_op, ops));
-      Dependency& known = known_[header.actor];
-      known.actor = header.actor;
-      known.count = header.first_op + header.op_count;
-      std::copy_n(cursor.head->hash.begin(), known.frame.size(), known.frame.begin());
+      COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::Op> ops, open_(*cursor.head));
+      const absl::Status applied = apply_(header.actor, header.first_op, ops);
+      if (absl::IsInvalidArgument(applied) && header.actor != own_) {
+        result_.refused[header.actor] = cursor.head->place + ": " + std::string(applied.message());
+        return absl::OkStatus();
+      }
+      COPSE_RETURN_IF_ERROR(applied);
+      Know(header, cursor.head->hash, result_.known);
     }
     return Advance(cursor);
   }
@@ -88,27 +86,44 @@ class Replay {
   /// Proves the frames that nobody may see yet as well.
   absl::Status ReadRest() {
     for (Cursor& cursor : cursors_) {
-      while (cursor.head != nullptr) COPSE_RETURN_IF_ERROR(Advance(cursor));
+      const bool is_refused = result_.refused.contains(cursor.feed->actor());
+      while (cursor.head != nullptr) {
+        if (!is_refused) result_.waiting.push_back(std::make_unique<FeedItem>(*cursor.head));
+        COPSE_RETURN_IF_ERROR(Advance(cursor));
+      }
     }
     return absl::OkStatus();
   }
 
   crdt::ActorId own_;
-  const ReplayKeys& keys_;
+  const OpenItem& open_;
   const ReplayFrame& apply_;
   std::vector<Cursor> cursors_;
-  std::map<crdt::ActorId, Dependency> known_;
+  ReplayResult result_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::map<crdt::ActorId, Dependency>> ReplayFeeds(const std::vector<std::unique_ptr<FeedReader>>& feeds,
-                                                                crdt::ActorId own, const ReplayKeys& keys,
-                                                                const ReplayFrame& apply) {
-  Replay replay(own, keys, apply);
+bool IsCovered(const FrameHeader& header, const Dependencies& known) {
+  return std::all_of(header.dependencies.begin(), header.dependencies.end(), [&](const Dependency& dependency) {
+    const auto found = known.find(dependency.actor);
+    return found != known.end() && found->second.count >= dependency.count;
+  });
+}
+
+void Know(const FrameHeader& header, const base::Hash& hash, Dependencies& known) {
+  Dependency& dependency = known[header.actor];
+  dependency.actor = header.actor;
+  dependency.count = header.first_op + header.op_count;
+  std::copy_n(hash.begin(), dependency.frame.size(), dependency.frame.begin());
+}
+
+absl::StatusOr<ReplayResult> ReplayFeeds(const std::vector<std::unique_ptr<FeedReader>>& feeds, crdt::ActorId own,
+                                         const OpenItem& open, const ReplayFrame& apply) {
+  Replay replay(own, open, apply);
   for (const std::unique_ptr<FeedReader>& feed : feeds) COPSE_RETURN_IF_ERROR(replay.Add(*feed));
   COPSE_RETURN_IF_ERROR(replay.Run());
-  return replay.TakeKnown();
+  return replay.Take();
 }
 
 }  // namespace copse::replica

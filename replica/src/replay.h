@@ -6,27 +6,39 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "feed.h"
+#include "own_feed.h"
 
 namespace copse::replica {
 
-/// What a replay asks of who holds the keys.
-struct ReplayKeys {
-  std::function<absl::Status(const FeedItem&)> verify;                         ///< Checks the signature.
-  std::function<absl::StatusOr<std::vector<crdt::Op>>(const FeedItem&)> open;  ///< The frame's ops.
-};
+/// The ops of a frame, for who holds the keys. Errors: kDataLoss with file and offset.
+using OpenItem = std::function<absl::StatusOr<std::vector<crdt::Op>>(const FeedItem&)>;
 using ReplayFrame =
     std::function<absl::Status(crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops)>;
 
+/// What a replay found.
+struct ReplayResult {
+  Dependencies known;  ///< Of each actor: the ops handed on, and the frame that they end with.
+  std::map<crdt::ActorId, std::vector<Grant>> grants;  ///< Of each feed, in its order.
+  std::vector<std::unique_ptr<FeedItem>> waiting;  ///< Not handed on: their dependencies are missing. In feed order.
+  std::vector<std::unique_ptr<FeedItem>> newest;   ///< The last frame of each feed: its signature proves the feed.
+  std::map<crdt::ActorId, std::string> refused;    ///< Feeds that were not handed on to their end, and why.
+};
+
 /// Reads all feeds to their ends and hands each frame that has ops to `apply`, in causal order: a frame after those
 /// that it depends on. Frames of `own` whose dependencies are missing are handed on all the same, after everything
-/// else; those of others are not. The newest frame of each feed has its signature checked, which proves the whole feed.
-/// Returns, for each actor, the ops handed on and the frame that they end with.
-/// Errors: kDataLoss with file and offset; any of `apply`.
-absl::StatusOr<std::map<crdt::ActorId, Dependency>> ReplayFeeds(const std::vector<std::unique_ptr<FeedReader>>& feeds,
-                                                                crdt::ActorId own, const ReplayKeys& keys,
-                                                                const ReplayFrame& apply);
+/// else; those of others are not. Where `apply` refuses a frame of another actor with kInvalidArgument, that feed is
+/// handed on no further. Signatures are left to the caller. Errors: kDataLoss with file and offset; any of `apply`.
+absl::StatusOr<ReplayResult> ReplayFeeds(const std::vector<std::unique_ptr<FeedReader>>& feeds, crdt::ActorId own,
+                                         const OpenItem& open, const ReplayFrame& apply);
+
+/// Whether `known` has all that `header` depends on.
+bool IsCovered(const FrameHeader& header, const Dependencies& known);
+
+/// Notes that the frame of `header`, whose hash is `hash`, is known.
+void Know(const FrameHeader& header, const base::Hash& hash, Dependencies& known);
 
 }  // namespace copse::replica

@@ -1,90 +1,62 @@
-#include <copse/base/check.h>
-#include <copse/base/status_macros.h>
-#include <copse/replica/store.h>
-
-#include <condition_variable>
-#include <mutex>
-#include <optional>
-#include <utility>
-
-#include "chunk_seal.h"
-#include "chunk_store.h"
-#include "feed_keys.h"
-#include "layout.h"
-#include "own_feed.h"
-#include "replay.h"
-#include "verify.h"
-
 // Group commit: Append only copies into `pending`. Whoever calls Sync while nobody writes becomes the leader, takes all
 // that is pending, and writes it without the lock: first the packs, then the ops as frames, since a frame on disk must
 // never name a chunk that is not. Others wait and, where the leader began before their ops came, lead the next round.
 
+#include <copse/base/check.h>
+#include <copse/base/status_macros.h>
+#include <copse/replica/store.h>
+
+#include <utility>
+
+#include "address_book.h"
+#include "chunk_seal.h"
+#include "feed_keys.h"
+#include "replay.h"
+#include "store_state.h"
+#include "verify.h"
+
 namespace copse::replica {
 
-struct Store::State : std::enable_shared_from_this<Store::State> {
-  State(Environment environment_in, const std::string& path, const Options& options_in)
-      : environment(environment_in), layout(path), options(options_in) {}
-
-  absl::Status Open(const Replayer& replayer);
-  absl::Status OpenFeeds(const Replayer& replayer, std::vector<std::unique_ptr<FeedReader>>& feeds);
-  absl::Status Append(std::span<const crdt::Op> batch);
-  absl::Status Sync();
-  void Close();
-
-  absl::Status CheckWritable() const;
-  bool IsDurable(std::uint64_t ops, const ChunkStore::End& chunks_end) const;
-  absl::Status LeadSync(std::unique_lock<std::mutex>& lock);
-  void ScheduleSync();
-  void RunScheduledSync();
-  void Fail(const absl::Status& status);
-
-  Environment environment;
-  const Layout layout;
-  const Options options;
-  Identity identity;
-  std::unique_ptr<ChunkStore> chunks;
-  std::optional<OwnFeed> feed;  // Used by the leader alone.
-
-  mutable std::mutex mutex;  // Guards all below.
-  std::condition_variable round_ended;
-  std::unique_ptr<base::StorageLock> storage_lock;
-  std::vector<crdt::Op> pending;
-  std::uint64_t own_ops = 0;      // Appended, durable or not.
-  std::uint64_t durable_ops = 0;  // Of these, in a synced frame.
-  FeedEnd own_end;                // Of what is durable.
-  std::uint64_t other_frames = 0;
-  std::uint64_t other_bytes = 0;
-  bool is_leader_active = false;
-  bool is_closed = false;
-  base::Executor::WorkId scheduled_sync = 0;  // 0: none.
-  absl::Status failure;                       // Once not OK, nothing more is written.
-  std::string last_error;
-};
-
-absl::Status Store::State::OpenFeeds(const Replayer& replayer, std::vector<std::unique_ptr<FeedReader>>& feeds) {
+absl::Status Store::State::OpenFeeds(const Replayer& replayer, std::vector<std::unique_ptr<FeedReader>>& readers) {
   COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::ActorId> actors, ListFeeds(environment.storage, layout));
-  FeedReader* own = nullptr;
   for (const crdt::ActorId actor : actors) {
-    COPSE_ASSIGN_OR_RETURN(feeds.emplace_back(),
+    COPSE_ASSIGN_OR_RETURN(readers.emplace_back(),
                            FeedReader::Open(environment.storage, layout.feed(actor), identity.volume, actor));
-    if (actor == identity.actor) own = feeds.back().get();
   }
-  COPSE_CHECK(own != nullptr);  // Open found its directory.
+  const OpenItem open = [this](const FeedItem& item) -> absl::StatusOr<std::vector<crdt::Op>> {
+    absl::StatusOr<std::vector<crdt::Op>> ops = OpenFrameWith(identity, item.frame);
+    if (!ops.ok()) return At(item, ops.status());
+    return ops;
+  };
+  const ReplayFrame apply = [&](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+    if (actor != identity.actor) intake->AddApplied(ops);
+    return replayer(actor, first, ops);
+  };
+  COPSE_ASSIGN_OR_RETURN(ReplayResult replayed, ReplayFeeds(readers, identity.actor, open, apply));
+  COPSE_RETURN_IF_ERROR(TakeReplayed(std::move(replayed)));
+  for (const std::unique_ptr<FeedReader>& reader : readers) {
+    const crdt::ActorId actor = reader->actor();
+    if (actor == identity.actor) own_ops = durable_ops = reader->end().ops;
+    feeds[actor] = std::make_unique<Feed>(environment.storage, layout.feed(actor), identity.volume, actor,
+                                          options.segment_bytes_max, reader->end(), std::move(*reader).TakeIndex());
+  }
+  return absl::OkStatus();
+}
 
-  const ReplayKeys keys{[this](const FeedItem& item) { return VerifyItem(identity, item); },
-                        [this](const FeedItem& item) { return OpenItem(identity, item); }};
-  COPSE_ASSIGN_OR_RETURN(auto known, ReplayFeeds(feeds, identity.actor, keys, replayer));
-  for (const std::unique_ptr<FeedReader>& reader : feeds) {
-    if (reader.get() == own) continue;
-    other_frames += reader->end().frames;
-    other_bytes += reader->end().bytes;
+absl::Status Store::State::TakeReplayed(ReplayResult replayed) {
+  members.emplace(identity.founder);
+  members->AddAll(replayed.grants);
+  for (const std::unique_ptr<FeedItem>& item : replayed.newest) {
+    COPSE_RETURN_IF_ERROR(At(*item, VerifyAuthor(*members, item->frame)));
   }
-  own_end = own->end();
-  own_ops = durable_ops = own_end.ops;
-  FeedWriter writer(environment.storage, layout.feed(identity.actor), identity.volume, identity.actor,
-                    options.segment_bytes_max, own_end);
-  feed.emplace(identity, environment.clock, environment.random, std::move(writer), std::move(known),
-               own->dependencies(), options.frame_bytes_max);
+  known = replayed.known;
+  intake->Begin(known);
+  for (const auto& [actor, why] : replayed.refused) intake->Refuse(actor, why);
+  for (const std::unique_ptr<FeedItem>& item : replayed.waiting) {
+    absl::StatusOr<std::vector<crdt::Op>> ops = OpenFrameWith(identity, item->frame);
+    if (!ops.ok()) return At(*item, ops.status());
+    intake->Add(item->frame.header, item->hash, item->frame.bytes.size(), *std::move(ops));
+  }
   return absl::OkStatus();
 }
 
@@ -98,11 +70,23 @@ absl::Status Store::State::Open(const Replayer& replayer) {
       return absl::DataLossError(part + " is missing; restore it from a copy");
     }
   }
-  std::vector<std::unique_ptr<FeedReader>> feeds;
-  COPSE_RETURN_IF_ERROR(OpenFeeds(replayer, feeds));
+  if (!options.allow_joining && storage.Stat(layout.joining()).ok()) {
+    return absl::FailedPreconditionError(
+        layout.store + " has not joined its volume to the end; run again: copse join " + layout.store + " INVITATION");
+  }
+  COPSE_ASSIGN_OR_RETURN(addresses, ReadAddresses(storage, layout.addresses()));
   COPSE_ASSIGN_OR_RETURN(chunks, ChunkStore::Open(storage, layout.chunks(), identity.volume, options.pack_bytes_max));
+  intake = std::make_unique<Intake>(environment.clock, options.namer, IntakeHost());
+  std::vector<std::unique_ptr<FeedReader>> readers;
+  COPSE_RETURN_IF_ERROR(OpenFeeds(replayer, readers));
+  Dependencies stated;
   // Only now, with everything found sound, is anything changed.
-  for (const std::unique_ptr<FeedReader>& reader : feeds) COPSE_RETURN_IF_ERROR(reader->Repair());
+  for (const std::unique_ptr<FeedReader>& reader : readers) {
+    if (reader->actor() == identity.actor) stated = reader->dependencies();
+    COPSE_RETURN_IF_ERROR(reader->Repair());
+  }
+  own_feed.emplace(identity, environment.clock, environment.random, *feeds.at(identity.actor), std::move(stated),
+                   options.frame_bytes_max);
   return chunks->Repair();
 }
 
@@ -133,7 +117,7 @@ void Store::State::ScheduleSync() {
       [weak = weak_from_this()] {
         if (const std::shared_ptr<State> state = weak.lock()) state->RunScheduledSync();
       },
-      options.sync_delay_max);
+      is_connected ? options.sync_delay_connected : options.sync_delay_max);
 }
 
 void Store::State::RunScheduledSync() {
@@ -167,18 +151,50 @@ absl::Status Store::State::Sync() {
   }
 }
 
+absl::Status Store::State::WriteGrants(std::vector<Grant> grants) {
+  std::unique_lock lock(mutex);
+  for (Grant& grant : grants) pending_grants.push_back(std::move(grant));
+  for (;;) {
+    if (!failure.ok()) return failure;
+    if (is_closed) return absl::FailedPreconditionError(layout.store + " is closed");
+    if (!is_leader_active && pending_grants.empty()) return absl::OkStatus();
+    if (is_leader_active) {
+      round_ended.wait(lock);
+    } else {
+      COPSE_RETURN_IF_ERROR(LeadSync(lock));
+    }
+  }
+}
+
+absl::Status Store::State::WriteRound(std::span<const crdt::Op> ops, std::vector<Grant> grants,
+                                      const Dependencies& round_known, std::uint64_t& written) {
+  // The chunks that these ops may name were put before them, so this covers them.
+  COPSE_RETURN_IF_ERROR(chunks->Sync());
+  if (ops.empty() && grants.empty()) return absl::OkStatus();
+  const bool is_founder = identity.signing_public == identity.founder;
+  if (is_founder && feeds.at(identity.actor)->end().frames == 0) {
+    grants.insert(grants.begin(),
+                  {identity.signing_public, Role::kAdmin, identity.actor, identity.actor_range_end, identity.label});
+  }
+  COPSE_RETURN_IF_ERROR(own_feed->Write(ops, grants, round_known, written));
+  const std::lock_guard lock(feeds_mutex);
+  for (const Grant& grant : grants) members->Add(identity.actor, grant);
+  return absl::OkStatus();
+}
+
 absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
   is_leader_active = true;
   std::vector<crdt::Op> ops = std::exchange(pending, {});
+  std::vector<Grant> grants = std::exchange(pending_grants, {});
+  const Dependencies round_known = known;
+  const std::function<void()> on_durable = events.on_durable;
   lock.unlock();
-  // The chunks that these ops may name were put before them, so this covers them.
-  absl::Status status = chunks->Sync();
   std::uint64_t written = 0;
-  if (status.ok()) status = feed->Write(ops, written);
+  const absl::Status status = WriteRound(ops, grants, round_known, written);
+  const bool has_news = status.ok() && (!ops.empty() || !grants.empty());
   lock.lock();
   is_leader_active = false;
   durable_ops += written;
-  own_end = feed->end();
   pending.insert(pending.begin(), std::make_move_iterator(ops.begin() + static_cast<std::ptrdiff_t>(written)),
                  std::make_move_iterator(ops.end()));
   if (status.ok()) {
@@ -187,6 +203,11 @@ absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
     Fail(status);
   }
   round_ended.notify_all();
+  if (has_news && on_durable) {
+    lock.unlock();
+    on_durable();
+    lock.lock();
+  }
   return status;
 }
 
@@ -194,6 +215,12 @@ void Store::State::Close() {
   const bool synced = Sync().ok();
   if (synced) chunks->Close().IgnoreError();  // Only saves the next Open a scan.
   base::Executor::WorkId scheduled = 0;
+  base::Executor::WorkId timer = 0;
+  {
+    const std::lock_guard intake_lock(intake_mutex);
+    timer = std::exchange(intake_timer, 0);
+    receiver = nullptr;
+  }
   {
     std::unique_lock lock(mutex);
     round_ended.wait(lock, [this] { return !is_leader_active; });
@@ -202,6 +229,22 @@ void Store::State::Close() {
     storage_lock.reset();
   }
   if (scheduled != 0) environment.executor.Cancel(scheduled);
+  if (timer != 0) environment.executor.Cancel(timer);
+}
+
+absl::StatusOr<std::string> Store::State::Get(const base::ChunkRef& chunk) {
+  COPSE_ASSIGN_OR_RETURN(const std::string sealed, chunks->Read(chunk.id));
+  const auto damaged = [&](const std::string& what) {
+    return absl::DataLossError(chunks->PlaceOf(chunk.id) + ": chunk " + base::Hex(base::AsBytes(chunk.id)) + ": " +
+                               what);
+  };
+  const auto key = identity.epoch_keys.find(chunk.epoch);
+  if (key == identity.epoch_keys.end()) {
+    return damaged("the key of epoch " + std::to_string(chunk.epoch) + " is not held here");
+  }
+  absl::StatusOr<std::string> plain = OpenChunk(chunk, sealed, key->second);
+  if (!plain.ok()) return damaged(std::string(plain.status().message()));
+  return plain;
 }
 
 Store::Store(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -247,44 +290,51 @@ absl::StatusOr<base::ChunkRef> Store::Put(std::string_view plain) {
   return chunk.ref;
 }
 
-absl::StatusOr<std::string> Store::Get(const base::ChunkRef& chunk) {
-  COPSE_ASSIGN_OR_RETURN(const std::string sealed, state_->chunks->Read(chunk.id));
-  const auto damaged = [&](const std::string& what) {
-    return absl::DataLossError(state_->chunks->PlaceOf(chunk.id) + ": chunk " + base::Hex(base::AsBytes(chunk.id)) +
-                               ": " + what);
-  };
-  const auto key = state_->identity.epoch_keys.find(chunk.epoch);
-  if (key == state_->identity.epoch_keys.end()) {
-    return damaged("the key of epoch " + std::to_string(chunk.epoch) + " is not held here");
-  }
-  absl::StatusOr<std::string> plain = OpenChunk(chunk, sealed, key->second);
-  if (!plain.ok()) return damaged(std::string(plain.status().message()));
-  return plain;
-}
+absl::StatusOr<std::string> Store::Get(const base::ChunkRef& chunk) { return state_->Get(chunk); }
 
 Store::Usage Store::usage() const {
+  Usage usage;
+  {
+    const std::lock_guard lock(state_->intake_mutex);
+    usage.chunks_missing = state_->intake->chunks_missing();
+    usage.chunk_bytes_missing = state_->intake->bytes_missing();
+    for (const auto& [actor, why] : state_->intake->refused()) {
+      usage.refused_feeds.push_back("ops of actor " + std::to_string(actor) + " are kept and not applied: " + why);
+    }
+  }
+  {
+    const std::lock_guard lock(state_->feeds_mutex);
+    for (const auto& [actor, feed] : state_->feeds) {
+      const FeedEnd end = feed->end();
+      usage.frames += end.frames;
+      usage.feed_bytes += end.bytes;
+    }
+  }
   const ChunkStore::Counts counts = state_->chunks->counts();
+  usage.chunks = counts.chunks;
+  usage.chunk_bytes = counts.bytes;
   const std::lock_guard lock(state_->mutex);
-  return {.own_ops = state_->own_ops,
-          .durable_ops = state_->durable_ops,
-          .frames = state_->other_frames + state_->own_end.frames,
-          .feed_bytes = state_->other_bytes + state_->own_end.bytes,
-          .chunks = counts.chunks,
-          .chunk_bytes = counts.bytes,
-          .read_only = !state_->failure.ok(),
-          .last_error = state_->last_error};
+  usage.own_ops = state_->own_ops;
+  usage.durable_ops = state_->durable_ops;
+  usage.read_only = !state_->failure.ok();
+  usage.last_error = state_->last_error;
+  return usage;
 }
 
 absl::StatusOr<Store::Verification> Store::Verify() {
   const ChunkStore::End chunks_end = state_->chunks->end();
-  FeedEnd own_end;
+  std::map<crdt::ActorId, FeedEnd> ends;
+  std::optional<Members> members;
   {
-    const std::lock_guard lock(state_->mutex);
-    own_end = state_->own_end;
+    const std::lock_guard lock(state_->feeds_mutex);
+    members = state_->members;
+    for (const auto& [actor, feed] : state_->feeds) ends[actor] = feed->end();
   }
   Verification result;
-  COPSE_RETURN_IF_ERROR(VerifyFeeds(state_->environment.storage, state_->layout, state_->identity, own_end, result));
+  COPSE_RETURN_IF_ERROR(
+      VerifyFeeds(state_->environment.storage, state_->layout, state_->identity, *members, ends, result));
   COPSE_ASSIGN_OR_RETURN(result.chunks, state_->chunks->Verify(chunks_end, result.problems));
+  result.chunks_missing = state_->ChunksMissing();
   return result;
 }
 

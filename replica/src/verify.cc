@@ -2,6 +2,8 @@
 
 #include <copse/base/status_macros.h>
 
+#include <algorithm>
+
 #include "feed_keys.h"
 
 namespace copse::replica {
@@ -9,13 +11,14 @@ namespace {
 
 class FeedVerifier {
  public:
-  FeedVerifier(base::Storage& storage, const Layout& layout, const Identity& identity, Store::Verification& result)
-      : storage_(storage), layout_(layout), identity_(identity), result_(result) {}
+  FeedVerifier(base::Storage& storage, const Layout& layout, const Identity& identity, const Members& members,
+               Store::Verification& result)
+      : storage_(storage), layout_(layout), identity_(identity), members_(members), result_(result) {}
 
-  /// `limit`: where the feed is known to end, of the own feed.
-  absl::Status Run(crdt::ActorId actor, const FeedEnd* limit) {
+  /// `limit`: where the feed is known to end.
+  absl::Status Run(crdt::ActorId actor, const FeedEnd& limit) {
     absl::StatusOr<std::unique_ptr<FeedReader>> feed =
-        FeedReader::Open(storage_, layout_.feed(actor), identity_.volume, actor, limit);
+        FeedReader::Open(storage_, layout_.feed(actor), identity_.volume, actor, &limit);
     if (!feed.ok()) return Report(feed.status());
     COPSE_RETURN_IF_ERROR(ReadFrames(**feed));
     const FeedEnd& end = (*feed)->end();
@@ -23,8 +26,8 @@ class FeedVerifier {
       Add((end.segment.empty() ? layout_.feed(actor) : end.segment) + " offset " + std::to_string(end.segment_bytes) +
           ": what follows is not a frame");
     }
-    if (limit != nullptr && (end.ops != limit->ops || end.last_frame != limit->last_frame)) {
-      Add(layout_.feed(actor) + ": ends with op " + std::to_string(end.ops) + ", but " + std::to_string(limit->ops) +
+    if (end.ops != limit.ops || end.last_frame != limit.last_frame) {
+      Add(layout_.feed(actor) + ": ends with op " + std::to_string(end.ops) + ", but " + std::to_string(limit.ops) +
           " ops were written to it");
     }
     return absl::OkStatus();
@@ -54,12 +57,14 @@ class FeedVerifier {
 
   void CheckFrame(const FeedItem& item) {
     ++result_.frames;
-    if (absl::Status verified = VerifyItem(identity_, item); !verified.ok()) Add(std::string(verified.message()));
-    const absl::StatusOr<std::vector<crdt::Op>> ops = OpenItem(identity_, item);
+    if (absl::Status verified = At(item, VerifyAuthor(members_, item.frame)); !verified.ok()) {
+      Add(std::string(verified.message()));
+    }
+    const absl::StatusOr<std::vector<crdt::Op>> ops = OpenFrameWith(identity_, item.frame);
     if (ops.ok()) {
       result_.ops += ops->size();
     } else {
-      Add(std::string(ops.status().message()));
+      Add(std::string(At(item, ops.status()).message()));
     }
   }
 
@@ -68,25 +73,29 @@ class FeedVerifier {
   base::Storage& storage_;
   const Layout& layout_;
   const Identity& identity_;
+  const Members& members_;
   Store::Verification& result_;
 };
 
 }  // namespace
 
-absl::Status VerifyFeeds(base::Storage& storage, const Layout& layout, const Identity& identity, const FeedEnd& own_end,
-                         Store::Verification& result) {
+absl::Status VerifyFeeds(base::Storage& storage, const Layout& layout, const Identity& identity, const Members& members,
+                         const std::map<crdt::ActorId, FeedEnd>& ends, Store::Verification& result) {
   if (const absl::StatusOr<VolumeId> volume = CheckStore(storage, layout); !volume.ok()) {
     result.problems.emplace_back(volume.status().message());
   }
-  FeedVerifier verifier(storage, layout, identity, result);
+  FeedVerifier verifier(storage, layout, identity, members, result);
   const absl::StatusOr<std::vector<crdt::ActorId>> actors = ListFeeds(storage, layout);
   if (!actors.ok()) return verifier.Report(actors.status());
-  bool found_own = false;
   for (const crdt::ActorId actor : *actors) {
-    found_own = found_own || actor == identity.actor;
-    COPSE_RETURN_IF_ERROR(verifier.Run(actor, actor == identity.actor ? &own_end : nullptr));
+    // A feed that has come since the verification began is not looked at.
+    if (const auto end = ends.find(actor); end != ends.end()) COPSE_RETURN_IF_ERROR(verifier.Run(actor, end->second));
   }
-  if (!found_own) result.problems.push_back(layout.feed(identity.actor) + " is missing");
+  for (const auto& [actor, end] : ends) {
+    if (std::find(actors->begin(), actors->end(), actor) == actors->end()) {
+      result.problems.push_back(layout.feed(actor) + " is missing");
+    }
+  }
   return absl::OkStatus();
 }
 

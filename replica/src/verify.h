@@ -4,15 +4,17 @@
 #include <copse/base/storage.h>
 #include <copse/replica/store.h>
 
-#include "chunk_store.h"
+#include <map>
+
 #include "feed.h"
 #include "layout.h"
+#include "members.h"
 
 namespace copse::replica {
 
-/// Reads identity, format and all feeds again, the own feed up to `own_end`, and adds what it finds to `result`.
+/// Reads identity, format and all feeds again, each up to its end in `ends`, and adds what it finds to `result`.
 /// Errors: the disk's.
-absl::Status VerifyFeeds(base::Storage& storage, const Layout& layout, const Identity& identity, const FeedEnd& own_end,
-                         Store::Verification& result);
+absl::Status VerifyFeeds(base::Storage& storage, const Layout& layout, const Identity& identity, const Members& members,
+                         const std::map<crdt::ActorId, FeedEnd>& ends, Store::Verification& result);
 
 }  // namespace copse::replica

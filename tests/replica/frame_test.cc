@@ -16,6 +16,7 @@ FrameHeader Header() {
   FrameHeader header;
   header.volume.fill(0x11);
   header.actor = 1;
+  header.number = 6;
   header.first_op = 5;
   header.op_count = 2;
   header.clock = 8;
@@ -25,6 +26,7 @@ FrameHeader Header() {
   header.previous.fill(0x33);
   header.dependencies_are_full = true;
   header.dependencies = {{.actor = 2, .count = 9, .frame = {1, 2, 3, 4, 5, 6, 7, 8}}, {.actor = 4, .count = 1}};
+  header.grants = {{std::string(32, '\x55'), Role::kWriter, 17, 33, "desk"}};
   return header;
 }
 
@@ -40,17 +42,21 @@ TEST(FrameTest, WhatWasEncodedIsDecodedVerifiedAndOpened) {
 
 TEST(FrameTest, TheHeaderLiesAsTheFormatPageSays) {
   const std::string bytes = Encoded();
-  EXPECT_EQ(base::Hex(bytes.substr(0, 8)), "6370667201000000");                // Magic, format.
-  EXPECT_EQ(base::Hex(bytes.substr(8, 16)), std::string(16 * 2, '1'));         // Volume.
-  EXPECT_EQ(base::Hex(bytes.substr(24, 14)), "0100050000000000000002000000");  // Actor, first op, op count.
-  EXPECT_EQ(base::Hex(bytes.substr(38, 8)), "0800000000000000");               // Clock.
-  EXPECT_EQ(base::Hex(bytes.substr(46, 8)), "00002a36fe9c9717");               // Wall clock.
-  EXPECT_EQ(base::Hex(bytes.substr(54, 4)), "03000000");                       // Epoch.
-  EXPECT_EQ(base::Hex(bytes.substr(58, 16)), std::string(16 * 2, '2'));        // Salt.
-  EXPECT_EQ(base::Hex(bytes.substr(74, 32)), std::string(32 * 2, '3'));        // Previous.
-  EXPECT_EQ(base::Hex(bytes.substr(106, 3)), "010200");                        // Full, two dependencies.
-  EXPECT_EQ(base::Hex(bytes.substr(109, 18)), "020009000000000000000102030405060708");
-  EXPECT_EQ(DecodeFrame(bytes)->signed_part.size(), 109U + 2 * 18 + 4 + 32);
+  EXPECT_EQ(base::Hex(bytes.substr(0, 8)), "6370667202000000");            // Magic, format.
+  EXPECT_EQ(base::Hex(bytes.substr(8, 16)), std::string(16 * 2, '1'));     // Volume.
+  EXPECT_EQ(base::Hex(bytes.substr(24, 10)), "01000600000000000000");      // Actor, number.
+  EXPECT_EQ(base::Hex(bytes.substr(34, 12)), "050000000000000002000000");  // First op, op count.
+  EXPECT_EQ(base::Hex(bytes.substr(46, 8)), "0800000000000000");           // Clock.
+  EXPECT_EQ(base::Hex(bytes.substr(54, 8)), "00002a36fe9c9717");           // Wall clock.
+  EXPECT_EQ(base::Hex(bytes.substr(62, 4)), "03000000");                   // Epoch.
+  EXPECT_EQ(base::Hex(bytes.substr(66, 16)), std::string(16 * 2, '2'));    // Salt.
+  EXPECT_EQ(base::Hex(bytes.substr(82, 32)), std::string(32 * 2, '3'));    // Previous.
+  EXPECT_EQ(base::Hex(bytes.substr(114, 3)), "010200");                    // Full, two dependencies.
+  EXPECT_EQ(base::Hex(bytes.substr(117, 18)), "020009000000000000000102030405060708");
+  EXPECT_EQ(base::Hex(bytes.substr(153, 2)), "0100");                     // One grant.
+  EXPECT_EQ(base::Hex(bytes.substr(155, 32)), std::string(32 * 2, '5'));  // Key.
+  EXPECT_EQ(base::Hex(bytes.substr(187, 10)), "0211002100046465736b");    // Role, actors, label.
+  EXPECT_EQ(DecodeFrame(bytes)->signed_part.size(), 197U + 4 + 32);
 }
 
 TEST(FrameTest, AnEmptyFrameAcknowledgesAndCarriesNoOps) {

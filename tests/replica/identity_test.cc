@@ -65,7 +65,7 @@ TEST_F(IdentityTest, KeysThatOthersMayReadAreRefusedWithTheCommandThatHelps) {
 }
 
 TEST_F(IdentityTest, AnotherFormatIsRefusedAsSuch) {
-  ASSERT_TRUE(base::ReplaceFile(storage_, kPath, "{\"format\": 2}").ok());
+  ASSERT_TRUE(base::ReplaceFile(storage_, kPath, "{\"format\": 1}").ok());
   EXPECT_TRUE(absl::IsFailedPrecondition(Read().status()));
 }
 

@@ -20,20 +20,22 @@ class ReplayTest : public testing::Test {
     auto& writer = writers_[actor];
     if (writer == nullptr) {
       ASSERT_TRUE(storage_.CreateDirectory(directory).ok());
-      writer = std::make_unique<FeedWriter>(storage_, directory, identity_.volume, actor, 1 << 20, FeedEnd{});
+      writer = std::make_unique<Feed>(storage_, directory, identity_.volume, actor, 1 << 20, FeedEnd{}, FeedIndex{});
     }
     FrameHeader header;
     header.volume = identity_.volume;
     header.actor = actor;
+    header.number = writer->end().frames;
     header.first_op = writer->end().ops;
     header.op_count = 1;
     header.clock = counter;
     header.previous = writer->end().last_frame;
-    header.dependencies_are_full = writer->StartsSegment();
+    header.dependencies_are_full = writer->WantsSegment();
     header.dependencies = std::move(dependencies);
-    const std::string frame =
+    const std::string bytes =
         EncodeFrame(header, Batch(counter, 1, actor), identity_.epoch_keys.at(0), identity_.signing_secret);
-    ASSERT_TRUE(writer->Append(frame, header).ok());
+    const Frame frame = DecodeFrame(bytes).value();
+    ASSERT_TRUE(writer->Append({&frame, 1}).ok());
   }
 
   /// The counters of the ops in the order in which they are handed on.
@@ -42,21 +44,24 @@ class ReplayTest : public testing::Test {
     for (const auto& [actor, writer] : writers_) {
       feeds.push_back(FeedReader::Open(storage_, "/" + FeedName(actor), identity_.volume, actor).value());
     }
-    const ReplayKeys keys{[this](const FeedItem& item) { return VerifyFrame(item.frame, identity_.signing_public); },
-                          [this](const FeedItem& item) { return OpenFrame(item.frame, identity_.epoch_keys.at(0)); }};
+    const auto open = [this](const FeedItem& item) { return OpenFrame(item.frame, identity_.epoch_keys.at(0)); };
     std::vector<std::uint64_t> counters;
-    const auto known = ReplayFeeds(feeds, own, keys, [&](crdt::ActorId, std::uint64_t, std::span<const crdt::Op> ops) {
+    auto result = ReplayFeeds(feeds, own, open, [&](crdt::ActorId, std::uint64_t, std::span<const crdt::Op> ops) {
+      if (ops.front().time.counter() == refused_) return absl::InvalidArgumentError("is refused");
       for (const crdt::Op& op : ops) counters.push_back(op.time.counter());
       return absl::OkStatus();
     });
-    EXPECT_TRUE(known.ok()) << known.status();
+    EXPECT_TRUE(result.ok()) << result.status();
+    result_ = *std::move(result);
     return counters;
   }
 
   base::MemoryStorage storage_;
   base::SeededRandom random_{1};
   Identity identity_;
-  std::map<crdt::ActorId, std::unique_ptr<FeedWriter>> writers_;
+  std::map<crdt::ActorId, std::unique_ptr<Feed>> writers_;
+  std::uint64_t refused_ = 0;  // The counter of an op that is refused.
+  ReplayResult result_;
 };
 
 /// The bytes of a feed with two frames of one op each, signed and sealed alike but for the hash that the second names.
@@ -69,6 +74,7 @@ class ChainTest : public ReplayTest {
     header.clock = 1;
     header.dependencies_are_full = true;
     const std::string first = Encode(header, 1);
+    header.number = 1;
     header.first_op = 1;
     header.clock = 2;
     header.previous = previous != nullptr ? *previous : base::Sha256(first);
@@ -119,18 +125,40 @@ TEST_F(ReplayTest, AnotherActorsFrameWhoseDependenciesAreMissingIsHeldBack) {
   Write(1, 1, {});
   Write(2, 9, {{.actor = 3, .count = 1}});
   EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{1}));
+  ASSERT_EQ(result_.waiting.size(), 1U);
+  EXPECT_EQ(result_.waiting[0]->frame.header.actor, 2);
+}
+
+TEST_F(ReplayTest, OfAnotherActorsFeedNothingIsHandedOnBehindAFrameThatIsRefused) {
+  Write(1, 1, {});
+  Write(2, 2, {});
+  Write(2, 3, {});
+  Write(2, 4, {});
+  refused_ = 3;
+  EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_TRUE(result_.waiting.empty());
+  EXPECT_EQ(result_.refused.count(2), 1U);
+  EXPECT_EQ(result_.known.at(2).count, 1U);
+}
+
+TEST_F(ReplayTest, TheNewestFrameOfEachFeedIsGivenToBeProved) {
+  Write(1, 1, {});
+  Write(1, 2, {});
+  Write(2, 9, {{.actor = 3, .count = 1}});
+  Replay(1);
+  ASSERT_EQ(result_.newest.size(), 2U);
+  EXPECT_EQ(result_.newest[0]->frame.header.number + result_.newest[1]->frame.header.number, 1U);
 }
 
 TEST_F(ReplayTest, OwnFramesOfAnotherSegmentStateWhatTheReplicaKnowsAgain) {
   base::ManualClock clock;
   ASSERT_TRUE(storage_.CreateDirectory("/0001").ok());
-  const OwnFeed::Dependencies known = {{2, {.actor = 2, .count = 7, .frame = {1}}}};
-  OwnFeed feed(identity_, clock, random_,
-               FeedWriter(storage_, "/0001", identity_.volume, 1, /*segment_bytes_max=*/600, FeedEnd{}), known, {},
-               1 << 20);
+  const Dependencies known = {{2, {.actor = 2, .count = 7, .frame = {1}}}};
+  Feed on_disk(storage_, "/0001", identity_.volume, 1, /*segment_bytes_max=*/600, FeedEnd{}, FeedIndex{});
+  OwnFeed feed(identity_, clock, random_, on_disk, {}, 1 << 20);
   for (std::uint64_t counter = 1; counter <= 6; ++counter) {
     std::uint64_t durable = 0;
-    ASSERT_TRUE(feed.Write(Batch(counter), durable).ok());
+    ASSERT_TRUE(feed.Write(Batch(counter), {}, known, durable).ok());
     EXPECT_EQ(durable, 1U);
   }
   auto reader = FeedReader::Open(storage_, "/0001", identity_.volume, 1).value();

@@ -221,7 +221,7 @@ TEST_F(StoreTest, AnotherFormatIsRefusedWithItsNumberAndPath) {
   const absl::Status status = machine_.Open().status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
   EXPECT_EQ(std::string(status.message()),
-            "store format 7 at /store: this copse reads format 1; use a matching version");
+            "store format 7 at /store: this copse reads format 2; use a matching version");
 }
 
 TEST_F(StoreTest, AStoreOfAnotherUserIsRefused) {

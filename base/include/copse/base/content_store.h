@@ -21,6 +21,14 @@ struct ChunkRef {
   friend bool operator==(const ChunkRef&, const ChunkRef&) = default;
 };
 
+/// A chunk that must be here before what names it can be read.
+struct NamedContent {
+  ChunkRef chunk;
+  std::uint8_t level = 0;  ///< 0: bytes of a file. Above: a page that names further content, of lower levels.
+
+  friend bool operator==(const NamedContent&, const NamedContent&) = default;
+};
+
 /// Where the bytes of files lie: what the inode layer asks of the layer that keeps and exchanges them. Thread-safe.
 class ContentStore {
  public:

@@ -23,6 +23,8 @@ struct Identity {
   crdt::ActorId actor = 0;
   crdt::ActorId actor_range_end = 0;                ///< It may hand out, or use itself, [actor, actor_range_end).
   std::string label;                                ///< [a-z0-9]{1,16}; stands in generated names; never changes.
+  std::string founder;                              ///< Ed25519 public key of who made the volume, 32 bytes.
+  std::string inviter;                              ///< The same of who let this replica in; empty of the founder.
   std::string signing_public;                       ///< Ed25519, 32 bytes.
   std::string signing_secret;                       ///< Ed25519 in libsodium's form, 64 bytes.
   std::string volume_key;                           ///< 32 bytes; chunk borders derive from it.

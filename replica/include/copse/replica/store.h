@@ -10,10 +10,13 @@
 #include <copse/crdt/journal.h>
 #include <copse/crdt/op.h>
 #include <copse/replica/identity.h>
+#include <copse/replica/invitation.h>
+#include <copse/replica/member.h>
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,15 +25,31 @@
 namespace copse::replica {
 
 /// The number in STORE/format. Rises with each change of any format until docs/format declares them stable.
-inline constexpr std::uint32_t kStoreFormat = 1;
+inline constexpr std::uint32_t kStoreFormat = 2;
+
+class SessionHost;
+
+/// Which contents ops name: what the layer that knows the ops' registers tells this one. The functions are called from
+/// any thread.
+struct ContentNamer {
+  /// What `op` names by itself.
+  std::function<std::vector<base::NamedContent>(const crdt::Op& op)> named_by_op = [](const crdt::Op&) {
+    return std::vector<base::NamedContent>();
+  };
+  /// What the page `plain`, itself named with `level`, names in turn; nothing where it is no page.
+  std::function<std::vector<base::NamedContent>(std::uint8_t level, std::string_view plain)> named_by_page =
+      [](std::uint8_t, std::string_view) { return std::vector<base::NamedContent>(); };
+};
 
 /// One replica on disk: its identity, the feeds of all actors, and the chunks. docs/format/store.md.
 ///
-///     STORE/ format, identity, lock, feeds/, chunks/, staging/ (the inode layer's), log, control
+///     STORE/ format, identity, lock, feeds/, chunks/, invitations, addresses, staging/ (the inode layer's), log,
+///     control
 ///
 /// It is the journal of the tree and the content store of the inode layer. Ops appended are gathered, and become one
 /// signed, sealed frame of the own feed at the next Sync, or one second after the first of them; the chunks that they
-/// may name are made durable before the frame. Thread-safe.
+/// may name are made durable before the frame. Frames of others come in through an Exchange: they are verified, stored,
+/// and then handed to the receiver in causal order. Thread-safe.
 class Store final : public crdt::Journal, public base::ContentStore {
  public:
   struct Environment {
@@ -41,9 +60,14 @@ class Store final : public crdt::Journal, public base::ContentStore {
   };
   struct Options {
     std::chrono::milliseconds sync_delay_max{1000};  ///< Longest time an op stays in memory only.
-    std::uint64_t segment_bytes_max = 64 << 20;      ///< A longer segment of a feed is closed.
-    std::uint64_t pack_bytes_max = 256 << 20;        ///< A longer pack is closed.
-    std::uint32_t frame_bytes_max = 1 << 20;         ///< Ops in one frame, unless one batch alone is longer.
+    /// The same while an Exchange is connected: others see durable ops only.
+    std::chrono::milliseconds sync_delay_connected{2};
+    std::uint64_t segment_bytes_max = 64 << 20;  ///< A longer segment of a feed is closed.
+    std::uint64_t pack_bytes_max = 256 << 20;    ///< A longer pack is closed.
+    std::uint32_t frame_bytes_max = 1 << 20;     ///< Ops in one frame, unless one batch alone is longer.
+    ContentNamer namer;
+    /// Opens a store whose joining has not come to its end, too.
+    bool allow_joining = false;
   };
   struct Usage {
     std::uint64_t own_ops = 0;      ///< Ops of this replica's feed, durable or not.
@@ -51,15 +75,20 @@ class Store final : public crdt::Journal, public base::ContentStore {
     std::uint64_t frames = 0;       ///< In all feeds.
     std::uint64_t feed_bytes = 0;
     std::uint64_t chunks = 0;
-    std::uint64_t chunk_bytes = 0;  ///< On disk.
-    bool read_only = false;         ///< A sync failed: nothing more is taken.
-    std::string last_error;         ///< Empty if none.
+    std::uint64_t chunk_bytes = 0;           ///< On disk.
+    std::uint64_t chunks_missing = 0;        ///< Named by ops, and not here yet.
+    std::uint64_t chunk_bytes_missing = 0;   ///< Their length, unsealed.
+    std::vector<std::string> refused_feeds;  ///< A line for each feed that is stored and not applied, and why.
+    bool read_only = false;                  ///< A sync failed: nothing more is taken.
+    std::string last_error;                  ///< Empty if none.
   };
   /// What Verify found; `problems` is empty for a sound store, else a line each that names file and offset.
   struct Verification {
     std::uint64_t frames = 0;
     std::uint64_t ops = 0;
     std::uint64_t chunks = 0;
+    std::uint64_t chunks_missing =
+        0;  ///< Named by ops, and not here yet: no problem, unless no other replica has them.
     std::vector<std::string> problems;
   };
   /// Receives whole frames of ops in causal order: `first` is the number of the first op within its actor's feed.
@@ -76,7 +105,7 @@ class Store final : public crdt::Journal, public base::ContentStore {
   ///   kNotFound            no store there
   ///   kUnavailable         another process has it open
   ///   kPermissionDenied    another user owns it, or its identity is readable by others
-  ///   kFailedPrecondition  another format number
+  ///   kFailedPrecondition  another format number; or its joining has not come to its end
   ///   kDataLoss            damage that is not a torn tail, with file and offset; nothing is changed
   static absl::StatusOr<std::unique_ptr<Store>> Open(Environment environment, const std::string& path,
                                                      const Options& options, const Replayer& replayer);
@@ -86,6 +115,45 @@ class Store final : public crdt::Journal, public base::ContentStore {
 
   const std::string& path() const;
   const Identity& identity() const;
+
+  /// Where frames of others go from now on, in causal order, each as a whole; before, they wait. `receiver` is called
+  /// on the threads that call into the Exchange's side, and must not call the store but as Journal and ContentStore. It
+  /// returns kInvalidArgument for ops that it refuses: then that feed is applied no further.
+  void set_receiver(Replayer receiver);
+
+  /// The side that exchanges: hands out and takes in frames and chunks. Lives as long as the store.
+  SessionHost& exchange_side();
+  /// Whether an Exchange is connected to anybody. `on_durable` is called, on any thread, when more of the own feed has
+  /// become durable; `on_wanted` with chunks that ops name and that are not here.
+  struct ExchangeEvents {
+    std::function<void()> on_durable;
+    std::function<void(const std::vector<base::Hash>& ids)> on_wanted;
+  };
+  void set_exchange_events(ExchangeEvents events);
+  void set_connected(bool connected);
+  /// How many frames of each feed are durable here.
+  std::map<crdt::ActorId, std::uint64_t> frame_counts() const;
+  /// Everything that ops name and that is not here, ascending.
+  std::vector<base::Hash> MissingChunks() const;
+
+  // Members.
+  std::vector<Member> members() const;
+  /// Whether `key` is that of a member, or of who let this replica in.
+  bool IsWelcome(const std::string& key) const;
+  /// The label of the member with `key`; empty if there is none.
+  std::string LabelOf(const std::string& key) const;
+  /// Makes an invitation, good for one replica and `lifetime`, to be met at `endpoints`.
+  /// Errors: kPermissionDenied this replica is no admin; kResourceExhausted it has no actors left to hand out.
+  absl::StatusOr<Invitation> Invite(Role role, std::chrono::nanoseconds lifetime, std::vector<std::string> endpoints);
+
+  // Addresses, given once and remembered in STORE/addresses.
+  struct Addresses {
+    std::vector<std::string> listen;
+    std::vector<std::string> peers;
+  };
+  Addresses addresses() const;
+  /// Adds what is not there yet; durable when it returns.
+  absl::Status RememberAddresses(const Addresses& addresses);
 
   absl::Status Append(std::span<const crdt::Op> batch) override;
   absl::Status Sync() override;

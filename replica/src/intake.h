@@ -1,0 +1,104 @@
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
+#include <copse/base/clock.h>
+#include <copse/base/content_store.h>
+#include <copse/crdt/op.h>
+#include <copse/replica/store.h>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "frame.h"
+#include "own_feed.h"
+
+namespace copse::replica {
+
+/// Frames of others that are stored and not applied yet, and contents that ops name and that are not here yet.
+///
+/// A frame is applied, as a whole, after those before it in its feed and those that it depends on, and once the
+/// contents that it names are here; but for contents it waits only so long, and not for too many. Contents go on being
+/// wanted after that. Not thread-safe.
+class Intake {
+ public:
+  /// What the intake asks of its store.
+  struct Host {
+    /// The applied ops of a feed have been extended to `known`, by `ops`: applies them. kInvalidArgument: refused.
+    std::function<absl::Status(const Dependency& known, std::uint64_t first, std::span<const crdt::Op> ops)> apply;
+    std::function<bool(const base::Hash& id)> has_chunk;
+    std::function<absl::StatusOr<std::string>(const base::ChunkRef& chunk)> read_chunk;
+  };
+
+  Intake(base::Clock& clock, const ContentNamer& namer, Host host)
+      : clock_(clock), namer_(namer), host_(std::move(host)) {}
+
+  /// `known` has been applied at start.
+  void Begin(Dependencies known) { known_ = std::move(known); }
+
+  /// The ops of an applied frame, at start: what they name and is not here is wanted.
+  void AddApplied(std::span<const crdt::Op> ops);
+  /// A frame that is stored, the next one of its feed, and its ops.
+  void Add(const FrameHeader& header, const base::Hash& hash, std::size_t bytes, std::vector<crdt::Op> ops);
+  /// Own ops are applied as they are made.
+  void KnowOwn(const Dependency& own) { known_[own.actor] = own; }
+  /// Nothing of `actor` is applied any more, because of `why`.
+  void Refuse(crdt::ActorId actor, std::string why) { refused_[actor] = std::move(why); }
+
+  /// What is known of a chunk that is wanted; nullptr if it is not.
+  const base::NamedContent* Wanted(const base::Hash& id) const;
+  /// A wanted chunk is in the store now.
+  void OnStored(const base::Hash& id);
+
+  /// Applies what may be applied. Returns when it must be called again though nothing new came, if ever.
+  std::optional<std::chrono::nanoseconds> Run();
+
+  /// Chunks that became wanted since the last call.
+  std::vector<base::Hash> TakeNewlyWanted();
+  std::vector<base::Hash> AllWanted() const;
+  std::uint64_t chunks_missing() const { return wanted_.size(); }
+  std::uint64_t bytes_missing() const { return bytes_missing_; }
+  const std::map<crdt::ActorId, std::string>& refused() const { return refused_; }
+
+ private:
+  struct WaitingFrame {
+    FrameHeader header;
+    base::Hash hash{};
+    std::size_t bytes = 0;
+    std::vector<crdt::Op> ops;
+    std::size_t chunks_missing = 0;
+    std::chrono::nanoseconds content_until{};
+  };
+  using Frame = std::shared_ptr<WaitingFrame>;
+  struct WantedChunk {
+    base::NamedContent content;
+    std::vector<std::weak_ptr<WaitingFrame>> frames;
+  };
+
+  void WantContentOf(std::span<const crdt::Op> ops, const Frame& frame);
+  void Want(const base::NamedContent& content, const Frame& frame);
+  bool MayApply(const WaitingFrame& frame, std::chrono::nanoseconds now) const;
+  /// Applies the frames at the head of one feed that may be; returns whether any was.
+  bool ApplyHeads(crdt::ActorId actor, std::deque<Frame>& frames, std::chrono::nanoseconds now);
+
+  base::Clock& clock_;
+  const ContentNamer& namer_;
+  const Host host_;
+  Dependencies known_;  // Applied.
+  std::map<crdt::ActorId, std::deque<Frame>> waiting_;
+  std::uint64_t waiting_bytes_ = 0;
+  std::map<crdt::ActorId, std::string> refused_;
+  absl::flat_hash_map<base::Hash, WantedChunk> wanted_;
+  std::vector<base::Hash> newly_wanted_;
+  std::uint64_t bytes_missing_ = 0;
+};
+
+}  // namespace copse::replica

@@ -1,0 +1,95 @@
+#include "members.h"
+
+#include <copse/base/hash.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace copse::replica {
+
+std::string FingerprintOf(const std::string& key) {
+  const std::string hex = base::Hex(base::AsBytes(base::Sha256(key)).substr(0, 16));
+  std::string grouped;
+  for (std::size_t i = 0; i < hex.size(); i += 4) grouped += (i == 0 ? "" : " ") + hex.substr(i, 4);
+  return grouped;
+}
+
+std::string NameOf(Role role) { return role == Role::kAdmin ? "admin" : "writer"; }
+
+Members::Members(std::string founder) {
+  constexpr crdt::ActorId kFounder = 1;
+  by_key_[founder] = kFounder;
+  Grant grant{std::move(founder), Role::kAdmin, kFounder, std::numeric_limits<crdt::ActorId>::max(), ""};
+  by_actor_[kFounder] = {std::move(grant), kFounder};
+}
+
+bool Members::Add(crdt::ActorId granter, const Grant& grant) {
+  const Member* const by = OfActor(granter);
+  if (by == nullptr) return false;
+  if (granter == by->granted_by && grant.actor == granter) {
+    // The founder names itself in its first frame.
+    Grant& founder = by_actor_.at(granter).grant;
+    if (grant.key != founder.key || !founder.label.empty()) return false;
+    founder.label = grant.label;
+    return true;
+  }
+  const auto next = NextRange(granter, grant.role);
+  const bool fits = next && grant.actor >= next->first && grant.range_end <= by->grant.range_end &&
+                    grant.range_end - grant.actor == next->second - next->first;
+  if (!fits || by_key_.contains(grant.key)) return false;
+  handed_out_[granter] = grant.range_end;
+  by_key_[grant.key] = grant.actor;
+  by_actor_[grant.actor] = {grant, granter};
+  return true;
+}
+
+void Members::AddAll(const std::map<crdt::ActorId, std::vector<Grant>>& grants) {
+  // A grant counts once its granter is a member, so from the founder down.
+  std::vector<crdt::ActorId> granters = {by_actor_.begin()->first};
+  while (!granters.empty()) {
+    const crdt::ActorId granter = granters.back();
+    granters.pop_back();
+    const auto found = grants.find(granter);
+    if (found == grants.end()) continue;
+    for (const Grant& grant : found->second) {
+      if (Add(granter, grant) && grant.actor != granter) granters.push_back(grant.actor);
+    }
+  }
+}
+
+const Member* Members::OfActor(crdt::ActorId actor) const {
+  auto after = by_actor_.upper_bound(actor);
+  if (after == by_actor_.begin()) return nullptr;
+  const Member& member = std::prev(after)->second;
+  return actor - member.grant.actor < static_cast<int>(kOwnActors) && actor < member.grant.range_end ? &member
+                                                                                                     : nullptr;
+}
+
+const Member* Members::OfKey(const std::string& key) const {
+  const auto actor = by_key_.find(key);
+  return actor == by_key_.end() ? nullptr : &by_actor_.at(actor->second);
+}
+
+const Member* Members::OfLabel(const std::string& label) const {
+  const auto found = std::find_if(by_actor_.begin(), by_actor_.end(),
+                                  [&](const auto& member) { return member.second.grant.label == label; });
+  return found == by_actor_.end() ? nullptr : &found->second;
+}
+
+std::vector<Member> Members::All() const {
+  std::vector<Member> all;
+  for (const auto& [actor, member] : by_actor_) all.push_back(member);
+  return all;
+}
+
+std::optional<std::pair<crdt::ActorId, crdt::ActorId>> Members::NextRange(crdt::ActorId granter, Role role) const {
+  const Member* const by = OfActor(granter);
+  if (by == nullptr || by->grant.role != Role::kAdmin || by->grant.actor != granter) return std::nullopt;
+  const auto handed_out = handed_out_.find(granter);
+  const unsigned begin = handed_out == handed_out_.end() ? granter + kOwnActors : handed_out->second;
+  const unsigned end = begin + (role == Role::kAdmin ? kAdminActors : kOwnActors);
+  if (end > by->grant.range_end) return std::nullopt;
+  return std::pair(static_cast<crdt::ActorId>(begin), static_cast<crdt::ActorId>(end));
+}
+
+}  // namespace copse::replica

@@ -1,0 +1,391 @@
+// The side of the store that faces other replicas. What comes in is verified first, then stored, then applied, and an
+// error that is the peer's fault changes nothing.
+
+#include <copse/base/check.h>
+#include <copse/base/status_macros.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "address_book.h"
+#include "admission.h"
+#include "feed_keys.h"
+#include "invitations.h"
+#include "sealing.h"
+#include "store_state.h"
+
+namespace copse::replica {
+namespace {
+
+constexpr std::size_t kSealedBytesMax = base::ContentStore::kChunkBytesMax + 64 * 1024;
+
+absl::Status BadFrame(crdt::ActorId actor, std::uint64_t number, const absl::Status& what) {
+  return absl::DataLossError("frame " + std::to_string(number) + " of actor " + std::to_string(actor) + ": " +
+                             std::string(what.message()));
+}
+
+/// A run of frames as they come from a peer, proved.
+struct Run {
+  std::vector<Frame> frames;
+  std::vector<base::Hash> hashes;
+  std::vector<std::vector<crdt::Op>> ops;
+};
+
+/// Proves that `frames` continue a feed that ends with `end`, are of a member, and can be opened.
+absl::StatusOr<Run> ProveRun(const Identity& identity, const std::string& author_key, crdt::ActorId actor,
+                             const FeedEnd& end, std::span<const std::string> frames) {
+  Run run;
+  std::uint64_t number = end.frames;
+  std::uint64_t first_op = end.ops;
+  base::Hash previous = end.last_frame;
+  for (const std::string& bytes : frames) {
+    absl::StatusOr<Frame> frame = DecodeFrame(bytes);
+    if (!frame.ok()) return BadFrame(actor, number, frame.status());
+    const FrameHeader& header = frame->header;
+    if (header.volume != identity.volume || header.actor != actor)
+      return BadFrame(actor, number, absl::DataLossError("is of another feed"));
+    if (header.number != number || header.first_op != first_op || header.previous != previous) {
+      return BadFrame(actor, number, absl::DataLossError("does not follow the frame before it"));
+    }
+    if (number == 0 && !header.dependencies_are_full) {
+      return BadFrame(actor, number, absl::DataLossError("does not state all its dependencies"));
+    }
+    absl::StatusOr<std::vector<crdt::Op>> ops = OpenFrameWith(identity, *frame);
+    if (!ops.ok()) return BadFrame(actor, number, ops.status());
+    ++number;
+    first_op += header.op_count;
+    previous = base::Sha256(bytes);
+    run.frames.push_back(*std::move(frame));
+    run.hashes.push_back(previous);
+    run.ops.push_back(*std::move(ops));
+  }
+  // Through the chain of hashes the last signature proves all frames of the run.
+  if (absl::Status verified = VerifyFrame(run.frames.back(), author_key); !verified.ok()) {
+    return BadFrame(actor, number - 1, verified);
+  }
+  return run;
+}
+
+}  // namespace
+
+Feed* Store::State::FindFeed(crdt::ActorId actor) {
+  const std::lock_guard lock(feeds_mutex);
+  const auto feed = feeds.find(actor);
+  return feed == feeds.end() ? nullptr : feed->second.get();
+}
+
+absl::StatusOr<Feed*> Store::State::FeedToWrite(crdt::ActorId actor) {
+  if (Feed* const feed = FindFeed(actor)) return feed;
+  const std::string directory = layout.feed(actor);
+  if (absl::Status made = environment.storage.CreateDirectory(directory); !made.ok() && !absl::IsAlreadyExists(made)) {
+    return made;
+  }
+  COPSE_RETURN_IF_ERROR(environment.storage.SyncDirectory(layout.feeds()));
+  const std::lock_guard lock(feeds_mutex);
+  std::unique_ptr<Feed>& feed = feeds[actor];
+  if (feed == nullptr) {
+    feed = std::make_unique<Feed>(environment.storage, directory, identity.volume, actor, options.segment_bytes_max,
+                                  FeedEnd{}, FeedIndex{});
+  }
+  return feed.get();
+}
+
+std::vector<FeedHead> Store::State::Heads() {
+  const std::lock_guard lock(feeds_mutex);
+  std::vector<FeedHead> heads;
+  for (const auto& [actor, feed] : feeds) {
+    const FeedEnd end = feed->end();
+    if (end.frames > 0) heads.push_back({actor, end.frames, end.ops, end.last_frame});
+  }
+  return heads;
+}
+
+std::map<crdt::ActorId, std::uint64_t> Store::State::FrameCounts() {
+  std::map<crdt::ActorId, std::uint64_t> counts;
+  for (const FeedHead& head : Heads()) counts[head.actor] = head.frames;
+  return counts;
+}
+
+bool Store::State::IsMember(crdt::ActorId actor) {
+  const std::lock_guard lock(feeds_mutex);
+  return members->OfActor(actor) != nullptr;
+}
+
+absl::StatusOr<std::vector<std::string>> Store::State::ReadFrames(crdt::ActorId actor, std::uint64_t first,
+                                                                  std::size_t bytes_max) {
+  Feed* const feed = FindFeed(actor);
+  if (feed == nullptr) return std::vector<std::string>();
+  return feed->Read(first, bytes_max);
+}
+
+absl::StatusOr<base::Hash> Store::State::FrameHash(crdt::ActorId actor, std::uint64_t frame) {
+  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> frames, ReadFrames(actor, frame, 1));
+  if (frames.empty()) return absl::NotFoundError("no frame " + std::to_string(frame) + " here");
+  return base::Sha256(frames.front());
+}
+
+absl::Status Store::State::AddFrames(crdt::ActorId actor, std::uint64_t first, std::span<const std::string> frames) {
+  if (actor == identity.actor) return absl::FailedPreconditionError("frames of this replica's own feed are its own");
+  std::string author_key;
+  {
+    const std::lock_guard lock(feeds_mutex);
+    const Member* const author = members->OfActor(actor);
+    if (author == nullptr) return absl::PermissionDeniedError("actor " + std::to_string(actor) + " is no member");
+    author_key = author->grant.key;
+  }
+  {
+    const std::lock_guard lock(mutex);
+    COPSE_RETURN_IF_ERROR(CheckWritable());
+  }
+  COPSE_RETURN_IF_ERROR(StoreFrames(actor, author_key, first, frames));
+  RunIntake();
+  return absl::OkStatus();
+}
+
+absl::Status Store::State::StoreFrames(crdt::ActorId actor, const std::string& author_key, std::uint64_t first,
+                                       std::span<const std::string> frames) {
+  COPSE_ASSIGN_OR_RETURN(Feed* const feed, FeedToWrite(actor));
+  const std::lock_guard intake_lock(intake_mutex);  // Several sessions may bring the same frames.
+  const FeedEnd end = feed->end();
+  if (first > end.frames) return BadFrame(actor, first, absl::DataLossError("frames before it are missing"));
+  if (first + frames.size() <= end.frames) return absl::OkStatus();
+  frames = frames.subspan(static_cast<std::size_t>(end.frames - first));
+  COPSE_ASSIGN_OR_RETURN(Run run, ProveRun(identity, author_key, actor, end, frames));
+  if (absl::Status stored = feed->Append(run.frames); !stored.ok()) {
+    const std::lock_guard lock(mutex);
+    Fail(stored);
+    return stored;
+  }
+  {
+    const std::lock_guard lock(feeds_mutex);
+    for (const Frame& frame : run.frames) {
+      for (const Grant& grant : frame.header.grants) members->Add(actor, grant);
+    }
+  }
+  for (std::size_t i = 0; i < run.frames.size(); ++i) {
+    intake->Add(run.frames[i].header, run.hashes[i], run.frames[i].bytes.size(), std::move(run.ops[i]));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Store::State::ReadChunk(const base::Hash& id) { return chunks->Read(id); }
+
+absl::Status Store::State::OnChunk(const base::Hash& id, absl::StatusOr<std::string> sealed) {
+  if (!sealed.ok()) return absl::OkStatus();  // It goes on being wanted.
+  if (sealed->size() > kSealedBytesMax || base::Sha256(*sealed) != id) {
+    return absl::DataLossError("chunk " + base::Hex(base::AsBytes(id)) + " is damaged");
+  }
+  COPSE_RETURN_IF_ERROR(StoreChunk(id, *sealed));
+  RunIntake();
+  return absl::OkStatus();
+}
+
+absl::Status Store::State::StoreChunk(const base::Hash& id, std::string_view sealed) {
+  const std::lock_guard lock(intake_mutex);
+  const base::NamedContent* const wanted = intake->Wanted(id);
+  if (wanted == nullptr) return absl::OkStatus();
+  const PackEntry entry{.id = id,
+                        .epoch = wanted->chunk.epoch,
+                        .sealed_length = static_cast<std::uint32_t>(sealed.size()),
+                        .plain_length = wanted->chunk.plain_length};
+  if (absl::Status added = chunks->Add(entry, sealed); !added.ok()) {
+    const std::lock_guard state_lock(mutex);
+    Fail(added);
+    return added;
+  }
+  intake->OnStored(id);
+  return absl::OkStatus();
+}
+
+std::uint64_t Store::State::ChunksMissing() {
+  const std::lock_guard lock(intake_mutex);
+  return intake->chunks_missing();
+}
+
+Intake::Host Store::State::IntakeHost() {
+  Intake::Host host;
+  host.apply = [this](const Dependency& applied, std::uint64_t first, std::span<const crdt::Op> ops) {
+    // Before it is applied: an own op that is made right after builds on it, and its frame must say so.
+    Dependency before;
+    {
+      const std::lock_guard lock(mutex);
+      before = std::exchange(known[applied.actor], applied);
+    }
+    absl::Status status = receiver(applied.actor, first, ops);
+    if (status.ok()) return status;
+    const std::lock_guard lock(mutex);
+    known[applied.actor] = before;
+    if (before.count == 0) known.erase(applied.actor);
+    return status;
+  };
+  host.has_chunk = [this](const base::Hash& id) { return chunks->Has(id); };
+  host.read_chunk = [this](const base::ChunkRef& chunk) { return Get(chunk); };
+  return host;
+}
+
+void Store::State::RunIntake() {
+  std::vector<base::Hash> wanted;
+  {
+    const std::lock_guard lock(intake_mutex);
+    if (receiver == nullptr) return;
+    const FeedEnd own = FindFeed(identity.actor)->end();
+    intake->KnowOwn({identity.actor, own.ops, {}});
+    const std::optional<std::chrono::nanoseconds> next = intake->Run();
+    wanted = intake->TakeNewlyWanted();
+    if (next && intake_timer == 0) {
+      intake_timer = environment.executor.Post(
+          [weak = weak_from_this()] {
+            const std::shared_ptr<State> state = weak.lock();
+            if (state == nullptr) return;
+            {
+              const std::lock_guard timer_lock(state->intake_mutex);
+              state->intake_timer = 0;
+            }
+            state->RunIntake();
+          },
+          std::max(*next - environment.clock.Monotonic(), std::chrono::nanoseconds(0)));
+    }
+  }
+  if (wanted.empty()) return;
+  std::function<void(const std::vector<base::Hash>&)> on_wanted;
+  {
+    const std::lock_guard lock(mutex);
+    on_wanted = events.on_wanted;
+  }
+  if (on_wanted) on_wanted(wanted);
+}
+
+absl::StatusOr<std::string> Store::State::Admit(const std::string& peer_key, std::string_view secret,
+                                                const std::string& label) {
+  const std::lock_guard admission_lock(admission_mutex);
+  if (!IsLabel(label)) return absl::InvalidArgumentError("a label has 1 to 16 of a-z and 0-9");
+  Admission admission{.volume = identity.volume,
+                      .founder = identity.founder,
+                      .volume_key = identity.volume_key,
+                      .epoch_keys = identity.epoch_keys,
+                      .grant = {},
+                      .frames = {}};
+  COPSE_ASSIGN_OR_RETURN(Invitations invitations, Invitations::Read(environment.storage, layout.invitations()));
+  std::optional<Member> present;
+  {
+    const std::lock_guard lock(feeds_mutex);
+    if (const Member* const holder = members->OfLabel(label); holder != nullptr && holder->grant.key != peer_key) {
+      return absl::AlreadyExistsError("another member has the label " + label +
+                                      "; choose one: copse join --label LABEL");
+    }
+    if (const Member* const member = members->OfKey(peer_key)) present = *member;
+  }
+  // First the invitation becomes this key's, then it is a member: after a crash in between it comes again.
+  COPSE_ASSIGN_OR_RETURN(const Role role, invitations.Use(secret, peer_key, environment.clock.Now()));
+  if (present) {
+    admission.grant = present->grant;
+  } else {
+    std::optional<std::pair<crdt::ActorId, crdt::ActorId>> range;
+    {
+      const std::lock_guard lock(feeds_mutex);
+      range = members->NextRange(identity.actor, role);
+    }
+    if (!range) return absl::ResourceExhaustedError("this replica has no actors left to hand out; ask another admin");
+    admission.grant = {peer_key, role, range->first, range->second, label};
+    COPSE_RETURN_IF_ERROR(WriteGrants({admission.grant}));
+  }
+  for (const auto& [actor, frames] : FrameCounts()) admission.frames[actor] = frames;
+  return EncodeAdmission(admission);
+}
+
+void Store::set_receiver(Replayer receiver) {
+  {
+    const std::lock_guard lock(state_->intake_mutex);
+    state_->receiver = std::move(receiver);
+  }
+  state_->RunIntake();
+}
+
+SessionHost& Store::exchange_side() { return *state_; }
+
+void Store::set_exchange_events(ExchangeEvents events) {
+  const std::lock_guard lock(state_->mutex);
+  state_->events = std::move(events);
+}
+
+void Store::set_connected(bool connected) {
+  const std::lock_guard lock(state_->mutex);
+  state_->is_connected = connected;
+}
+
+std::map<crdt::ActorId, std::uint64_t> Store::frame_counts() const { return state_->FrameCounts(); }
+
+std::vector<base::Hash> Store::MissingChunks() const {
+  const std::lock_guard lock(state_->intake_mutex);
+  return state_->intake->AllWanted();
+}
+
+std::vector<Member> Store::members() const {
+  const std::lock_guard lock(state_->feeds_mutex);
+  std::vector<Member> all = state_->members->All();
+  // The founder of a volume without a frame has not named itself yet.
+  for (Member& member : all) {
+    if (member.grant.key == state_->identity.signing_public) member.grant.label = state_->identity.label;
+  }
+  return all;
+}
+
+bool Store::IsWelcome(const std::string& key) const {
+  const std::lock_guard lock(state_->feeds_mutex);
+  return state_->members->OfKey(key) != nullptr || key == state_->identity.inviter;
+}
+
+std::string Store::LabelOf(const std::string& key) const {
+  const std::lock_guard lock(state_->feeds_mutex);
+  const Member* const member = state_->members->OfKey(key);
+  return member == nullptr ? "" : member->grant.label;
+}
+
+absl::StatusOr<Invitation> Store::Invite(Role role, std::chrono::nanoseconds lifetime,
+                                         std::vector<std::string> endpoints) {
+  const std::lock_guard admission_lock(state_->admission_mutex);
+  const Identity& identity = state_->identity;
+  {
+    const std::lock_guard lock(state_->feeds_mutex);
+    const Member* const self = state_->members->OfKey(identity.signing_public);
+    if (self == nullptr || self->grant.role != Role::kAdmin) {
+      return absl::PermissionDeniedError(identity.label + " is no admin of the volume; ask one to invite");
+    }
+    if (!state_->members->NextRange(identity.actor, role)) {
+      return absl::ResourceExhaustedError("this replica has no actors left to hand out; ask another admin");
+    }
+  }
+  COPSE_ASSIGN_OR_RETURN(Invitations invitations,
+                         Invitations::Read(state_->environment.storage, state_->layout.invitations()));
+  const base::UnixNanoseconds now = state_->environment.clock.Now();
+  Invitation invitation{.volume = identity.volume,
+                        .inviter = identity.signing_public,
+                        .secret = "",
+                        .expires = now + lifetime.count(),
+                        .endpoints = std::move(endpoints)};
+  COPSE_ASSIGN_OR_RETURN(invitation.secret, invitations.Add(state_->environment.random, role, now, invitation.expires));
+  return invitation;
+}
+
+Store::Addresses Store::addresses() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->addresses;
+}
+
+absl::Status Store::RememberAddresses(const Addresses& added) {
+  Addresses all = addresses();
+  const auto add = [](const std::vector<std::string>& from, std::vector<std::string>& to) {
+    for (const std::string& address : from) {
+      if (std::find(to.begin(), to.end(), address) == to.end()) to.push_back(address);
+    }
+  };
+  add(added.listen, all.listen);
+  add(added.peers, all.peers);
+  const std::lock_guard admission_lock(state_->admission_mutex);
+  COPSE_RETURN_IF_ERROR(WriteAddresses(state_->environment.storage, state_->layout.addresses(), all));
+  const std::lock_guard lock(state_->mutex);
+  state_->addresses = std::move(all);
+  return absl::OkStatus();
+}
+
+}  // namespace copse::replica

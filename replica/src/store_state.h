@@ -1,0 +1,116 @@
+#pragma once
+
+#include <copse/replica/store.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "chunk_store.h"
+#include "feed.h"
+#include "intake.h"
+#include "layout.h"
+#include "members.h"
+#include "own_feed.h"
+#include "replay.h"
+#include "session_host.h"
+
+namespace copse::replica {
+
+/// What the parts of the store share.
+///
+/// Locks, in the order in which they are taken; each may be taken without those before it:
+///   1. admission_mutex  one admission at a time
+///   2. intake_mutex     what waits to be applied; held while the receiver applies
+///   3. feeds_mutex      which feeds and members there are
+///   4. mutex            what is to be written; never held over disk I/O
+struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
+  State(Environment environment_in, const std::string& path, const Options& options_in)
+      : environment(environment_in), layout(path), options(options_in) {}
+
+  // store.cc
+  absl::Status Open(const Replayer& replayer);
+  absl::Status OpenFeeds(const Replayer& replayer, std::vector<std::unique_ptr<FeedReader>>& readers);
+  absl::Status TakeReplayed(ReplayResult replayed);
+  Intake::Host IntakeHost();
+  absl::Status Append(std::span<const crdt::Op> batch);
+  absl::Status Sync();
+  void Close();
+  absl::Status CheckWritable() const;
+  void Fail(const absl::Status& status);
+  absl::StatusOr<std::string> Get(const base::ChunkRef& chunk);
+  /// Makes `grants` part of the own feed; durable when it returns.
+  absl::Status WriteGrants(std::vector<Grant> grants);
+
+  // store_exchange.cc
+  std::vector<FeedHead> Heads() override;
+  bool IsMember(crdt::ActorId actor) override;
+  absl::StatusOr<std::vector<std::string>> ReadFrames(crdt::ActorId actor, std::uint64_t first,
+                                                      std::size_t bytes_max) override;
+  absl::StatusOr<base::Hash> FrameHash(crdt::ActorId actor, std::uint64_t frame) override;
+  absl::Status AddFrames(crdt::ActorId actor, std::uint64_t first, std::span<const std::string> frames) override;
+  absl::StatusOr<std::string> ReadChunk(const base::Hash& id) override;
+  absl::Status OnChunk(const base::Hash& id, absl::StatusOr<std::string> sealed) override;
+  std::uint64_t ChunksMissing() override;
+  absl::StatusOr<std::string> Admit(const std::string& peer_key, std::string_view secret,
+                                    const std::string& label) override;
+  absl::Status StoreFrames(crdt::ActorId actor, const std::string& author_key, std::uint64_t first,
+                           std::span<const std::string> frames);
+  absl::Status StoreChunk(const base::Hash& id, std::string_view sealed);
+  std::map<crdt::ActorId, std::uint64_t> FrameCounts();
+  Feed* FindFeed(crdt::ActorId actor);
+  absl::StatusOr<Feed*> FeedToWrite(crdt::ActorId actor);
+  /// Applies what may be applied now, and sees to it that this happens again when something has waited long enough.
+  void RunIntake();
+
+  Environment environment;
+  const Layout layout;
+  const Options options;
+  Identity identity;
+  std::unique_ptr<ChunkStore> chunks;
+  std::optional<OwnFeed> own_feed;  // Used by the leader alone.
+
+  std::mutex admission_mutex;
+
+  mutable std::mutex intake_mutex;  // Guards:
+  std::unique_ptr<Intake> intake;
+  Replayer receiver;
+  base::Executor::WorkId intake_timer = 0;  // 0: none.
+
+  mutable std::mutex feeds_mutex;                        // Guards:
+  std::map<crdt::ActorId, std::unique_ptr<Feed>> feeds;  // A feed, once there, stays.
+  std::optional<Members> members;
+
+  mutable std::mutex mutex;  // Guards all below.
+  std::condition_variable round_ended;
+  std::unique_ptr<base::StorageLock> storage_lock;
+  std::vector<crdt::Op> pending;
+  std::vector<Grant> pending_grants;
+  Dependencies known;             // Applied, or about to be.
+  std::uint64_t own_ops = 0;      // Appended, durable or not.
+  std::uint64_t durable_ops = 0;  // Of these, in a synced frame.
+  bool is_leader_active = false;
+  bool is_connected = false;
+  bool is_closed = false;
+  base::Executor::WorkId scheduled_sync = 0;  // 0: none.
+  absl::Status failure;                       // Once not OK, nothing more is written.
+  std::string last_error;
+  ExchangeEvents events;
+  Addresses addresses;
+
+ private:
+  bool IsDurable(std::uint64_t ops, const ChunkStore::End& chunks_end) const;
+  absl::Status LeadSync(std::unique_lock<std::mutex>& lock);
+  absl::Status WriteRound(std::span<const crdt::Op> ops, std::vector<Grant> grants, const Dependencies& round_known,
+                          std::uint64_t& written);
+  void ScheduleSync();
+  void RunScheduledSync();
+};
+
+}  // namespace copse::replica

@@ -1,0 +1,387 @@
+#include <copse/replica/join.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+
+#include "frame.h"
+#include "session_host.h"
+#include "support.h"
+
+namespace copse::replica {
+namespace {
+
+using std::chrono::seconds;
+
+/// A machine whose store is opened, with what its receiver has been handed. `contents`: which chunks ops name.
+struct Replica {
+  using Contents = std::map<crdt::Timestamp, std::vector<base::NamedContent>>;
+
+  explicit Replica(std::uint64_t seed, std::shared_ptr<Contents> named) : machine(seed), contents(std::move(named)) {
+    machine.options().namer.named_by_op = [held = contents](const crdt::Op& op) {
+      const auto found = held->find(op.time);
+      return found == held->end() ? std::vector<base::NamedContent>() : found->second;
+    };
+  }
+
+  void Open() {
+    received = {};
+    auto opened = machine.Open(&received);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store = *std::move(opened);
+    store->set_receiver([this](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+      if (ops.front().time.counter() == refused) return absl::InvalidArgumentError("refused by the test");
+      return received.replayer()(actor, first, ops);
+    });
+  }
+  SessionHost& side() { return store->exchange_side(); }
+  crdt::ActorId actor() { return store->identity().actor; }
+  /// Makes `count` ops and has them durable.
+  void Write(std::uint64_t counter, std::size_t count = 1) {
+    ASSERT_TRUE(store->Append(Batch(counter, count, actor())).ok());
+    ASSERT_TRUE(store->Sync().ok());
+  }
+  std::vector<std::uint64_t> Counters() {
+    std::vector<std::uint64_t> counters;
+    for (const crdt::Op& op : received.ops) counters.push_back(op.time.counter());
+    return counters;
+  }
+
+  Machine machine;
+  std::shared_ptr<Contents> contents;
+  std::unique_ptr<Store> store;
+  Replayed received;
+  std::uint64_t refused = 0;
+};
+
+class StoreExchangeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(one_.machine.Create().ok());
+    one_.Open();
+    Join(one_, two_, "desk");
+  }
+
+  /// Makes `newcomer` a member, let in by `inviter`, with all that it must hold.
+  void Join(Replica& inviter, Replica& newcomer, const std::string& label) {
+    const Invitation invitation = inviter.store->Invite(Role::kWriter, seconds(60), {"inviter:1"}).value();
+    Joining joining = Joining::Begin(newcomer.machine.environment(), Machine::kPath, invitation, label).value();
+    const auto welcome = inviter.side().Admit(joining.signing_public(), invitation.secret, label);
+    ASSERT_TRUE(welcome.ok()) << welcome.status();
+    ASSERT_TRUE(joining.Admit(*welcome).ok());
+    newcomer.machine.options().allow_joining = true;
+    newcomer.Open();
+    Send(inviter, newcomer);
+    ASSERT_TRUE(joining.HasAll(*newcomer.store));
+    ASSERT_TRUE(joining.Finish().ok());
+    newcomer.machine.options().allow_joining = false;
+  }
+
+  /// Gives `to` the frames of `from` that it lacks, in small runs, feed by feed.
+  void Send(Replica& from, Replica& to, std::size_t bytes = 1) {
+    for (bool any = true; any;) {
+      any = false;
+      const auto here = to.store->frame_counts();
+      for (const FeedHead& head : from.side().Heads()) {
+        const std::uint64_t known = here.contains(head.actor) ? here.at(head.actor) : 0;
+        if (head.actor == to.actor() || head.frames <= known || !to.side().IsMember(head.actor)) continue;
+        const auto frames = from.side().ReadFrames(head.actor, known, bytes).value();
+        const absl::Status added = to.side().AddFrames(head.actor, known, frames);
+        ASSERT_TRUE(added.ok()) << added;
+        any = true;
+      }
+    }
+  }
+
+  /// Puts a chunk at `at` and lets the op made there at `counter` name it.
+  base::Hash Name(Replica& at, std::uint64_t counter, const std::string& plain, std::uint8_t level = 0) {
+    const base::ChunkRef chunk = at.store->Put(plain).value();
+    (*contents_)[crdt::Timestamp::Of(counter, at.actor())].push_back({chunk, level});
+    return chunk.id;
+  }
+
+  std::shared_ptr<Replica::Contents> contents_ = std::make_shared<Replica::Contents>();
+  Replica one_{1, contents_};
+  Replica two_{2, contents_};
+  Replica three_{3, contents_};
+};
+
+TEST_F(StoreExchangeTest, WhoWasLetInIsAMemberEverywhereAndItsLabelIsKnown) {
+  EXPECT_EQ(two_.actor(), 17);
+  for (Replica* replica : {&one_, &two_}) {
+    const std::vector<Member> members = replica->store->members();
+    ASSERT_EQ(members.size(), 2U);
+    EXPECT_EQ(members[0].grant.label, "laptop");
+    EXPECT_EQ(members[0].grant.role, Role::kAdmin);
+    EXPECT_EQ(members[1].grant.label, "desk");
+    EXPECT_EQ(members[1].grant.key, two_.store->identity().signing_public);
+    EXPECT_EQ(members[1].granted_by, 1);
+  }
+}
+
+TEST_F(StoreExchangeTest, FramesGoBothWaysAndAreHandedToTheReceiverOnce) {
+  one_.Write(1);
+  Send(one_, two_);
+  two_.Write(2);
+  Send(two_, one_);
+  EXPECT_EQ(one_.Counters(), (std::vector<std::uint64_t>{2}));
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1}));
+  const auto frames = one_.side().ReadFrames(1, 0, 1 << 20).value();
+  EXPECT_TRUE(two_.side().AddFrames(1, 0, frames).ok());
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1}));
+  EXPECT_EQ(one_.side().Heads(), two_.side().Heads());
+}
+
+TEST_F(StoreExchangeTest, FramesOfOthersAreStoredByteForByteAndComeBackWhenTheStoreIsOpened) {
+  one_.Write(1, 3);
+  one_.Write(4);
+  Send(one_, two_, 1 << 20);
+  EXPECT_EQ(two_.side().ReadFrames(1, 0, 1 << 20).value(), one_.side().ReadFrames(1, 0, 1 << 20).value());
+  two_.store.reset();
+  two_.Open();
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1, 2, 3, 4}));
+  EXPECT_EQ(two_.side().FrameHash(1, 2).value(), one_.side().FrameHash(1, 2).value());
+}
+
+TEST_F(StoreExchangeTest, WhatTheReceiverHasSeenWasDurableBefore) {
+  one_.Write(1);
+  Send(one_, two_);
+  ASSERT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1}));
+  two_.machine.storage().Crash(base::MemoryStorage::Keep::kNothing);
+  two_.store.reset();
+  two_.Open();
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1}));
+}
+
+TEST_F(StoreExchangeTest, AFrameWaitsForThoseThatItDependsOn) {
+  Join(one_, three_, "phone");
+  Send(one_, two_);
+  one_.Write(1);
+  Send(one_, three_);
+  three_.Write(2);
+  const crdt::ActorId third = three_.actor();
+  const auto frames = three_.side().ReadFrames(third, 0, 1 << 20).value();
+  ASSERT_TRUE(two_.side().AddFrames(third, 0, frames).ok());
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{}));
+  Send(one_, two_);
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1, 2}));
+}
+
+TEST_F(StoreExchangeTest, AFrameThatWaitsWhenTheStoreIsClosedGoesOnWaiting) {
+  Join(one_, three_, "phone");
+  Send(one_, two_);
+  one_.Write(1);
+  Send(one_, three_);
+  three_.Write(2);
+  const crdt::ActorId third = three_.actor();
+  ASSERT_TRUE(two_.side().AddFrames(third, 0, three_.side().ReadFrames(third, 0, 1 << 20).value()).ok());
+  two_.store.reset();
+  two_.Open();
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{}));
+  Send(one_, two_);
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1, 2}));
+}
+
+TEST_F(StoreExchangeTest, OwnFramesSayWhatTheyBuildOn) {
+  one_.Write(1, 2);
+  Send(one_, two_);
+  two_.Write(3);
+  const std::string last = two_.side().ReadFrames(17, 0, 1 << 20).value().back();
+  const Frame frame = DecodeFrame(last).value();
+  ASSERT_EQ(frame.header.dependencies.size(), 1U);
+  EXPECT_EQ(frame.header.dependencies[0].actor, 1);
+  EXPECT_EQ(frame.header.dependencies[0].count, 2U);
+}
+
+TEST_F(StoreExchangeTest, AFrameIsHandedOnOnceItsContentsAreHere) {
+  const base::Hash id = Name(one_, 1, "contents");
+  one_.Write(1);
+  std::vector<base::Hash> wanted;
+  two_.store->set_exchange_events({nullptr, [&](const std::vector<base::Hash>& ids) { wanted = ids; }});
+  Send(one_, two_);
+  EXPECT_TRUE(two_.Counters().empty());
+  EXPECT_EQ(wanted, std::vector<base::Hash>{id});
+  EXPECT_EQ(two_.side().ChunksMissing(), 1U);
+  EXPECT_TRUE(two_.side().OnChunk(id, one_.side().ReadChunk(id)).ok());
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1}));
+  EXPECT_EQ(two_.side().ChunksMissing(), 0U);
+  const base::ChunkRef chunk = contents_->begin()->second.front().chunk;
+  EXPECT_EQ(two_.store->Get(chunk).value(), "contents");
+}
+
+TEST_F(StoreExchangeTest, ContentsBehindAPageAreWantedWhenThePageIsHere) {
+  const base::ChunkRef leaf = one_.store->Put("the bytes of the file").value();
+  const base::Hash page = Name(one_, 1, "a page", 1);
+  for (Replica* replica : {&one_, &two_}) {
+    replica->machine.options().namer.named_by_page = [leaf](std::uint8_t level, std::string_view plain) {
+      EXPECT_EQ(level, 1);
+      EXPECT_EQ(plain, "a page");
+      return std::vector<base::NamedContent>{{leaf, 0}};
+    };
+  }
+  two_.store.reset();
+  two_.Open();
+  one_.Write(1);
+  Send(one_, two_);
+  ASSERT_TRUE(two_.side().OnChunk(page, one_.side().ReadChunk(page)).ok());
+  EXPECT_TRUE(two_.Counters().empty());
+  EXPECT_EQ(two_.store->MissingChunks(), std::vector<base::Hash>{leaf.id});
+  ASSERT_TRUE(two_.side().OnChunk(leaf.id, one_.side().ReadChunk(leaf.id)).ok());
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1}));
+}
+
+TEST_F(StoreExchangeTest, AFrameDoesNotWaitForItsContentsForEverButTheyAreStillWanted) {
+  const base::Hash id = Name(one_, 1, "contents");
+  one_.Write(1);
+  Send(one_, two_);
+  two_.machine.clock().Advance(seconds(9));
+  two_.machine.executor().RunDue();
+  EXPECT_TRUE(two_.Counters().empty());
+  two_.machine.clock().Advance(seconds(2));
+  two_.machine.executor().RunDue();
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1}));
+  EXPECT_EQ(two_.store->MissingChunks(), std::vector<base::Hash>{id});
+}
+
+TEST_F(StoreExchangeTest, ContentsThatAreMissingAreWantedAgainWhenTheStoreIsOpened) {
+  const base::Hash id = Name(one_, 1, "contents");
+  one_.Write(1);
+  Send(one_, two_);
+  two_.store.reset();
+  two_.Open();
+  EXPECT_EQ(two_.store->MissingChunks(), std::vector<base::Hash>{id});
+  EXPECT_EQ(two_.store->Verify()->chunks_missing, 1U);
+}
+
+TEST_F(StoreExchangeTest, ADamagedChunkIsRefusedAndGoesOnBeingWanted) {
+  const base::Hash id = Name(one_, 1, "contents");
+  one_.Write(1);
+  Send(one_, two_);
+  std::string sealed = one_.side().ReadChunk(id).value();
+  sealed[3] ^= 1;
+  EXPECT_TRUE(absl::IsDataLoss(two_.side().OnChunk(id, sealed)));
+  EXPECT_EQ(two_.side().ChunksMissing(), 1U);
+}
+
+TEST_F(StoreExchangeTest, EveryDamagedBitOfAFrameIsRefusedAndChangesNothing) {
+  one_.Write(1);
+  const std::uint64_t known = two_.store->frame_counts().at(1);
+  const std::string frame = one_.side().ReadFrames(1, known, 1).value().front();
+  const auto before = two_.machine.Image();
+  for (std::size_t bit = 0; bit < 8 * frame.size(); bit += 3) {
+    std::string damaged = frame;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
+    EXPECT_TRUE(absl::IsDataLoss(two_.side().AddFrames(1, known, {&damaged, 1}))) << bit;
+  }
+  EXPECT_EQ(two_.machine.Image(), before);
+  EXPECT_TRUE(two_.side().AddFrames(1, known, {&frame, 1}).ok());
+}
+
+TEST_F(StoreExchangeTest, FramesOfAStrangerOrWithAGapAreRefused) {
+  one_.Write(1);
+  one_.Write(2);
+  const auto frames = one_.side().ReadFrames(1, 0, 1 << 20).value();
+  EXPECT_TRUE(absl::IsPermissionDenied(two_.side().AddFrames(500, 0, frames)));
+  const std::uint64_t known = two_.store->frame_counts().at(1);
+  EXPECT_TRUE(absl::IsDataLoss(two_.side().AddFrames(1, known + 1, {&frames.back(), 1})));
+  EXPECT_FALSE(two_.side().AddFrames(17, 0, frames).ok());
+}
+
+TEST_F(StoreExchangeTest, AFeedWithOpsThatTheReceiverRefusesIsKeptAndSaidToBeAndStopsNothingElse) {
+  Join(one_, three_, "phone");
+  Send(one_, two_);
+  two_.refused = 1;
+  one_.Write(1);
+  one_.Write(2);
+  Send(one_, two_);
+  three_.Write(5);
+  Send(three_, two_);
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{5}));
+  ASSERT_EQ(two_.store->usage().refused_feeds.size(), 1U);
+  EXPECT_NE(two_.store->usage().refused_feeds[0].find("actor 1"), std::string::npos);
+  EXPECT_EQ(two_.store->frame_counts(),
+            one_.store->frame_counts().size() == 1 ? two_.store->frame_counts() : one_.store->frame_counts());
+}
+
+TEST_F(StoreExchangeTest, AnInvitationLetsOneReplicaInOnceAndThatOneAgain) {
+  const Invitation invitation = one_.store->Invite(Role::kWriter, seconds(60), {}).value();
+  const std::string key(32, 'k');
+  const std::string first = one_.side().Admit(key, invitation.secret, "phone").value();
+  EXPECT_TRUE(absl::IsPermissionDenied(one_.side().Admit(std::string(32, 'x'), invitation.secret, "tv").status()));
+  EXPECT_EQ(one_.side().Admit(key, invitation.secret, "phone").value(), first);
+  EXPECT_EQ(one_.store->members().size(), 3U);
+}
+
+TEST_F(StoreExchangeTest, ALabelThatAnotherMemberHasIsRefusedAndUsesUpNothing) {
+  const Invitation invitation = one_.store->Invite(Role::kWriter, seconds(60), {}).value();
+  const std::string key(32, 'k');
+  EXPECT_TRUE(absl::IsAlreadyExists(one_.side().Admit(key, invitation.secret, "desk").status()));
+  EXPECT_TRUE(one_.side().Admit(std::string(32, 'x'), invitation.secret, "tv").ok());
+}
+
+TEST_F(StoreExchangeTest, AWriterCannotInvite) {
+  EXPECT_TRUE(absl::IsPermissionDenied(two_.store->Invite(Role::kWriter, seconds(60), {}).status()));
+}
+
+TEST_F(StoreExchangeTest, AMembershipSurvivesAPowerCutOnceItWasAnswered) {
+  const Invitation invitation = one_.store->Invite(Role::kWriter, seconds(60), {}).value();
+  const std::string key(32, 'k');
+  ASSERT_TRUE(one_.side().Admit(key, invitation.secret, "phone").ok());
+  one_.machine.storage().Crash(base::MemoryStorage::Keep::kNothing);
+  one_.store.reset();
+  one_.Open();
+  EXPECT_EQ(one_.store->LabelOf(key), "phone");
+}
+
+TEST_F(StoreExchangeTest, JoiningGoesOnWhereItBrokeOff) {
+  const Invitation invitation = one_.store->Invite(Role::kWriter, seconds(60), {}).value();
+  const auto environment = three_.machine.environment();
+  const std::string key = Joining::Begin(environment, Machine::kPath, invitation, "phone")->signing_public();
+  Joining joining = Joining::Begin(environment, Machine::kPath, invitation, "phone").value();
+  EXPECT_EQ(joining.signing_public(), key);
+  ASSERT_TRUE(joining.Admit(one_.side().Admit(key, invitation.secret, "phone").value()).ok());
+  Joining again = Joining::Begin(environment, Machine::kPath, invitation, "phone").value();
+  EXPECT_TRUE(again.is_admitted());
+  EXPECT_TRUE(absl::IsFailedPrecondition(three_.machine.Open().status()));
+  three_.machine.options().allow_joining = true;
+  three_.Open();
+  EXPECT_FALSE(again.HasAll(*three_.store));
+  Send(one_, three_);
+  EXPECT_TRUE(again.HasAll(*three_.store));
+  ASSERT_TRUE(again.Finish().ok());
+  three_.store.reset();
+  three_.machine.options().allow_joining = false;
+  three_.Open();
+}
+
+TEST_F(StoreExchangeTest, AWelcomeThatIsDamagedOrForAnotherIsRefused) {
+  const Invitation invitation = one_.store->Invite(Role::kWriter, seconds(60), {}).value();
+  Joining joining = Joining::Begin(three_.machine.environment(), Machine::kPath, invitation, "phone").value();
+  const std::string other = one_.side().Admit(std::string(32, 'k'), invitation.secret, "phone").value();
+  EXPECT_TRUE(absl::IsDataLoss(joining.Admit(other)));
+  for (std::size_t length = 0; length < other.size(); ++length) {
+    EXPECT_TRUE(absl::IsDataLoss(joining.Admit(other.substr(0, length)))) << length;
+  }
+}
+
+TEST_F(StoreExchangeTest, AddressesAreRememberedOnce) {
+  ASSERT_TRUE(one_.store->RememberAddresses({{"0.0.0.0:1"}, {"a:1", "b:2"}}).ok());
+  ASSERT_TRUE(one_.store->RememberAddresses({{}, {"b:2", "c:3"}}).ok());
+  one_.store.reset();
+  one_.Open();
+  EXPECT_EQ(one_.store->addresses().listen, (std::vector<std::string>{"0.0.0.0:1"}));
+  EXPECT_EQ(one_.store->addresses().peers, (std::vector<std::string>{"a:1", "b:2", "c:3"}));
+}
+
+TEST_F(StoreExchangeTest, AMachineWhoseClockIsYearsOffExchangesAsAnyOther) {
+  two_.machine.clock().Advance(std::chrono::hours(24 * 365 * 20));
+  two_.Write(1);
+  Send(two_, one_);
+  one_.Write(2);
+  Send(one_, two_);
+  EXPECT_EQ(one_.Counters(), (std::vector<std::uint64_t>{1}));
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{2}));
+}
+
+}  // namespace
+}  // namespace copse::replica
