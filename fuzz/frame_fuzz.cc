@@ -17,10 +17,7 @@
 namespace copse::fuzz {
 namespace {
 
-constexpr std::size_t kSaltOffset = 58;
-constexpr std::size_t kDependencyCountOffset = 107;
-constexpr std::size_t kDependenciesOffset = 109;
-constexpr std::size_t kDependencyBytes = 18;
+constexpr std::size_t kSaltOffset = 66;
 
 void Check(std::string_view bytes, bool is_signed) {
   const auto frame = replica::DecodeFrame(bytes);
@@ -33,11 +30,12 @@ void Check(std::string_view bytes, bool is_signed) {
   Require(replica::EncodeFrame(frame->header, *ops, kEpochKey, FrameKeys().secret_key) == bytes);
 }
 
+// `bytes`: the length of a header in two bytes, the header up to its body's length, and plain ops.
 std::optional<std::string> SealedAndSigned(std::string_view bytes) {
-  if (bytes.size() < kDependenciesOffset) return std::nullopt;
-  crdt::ByteReader reader(bytes.substr(kDependencyCountOffset));
-  const std::size_t header_bytes = kDependenciesOffset + kDependencyBytes * reader.U16().value();
-  if (bytes.size() < header_bytes) return std::nullopt;
+  if (bytes.size() < 2) return std::nullopt;
+  const std::size_t header_bytes = crdt::ByteReader(bytes.substr(0, 2)).U16().value();
+  bytes.remove_prefix(2);
+  if (bytes.size() < header_bytes || header_bytes < kSaltOffset + replica::kSaltBytes) return std::nullopt;
   const std::string salt(bytes.substr(kSaltOffset, replica::kSaltBytes));
   std::string body;
   replica::Seal(base::HmacSha256(kEpochKey, "copse frame" + salt), bytes.substr(header_bytes), body);

@@ -54,7 +54,9 @@ std::string FrameOf(const std::vector<Op>& ops, std::vector<replica::Dependency>
   replica::FrameHeader header;
   header.volume.fill(0x11);
   header.actor = 2;
+  header.number = 6;
   header.first_op = 5;
+  header.grants = {{std::string(32, '\x55'), replica::Role::kWriter, 17, 33, "desk"}};
   header.clock = ops.empty() ? 9 : ops.back().time.counter();
   header.wall_clock = 1'700'000'000'000'000'000;
   header.salt.fill(0x22);
@@ -68,11 +70,16 @@ std::string FrameOf(const std::vector<Op>& ops, std::vector<replica::Dependency>
 Inputs FrameInputs() {
   const std::vector<replica::Dependency> dependencies = {{1, 9, {1, 2, 3, 4, 5, 6, 7, 8}}, {4, 1, {}}};
   const std::string sealed = FrameOf(ExampleOps(), dependencies);
-  constexpr std::size_t kHeaderBytes = 109 + 2 * 18;
+  constexpr std::size_t kLengthAndHashBytes = 36;
+  const std::size_t header_bytes = replica::DecodeFrame(sealed)->signed_part.size() - kLengthAndHashBytes;
+  crdt::ByteWriter plain;
+  plain.U16(static_cast<std::uint16_t>(header_bytes));
+  plain.Raw(sealed.substr(0, header_bytes));
+  plain.Raw(crdt::EncodeOps(ExampleOps()));
   return {{"acknowledgement", FrameOf({}, dependencies)},
           {"first", FrameOf(ExampleOps(), {})},
           {"sealed", sealed},
-          {"plain", sealed.substr(0, kHeaderBytes) + crdt::EncodeOps(ExampleOps())}};
+          {"plain", plain.bytes()}};
 }
 
 Inputs SegmentInputs() {
