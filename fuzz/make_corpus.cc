@@ -21,6 +21,7 @@
 #include "content/staging_log.h"
 #include "frame.h"
 #include "frame_keys.h"
+#include "messages.h"
 #include "pack.h"
 #include "segment.h"
 
@@ -107,6 +108,37 @@ Inputs PackInputs() {
           {"torn", pack.substr(0, pack.size() - 3)},
           {"damaged", damaged},
           {"closed", closed}};
+}
+
+/// Each kind of message; then all of them in one stream, with the worked example of docs/format/exchange.md first.
+Inputs MessageInputs() {
+  namespace message = replica::message;
+  const base::Hash id = base::Sha256("chunk");
+  const replica::FeedHead head = {2, 3, 40, base::Sha256("frame")};
+  const std::vector<replica::Message> messages = {
+      message::Heads{7, {{1, 2, 9, base::Sha256("frame")}}},
+      message::Hello{replica::kProtocolVersion, {}, "laptop", 0, {head}},
+      message::Subscribe{2, 3},
+      message::Credit{8 << 20},
+      message::Frames{2, 3, {"one frame", "another"}},
+      message::WantChunks{{id, base::Sha256("other")}},
+      message::Chunk{id, "sealed"},
+      message::NoChunk{id},
+      message::Join{std::string(replica::kAdmissionSecretBytes, 's'), "desk"},
+      message::Welcome{"come in"},
+      message::Refused{"not a member of this volume"},
+      message::Ping{},
+      message::Pong{}};
+  Inputs inputs;
+  std::string all;
+  for (const replica::Message& message : messages) {
+    inputs.emplace_back(replica::NameOf(message), replica::EncodeMessage(message));
+    all += inputs.back().second;
+  }
+  inputs.emplace_back("all", all);
+  inputs.emplace_back("torn", all.substr(0, all.size() / 3));
+  inputs.emplace_back("too_long", std::string("\xff\xff\xff\x7f\x05", 5));
+  return inputs;
 }
 
 fs::ManifestEntry Chunk(std::uint64_t length, std::uint32_t plain_length, char seed) {
@@ -222,15 +254,16 @@ bool Write(const std::filesystem::path& directory, const Inputs& inputs) {
 }
 
 int Main(const std::filesystem::path& corpus) {
-  const std::array<std::pair<const char*, Inputs>, 9> corpora = {{{"op_codec", OpInputs()},
-                                                                  {"frame", FrameInputs()},
-                                                                  {"segment", SegmentInputs()},
-                                                                  {"pack", PackInputs()},
-                                                                  {"manifest", ManifestInputs()},
-                                                                  {"manifest_page", PageInputs()},
-                                                                  {"staging_log", StagingInputs()},
-                                                                  {"control", ControlInputs()},
-                                                                  {"tree", TreeInputs()}}};
+  const std::array<std::pair<const char*, Inputs>, 10> corpora = {{{"op_codec", OpInputs()},
+                                                                   {"frame", FrameInputs()},
+                                                                   {"segment", SegmentInputs()},
+                                                                   {"pack", PackInputs()},
+                                                                   {"manifest", ManifestInputs()},
+                                                                   {"manifest_page", PageInputs()},
+                                                                   {"staging_log", StagingInputs()},
+                                                                   {"control", ControlInputs()},
+                                                                   {"messages", MessageInputs()},
+                                                                   {"tree", TreeInputs()}}};
   for (const auto& [name, inputs] : corpora) {
     if (!Write(corpus / name, inputs)) return 1;
   }

@@ -168,16 +168,15 @@ absl::Status Store::State::StoreFrames(crdt::ActorId actor, const std::string& a
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> Store::State::ReadChunk(const base::Hash& id) { return chunks->Read(id); }
+absl::StatusOr<std::string> Store::State::ReadChunk(const base::Hash& id) {
+  COPSE_ASSIGN_OR_RETURN(std::string sealed, chunks->Read(id));
+  if (base::Sha256(sealed) == id) return sealed;
+  return absl::DataLossError(chunks->PlaceOf(id) + ": a chunk is damaged");
+}
 
-absl::Status Store::State::OnChunk(const base::Hash& id, absl::StatusOr<std::string> sealed) {
-  if (!sealed.ok()) return absl::OkStatus();  // It goes on being wanted.
-  if (sealed->size() > kSealedBytesMax || base::Sha256(*sealed) != id) {
-    return absl::DataLossError("chunk " + base::Hex(base::AsBytes(id)) + " is damaged");
-  }
-  COPSE_RETURN_IF_ERROR(StoreChunk(id, *sealed));
-  RunIntake();
-  return absl::OkStatus();
+void Store::State::OnChunk(const base::Hash& id, absl::StatusOr<std::string> sealed) {
+  // What the peer does not have, and what the disk has no room for, goes on being wanted.
+  if (sealed.ok() && sealed->size() <= kSealedBytesMax && StoreChunk(id, *sealed).ok()) RunIntake();
 }
 
 absl::Status Store::State::StoreChunk(const base::Hash& id, std::string_view sealed) {

@@ -56,7 +56,7 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   absl::StatusOr<base::Hash> FrameHash(crdt::ActorId actor, std::uint64_t frame) override;
   absl::Status AddFrames(crdt::ActorId actor, std::uint64_t first, std::span<const std::string> frames) override;
   absl::StatusOr<std::string> ReadChunk(const base::Hash& id) override;
-  absl::Status OnChunk(const base::Hash& id, absl::StatusOr<std::string> sealed) override;
+  void OnChunk(const base::Hash& id, absl::StatusOr<std::string> sealed) override;
   std::uint64_t ChunksMissing() override;
   absl::StatusOr<std::string> Admit(const std::string& peer_key, std::string_view secret,
                                     const std::string& label) override;

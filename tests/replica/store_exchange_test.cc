@@ -202,7 +202,7 @@ TEST_F(StoreExchangeTest, AFrameIsHandedOnOnceItsContentsAreHere) {
   EXPECT_TRUE(two_.Counters().empty());
   EXPECT_EQ(wanted, std::vector<base::Hash>{id});
   EXPECT_EQ(two_.side().ChunksMissing(), 1U);
-  EXPECT_TRUE(two_.side().OnChunk(id, one_.side().ReadChunk(id)).ok());
+  two_.side().OnChunk(id, one_.side().ReadChunk(id));
   EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1}));
   EXPECT_EQ(two_.side().ChunksMissing(), 0U);
   const base::ChunkRef chunk = contents_->begin()->second.front().chunk;
@@ -223,10 +223,10 @@ TEST_F(StoreExchangeTest, ContentsBehindAPageAreWantedWhenThePageIsHere) {
   two_.Open();
   one_.Write(1);
   Send(one_, two_);
-  ASSERT_TRUE(two_.side().OnChunk(page, one_.side().ReadChunk(page)).ok());
+  two_.side().OnChunk(page, one_.side().ReadChunk(page));
   EXPECT_TRUE(two_.Counters().empty());
   EXPECT_EQ(two_.store->MissingChunks(), std::vector<base::Hash>{leaf.id});
-  ASSERT_TRUE(two_.side().OnChunk(leaf.id, one_.side().ReadChunk(leaf.id)).ok());
+  two_.side().OnChunk(leaf.id, one_.side().ReadChunk(leaf.id));
   EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1}));
 }
 
@@ -253,13 +253,20 @@ TEST_F(StoreExchangeTest, ContentsThatAreMissingAreWantedAgainWhenTheStoreIsOpen
   EXPECT_EQ(two_.store->Verify()->chunks_missing, 1U);
 }
 
-TEST_F(StoreExchangeTest, ADamagedChunkIsRefusedAndGoesOnBeingWanted) {
+TEST_F(StoreExchangeTest, AChunkThatIsDamagedHereIsNotHandedOut) {
+  const base::Hash id = Name(one_, 1, "contents");
+  one_.Write(1);
+  std::string pack = one_.machine.Read(Machine::kPack);
+  pack[pack.size() - 3] ^= 1;
+  ASSERT_TRUE(base::ReplaceFile(one_.machine.storage(), Machine::kPack, pack).ok());
+  EXPECT_TRUE(absl::IsDataLoss(one_.side().ReadChunk(id).status()));
+}
+
+TEST_F(StoreExchangeTest, AChunkThatAPeerDoesNotHaveGoesOnBeingWanted) {
   const base::Hash id = Name(one_, 1, "contents");
   one_.Write(1);
   Send(one_, two_);
-  std::string sealed = one_.side().ReadChunk(id).value();
-  sealed[3] ^= 1;
-  EXPECT_TRUE(absl::IsDataLoss(two_.side().OnChunk(id, sealed)));
+  two_.side().OnChunk(id, absl::NotFoundError("not here"));
   EXPECT_EQ(two_.side().ChunksMissing(), 1U);
 }
 
