@@ -344,7 +344,8 @@ class TreeProjection final : public Projection {
     });
     for (const Claimant& loser : losers) {
       for (unsigned attempt = 1;; ++attempt) {
-        std::string name = GeneratedName(stored, loser.is_directory(), claim(loser), attempt);
+        std::string name = GeneratedName(stored, loser.is_directory(), schema::LabelOf(tree_, claim(loser).actor()),
+                                         claim(loser), attempt);
         if (table.groups.contains(name) || !contest.by_name.try_emplace(name, loser).second) continue;
         contest.by_node.emplace(loser.node, std::move(name));
         break;
