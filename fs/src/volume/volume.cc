@@ -77,6 +77,18 @@ absl::StatusOr<Invalidations> Volume::State::Commit(Batch batch) {
   return projection->Update(submitted->events);
 }
 
+absl::Status Volume::Ingest(crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+  Invalidations changed;
+  {
+    const State::TreeWriteLock lock(state_->tree_mutex);
+    COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::NetEvent> events, state_->replica.Ingest(actor, first, ops));
+    state_->counter.store(state_->replica.lamport_counter(), std::memory_order_release);
+    changed = state_->projection->Update(events);
+  }
+  state_->AnnounceAll(changed);
+  return absl::OkStatus();
+}
+
 void Volume::State::Announce(Invalidations changed, std::span<const Invalidations::Name> known) {
   std::erase_if(changed.names, [&](const Invalidations::Name& name) {
     return std::find(known.begin(), known.end(), name) != known.end();

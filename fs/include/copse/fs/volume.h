@@ -104,6 +104,12 @@ class Volume {
 
   void set_invalidation_sink(InvalidationSink sink);
 
+  /// Takes in `ops` of another replica, as crdt::TreeReplica::Ingest; the caller has made them, and the content that
+  /// they name, durable. Requests may run meanwhile, and see all of a batch or nothing. Announces what has changed, and
+  /// writes no op itself, however many conflicts the ops bring. Errors: those of TreeReplica::Ingest; nothing has
+  /// changed then.
+  absl::Status Ingest(crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops);
+
   // Names. Each returned Entry counts one lookup of its node (fuse: struct fuse_entry_param), given back by Forget.
   /// "." is `parent` itself, of any kind, also where the kernel has forgotten it; ".." is its directory: what file
   /// handles (open_by_handle_at(2)) are resolved through.
