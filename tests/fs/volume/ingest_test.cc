@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "fs/volume/replicas_fixture.h"
+#include "volume/schema.h"
 
 namespace copse::fs {
 namespace {
@@ -59,7 +60,7 @@ TEST_F(IngestTest, OpsThatAreKnownAlreadyChangeAndAnnounceNothing) {
 TEST_F(IngestTest, AMergeWritesNoOpWhateverItBrings) {
   for (const auto& replica : replicas_) {
     replica->MakeDirectory(kRoot, "d");
-    replica->MakeFile(kRoot, "f", "of " + std::to_string(replica->world.actor));
+    replica->MakeFile(kRoot, "f", "of " + replica->world.options.label);
     ASSERT_TRUE(replica->volume().Flush().ok());
   }
   std::vector<std::size_t> before;
@@ -132,6 +133,54 @@ TEST_F(IngestTest, RequestsThatRunMeanwhileSeeABatchWholeOrNotAtAll) {
   done = true;
   requests.join();
   EXPECT_EQ(desk().Names(desk().Find(kRoot, "d")), std::vector<std::string>{});
+}
+
+TEST_F(IngestTest, EachReplicaSaysItsLabelOnceForEver) {
+  const auto label_writes = [](const Replica& replica) {
+    std::size_t count = 0;
+    for (const crdt::Op& op : replica.world.journal.ops()) {
+      for (const crdt::Field& field : op.fields) count += field.id.number == schema::kLabel ? 1 : 0;
+    }
+    return count;
+  };
+  EXPECT_EQ(label_writes(desk()), 1u);
+  desk().world.options.label = "another";
+  desk().Reopen();
+  EXPECT_EQ(label_writes(desk()), 1u);
+  const auto versions = laptop().world.replica->tree().Versions(crdt::kForest, schema::kLabel, "0001");
+  ASSERT_EQ(versions.size(), 1u);
+  EXPECT_EQ(versions[0].value, "desk");
+}
+
+TEST_F(IngestTest, ALabelShowsInNoListingAndInNoDump) {
+  TestVolume without;
+  const std::string dump = without.volume->Dump();
+  without.options.label = "seven";
+  without.Reopen();
+  EXPECT_EQ(without.journal.op_count(), 1u);
+  EXPECT_EQ(without.volume->Dump(), dump);
+  EXPECT_TRUE(without.volume->ListTrash().empty());
+}
+
+TEST_F(IngestTest, AVolumeThatMayNotWriteWritesNoLabel) {
+  Volume::Options options = TestVolume::DefaultOptions();
+  options.label = "seven";
+  options.read_only = true;
+  TestVolume world(7, content_, options);
+  EXPECT_EQ(world.journal.op_count(), 0u);
+}
+
+TEST_F(IngestTest, ALabelThatCannotStandInNamesIsRefused) {
+  for (const std::string label : {"Desk", "a-b", "12345678901234567", "\xc3\xa4"}) {
+    TestVolume world;
+    Volume::Options options = world.options;
+    options.label = label;
+    std::vector<std::string> notes;
+    world.volume.reset();
+    const auto opened = Volume::Open({world.storage, world.clock, world.executor, world.content, world.journal},
+                                     *world.replica, options, notes);
+    EXPECT_EQ(opened.status().code(), absl::StatusCode::kInvalidArgument) << label;
+  }
 }
 
 }  // namespace

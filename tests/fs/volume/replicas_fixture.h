@@ -75,9 +75,13 @@ class Replica final : public VolumeUser {
 /// Replicas in one process, that see each other's ops when told.
 class ReplicasTest : public ::testing::Test {
  protected:
+  static constexpr const char* kLabels[] = {"desk", "laptop", "phone"};
+
   ReplicasTest() {
     for (crdt::ActorId actor = 1; actor <= 3; ++actor) {
-      replicas_.push_back(std::make_unique<Replica>(actor, content_, TestVolume::DefaultOptions()));
+      Volume::Options options = TestVolume::DefaultOptions();
+      options.label = kLabels[actor - 1];
+      replicas_.push_back(std::make_unique<Replica>(actor, content_, options));
     }
     Exchange();  // All know each other's labels.
     for (const auto& replica : replicas_) replica->TakeAnnounced();
