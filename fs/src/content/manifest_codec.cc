@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "content/manifest_page.h"
 
@@ -62,21 +63,24 @@ absl::StatusOr<ManifestEntry> ReadEntry(crdt::ByteReader& reader, std::uint8_t l
   return entry;
 }
 
-/// Reads a count of at most `count_max` and that many entries, which must stand for `length` bytes in all.
+/// Reads a count of at most `count_max` and that many entries, which must stand for `length` bytes in all, or where
+/// that is absent for no more than a file has.
 absl::StatusOr<std::vector<ManifestEntry>> ReadEntries(crdt::ByteReader& reader, std::uint8_t level,
-                                                       std::size_t count_max, std::uint64_t length) {
+                                                       std::size_t count_max, std::optional<std::uint64_t> length) {
   COPSE_ASSIGN_OR_RETURN(const std::uint64_t count, reader.Varint());
   if (count == 0 || count > count_max) return reader.Error("1 to " + std::to_string(count_max) + " entries");
   std::vector<ManifestEntry> entries;
   entries.reserve(count);
-  std::uint64_t rest = length;
+  const std::uint64_t length_max = length.value_or(kFileBytesMax);
+  std::uint64_t rest = length_max;
   for (std::uint64_t i = 0; i < count; ++i) {
     COPSE_ASSIGN_OR_RETURN(ManifestEntry entry, ReadEntry(reader, level));
-    if (entry.length > rest) return reader.Error("entries of " + std::to_string(length) + " bytes in all, not more");
+    if (entry.length > rest)
+      return reader.Error("entries of " + std::to_string(length_max) + " bytes in all, not more");
     rest -= entry.length;
     entries.push_back(std::move(entry));
   }
-  if (rest != 0) return reader.Error("entries of " + std::to_string(length) + " bytes in all, not fewer");
+  if (length && rest != 0) return reader.Error("entries of " + std::to_string(*length) + " bytes in all, not fewer");
   return entries;
 }
 
@@ -162,7 +166,7 @@ std::string EncodePage(std::uint8_t level, std::span<const ManifestEntry> entrie
 }
 
 absl::StatusOr<std::vector<ManifestEntry>> DecodePage(std::string_view bytes, std::uint8_t level,
-                                                      std::uint64_t length) {
+                                                      std::optional<std::uint64_t> length) {
   crdt::ByteReader reader(bytes);
   COPSE_ASSIGN_OR_RETURN(const std::uint8_t format, reader.U8());
   if (format != kFormat) return reader.Error("page format 1, found " + std::to_string(format));

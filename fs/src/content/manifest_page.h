@@ -4,6 +4,7 @@
 #include <copse/fs/content.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,8 +23,10 @@ inline constexpr std::uint64_t kFileBytesMax = (std::uint64_t{1} << 63) - 1;
 
 /// A run of entries, stored as a chunk. `level` as in Manifest: 0 where the entries are chunks and holes.
 std::string EncodePage(std::uint8_t level, std::span<const ManifestEntry> entries);
-/// The entries of a page that stands for `length` bytes. Errors: kDataLoss with the offset.
-absl::StatusOr<std::vector<ManifestEntry>> DecodePage(std::string_view bytes, std::uint8_t level, std::uint64_t length);
+/// The entries of a page that stands for `length` bytes; absent: for any number that a file can have.
+/// Errors: kDataLoss with the offset.
+absl::StatusOr<std::vector<ManifestEntry>> DecodePage(std::string_view bytes, std::uint8_t level,
+                                                      std::optional<std::uint64_t> length);
 
 /// The plain root (docs/format/manifest.md) of contents that are chunked, or inline.
 base::Hash PlainRootOfLeaves(std::span<const ManifestEntry> leaves);

@@ -35,15 +35,23 @@ std::string_view CutAtCharacter(std::string_view text, std::size_t bytes) {
 
 }  // namespace
 
-std::string GeneratedName(std::string_view stored, bool is_directory, crdt::Timestamp claim, unsigned attempt) {
-  char number[48];
-  std::snprintf(number, sizeof number, "_%04x%llx", static_cast<unsigned>(claim.actor()),
-                static_cast<unsigned long long>(claim.counter()));
-  std::string suffix = number;
-  if (attempt > 1) suffix += "_" + std::to_string(attempt);
+std::string GeneratedName(std::string_view stored, bool is_directory, std::string_view label, crdt::Timestamp claim,
+                          unsigned attempt) {
   const std::size_t stem_end = is_directory ? stored.size() : ExtensionStart(stored);
-  suffix += stored.substr(stem_end);
-  return std::string(CutAtCharacter(stored.substr(0, stem_end), schema::kNameBytesMax - suffix.size())) + suffix;
+  const std::string_view stem = stored.substr(0, stem_end);
+  const std::string_view extension = stored.substr(stem_end);
+  std::string suffix = "-" + std::string(label);
+  const bool fits = stem.size() + suffix.size() + extension.size() <= schema::kNameBytesMax;
+  // What is cut may be cut alike for several names: the number tells them apart.
+  if (attempt > 1 || !fits) {
+    char number[48];
+    std::snprintf(number, sizeof number, "_%04x%llx", static_cast<unsigned>(claim.actor()),
+                  static_cast<unsigned long long>(claim.counter()));
+    suffix += number;
+  }
+  if (attempt > 2) suffix += "_" + std::to_string(attempt - 1);
+  suffix += extension;
+  return std::string(CutAtCharacter(stem, schema::kNameBytesMax - suffix.size())) + suffix;
 }
 
 }  // namespace copse::fs

@@ -116,12 +116,12 @@ class TreeProjection final : public Projection {
     if (table == nullptr) return std::nullopt;
     if (const auto group = table->groups.find(name); group != table->groups.end()) {
       const Claimant& winner = group->second.front();
-      return ShownEntry{std::string(name), winner.node, winner.target};
+      return Entry(std::string(name), winner, false);
     }
     if (table->contest == nullptr) return std::nullopt;
     const auto generated = table->contest->by_name.find(name);
     if (generated == table->contest->by_name.end()) return std::nullopt;
-    return ShownEntry{generated->first, generated->second.node, generated->second.target};
+    return Entry(generated->first, generated->second, true);
   }
 
   void List(NodeId directory, std::uint64_t after,
@@ -160,9 +160,55 @@ class TreeProjection final : public Projection {
     return directory == crdt::kRoot ? crdt::kRoot : tree_.PlacementOf(directory)->parent;
   }
 
+  std::optional<EntryParts> PartsOf(NodeId directory, std::string_view name) const override {
+    auto entry = Lookup(directory, name);
+    if (!entry) return std::nullopt;
+    EntryParts parts;
+    parts.nodes = {entry->node};
+    parts.inode = entry->target;
+    parts.heads = VersionsOf(entry->target).file;
+    parts.entry = *std::move(entry);
+    return parts;
+  }
+
+  std::optional<ShownPlace> ShownAt(NodeId node) const override {
+    const Placement* placement = tree_.PlacementOf(node);
+    if (placement == nullptr || crdt::IsPermanent(node)) return std::nullopt;
+    const Directory* table = TableOf(placement->parent);
+    if (table == nullptr || !table->reachable) return std::nullopt;
+    auto entry = EntryOf(*table, node);
+    if (!entry) return std::nullopt;
+    return ShownPlace{placement->parent, std::move(entry->name)};
+  }
+
+  std::vector<NodeId> MembersOf(NodeId directory) const override { return {directory}; }
+  NodeId RepresentativeOf(NodeId directory) const override { return directory; }
+  std::optional<Placement> GhostPlaceOf(NodeId) const override { return std::nullopt; }
+
+  FileVersions VersionsOf(NodeId inode) const override {
+    FileVersions versions;
+    const std::vector<crdt::Timestamp> heads = schema::HeadsOf(tree_, inode);
+    if (!heads.empty()) versions.file = {heads.back()};
+    return versions;
+  }
+
+  std::optional<Sibling> SiblingOf(NodeId) const override { return std::nullopt; }
+  std::vector<Conflict> Conflicts() const override { return {}; }
+  std::optional<Conflict> ConflictOf(NodeId, std::string_view) const override { return std::nullopt; }
+
   std::uint64_t EntryCount() const override { return reachable_entries_; }
 
  private:
+  static ShownEntry Entry(std::string name, const Claimant& claimant, bool is_generated) {
+    ShownEntry entry;
+    entry.name = std::move(name);
+    entry.node = claimant.node;
+    entry.target = claimant.target;
+    entry.type = claimant.is_directory() ? EntryType::kDirectory : EntryType::kFile;
+    entry.is_generated = is_generated;
+    return entry;
+  }
+
   template <typename T>
   static void SortUnique(std::vector<T>& values) {
     std::sort(values.begin(), values.end());
@@ -298,7 +344,8 @@ class TreeProjection final : public Projection {
     });
     for (const Claimant& loser : losers) {
       for (unsigned attempt = 1;; ++attempt) {
-        std::string name = GeneratedName(stored, loser.is_directory(), claim(loser), attempt);
+        std::string name = GeneratedName(stored, loser.is_directory(), schema::LabelOf(tree_, claim(loser).actor()),
+                                         claim(loser), attempt);
         if (table.groups.contains(name) || !contest.by_name.try_emplace(name, loser).second) continue;
         contest.by_node.emplace(loser.node, std::move(name));
         break;
@@ -311,12 +358,12 @@ class TreeProjection final : public Projection {
     const auto group = table.groups.find(placement->name);
     if (group == table.groups.end()) return std::nullopt;
     if (const Claimant& winner = group->second.front(); winner.node == child) {
-      return ShownEntry{placement->name, child, winner.target};
+      return Entry(placement->name, winner, false);
     }
     if (table.contest == nullptr) return std::nullopt;
     const auto generated = table.contest->by_node.find(child);
     if (generated == table.contest->by_node.end()) return std::nullopt;
-    return ShownEntry{generated->second, child, table.contest->by_name.find(generated->second)->second.target};
+    return Entry(generated->second, table.contest->by_name.find(generated->second)->second, true);
   }
 
   // Whether `dentry` is one of the entries of its directory, and not folded into another.

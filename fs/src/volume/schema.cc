@@ -137,6 +137,19 @@ crdt::Field Replace(Register number, std::optional<std::string> value, std::vect
   return field;
 }
 
+crdt::Field SetLabel(crdt::ActorId author, std::string label) {
+  crdt::Field field = Replace(kLabel, std::move(label), {});
+  field.id.key = LabelKey(author);
+  return field;
+}
+
+std::string LabelKey(crdt::ActorId actor) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string key;
+  for (int shift = 12; shift >= 0; shift -= 4) key += kDigits[(actor >> shift) & 0xf];
+  return key;
+}
+
 std::optional<Kind> KindOf(const crdt::Tree& tree, NodeId node) {
   if (node == crdt::kRoot) return Kind::kDirectory;
   const std::string* value = ValueOf(tree, node, kKind);
@@ -165,6 +178,18 @@ std::optional<std::pair<Timestamp, Manifest>> ShownHead(const crdt::Tree& tree, 
   auto manifest = DecodeManifest(*versions.back().value);
   if (!manifest.ok()) return std::nullopt;
   return std::pair{versions.back().time, std::move(*manifest)};
+}
+
+std::string LabelOf(const crdt::Tree& tree, crdt::ActorId actor) {
+  std::string key = LabelKey(actor);
+  const auto versions = tree.Versions(crdt::kForest, kLabel, key);
+  return versions.empty() ? std::move(key) : *versions.front().value;
+}
+
+bool IsLabel(std::string_view label) {
+  return !label.empty() && label.size() <= kLabelBytesMax && std::all_of(label.begin(), label.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  });
 }
 
 bool IsEntryName(std::string_view name) {

@@ -33,6 +33,7 @@ enum Register : std::uint32_t {
   kContent = 10,   ///< Multi-value: the versions of a file's bytes.
   kUnlinked = 11,  ///< Multi-value: what each deletion of a last name knew of the contents.
   kPurged = 12,    ///< Of what lies in trash: what its purge knew.
+  kLabel = 13,     ///< Multi-value, of the forest, keyed by actor: what the names that a replica's claims get bear.
   kXattr = 16,     ///< Keyed by the attribute's name.
 };
 
@@ -41,6 +42,7 @@ inline constexpr std::size_t kSymlinkBytesMax = 4095;
 inline constexpr std::size_t kXattrNameBytesMax = 255;
 inline constexpr std::size_t kXattrValueBytesMax = 64 * 1024;
 inline constexpr std::uint32_t kModeMask = 07777;
+inline constexpr std::size_t kLabelBytesMax = 16;
 
 /// Which heads the author of a last name's deletion saw: `dropped` was shown under that name (with its equals), `kept`
 /// are the others. Ascending, without duplicates.
@@ -78,6 +80,11 @@ crdt::Field SetXattr(std::string_view name, std::optional<std::string> value);
 /// A multi-value write: a version (or none) that replaces others, which are sorted here.
 crdt::Field Replace(Register number, std::optional<std::string> value, std::vector<Timestamp> replaces);
 
+/// Labels the author of the op, for ever: of several only the first counts.
+crdt::Field SetLabel(crdt::ActorId author, std::string label);
+/// The key of an actor's label register: four digits, hexadecimal.
+std::string LabelKey(crdt::ActorId actor);
+
 // Typed reads of a tree.
 std::optional<Kind> KindOf(const crdt::Tree& tree, NodeId node);  ///< Directory for kRoot.
 std::optional<NodeId> InodeOf(const crdt::Tree& tree, NodeId dentry);
@@ -87,6 +94,11 @@ std::vector<Timestamp> HeadsOf(const crdt::Tree& tree, NodeId inode);
 /// The version shown as the file: the highest; nothing for a file never written.
 std::optional<std::pair<Timestamp, Manifest>> ShownHead(const crdt::Tree& tree, NodeId inode);
 
+/// The label that `actor` gave itself; LabelKey where it gave none.
+std::string LabelOf(const crdt::Tree& tree, crdt::ActorId actor);
+
+/// Whether `label` may be one: 1..16 of a-z and 0-9.
+bool IsLabel(std::string_view label);
 /// Whether `name` may be stored for an entry of a directory.
 bool IsEntryName(std::string_view name);
 /// Whether `name` is in a namespace of extended attributes that is kept.

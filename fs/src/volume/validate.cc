@@ -53,11 +53,21 @@ absl::Status ValidateXattr(const crdt::Field& field) {
   return absl::OkStatus();
 }
 
-absl::Status ValidateVersions(const crdt::Field& field) {
+absl::Status ValidateVersions(const crdt::Op& op, const crdt::Field& field) {
   if (!field.replaces) return Refuse("contents and deletions are multi-value registers");
+  // A version is numbered like the node that its op would make, so that its number can be an inode's.
+  if (op.place && field.id.number == schema::kContent) return Refuse("contents are written by an op without a place");
   if (!field.value) return absl::OkStatus();
   if (field.id.number == schema::kContent) return DecodeManifest(*field.value).status();
   return schema::DecodeUnlinked(*field.value) ? absl::OkStatus() : Refuse("malformed list of heads");
+}
+
+// Only its author writes an actor's label, and nobody takes it back, so that the first stays the first.
+absl::Status ValidateLabel(const crdt::Op& op, const crdt::Field& field) {
+  if (op.child != crdt::kForest) return Refuse("labels are kept by the forest");
+  if (field.id.key != schema::LabelKey(op.time.actor())) return Refuse("a label is its author's own");
+  if (!field.replaces || !field.replaces->empty() || !field.value) return Refuse("a label is for ever");
+  return schema::IsLabel(*field.value) ? absl::OkStatus() : Refuse("a label has 1..16 of a-z and 0-9");
 }
 
 // Registers with one value that is always there.
@@ -88,8 +98,9 @@ absl::Status ValidateValue(const crdt::Op& op, std::uint32_t number, std::string
 
 absl::Status ValidateField(const crdt::Op& op, const crdt::Field& field) {
   const std::uint32_t number = field.id.number;
-  if (number == 0 || (number > schema::kPurged && number != schema::kXattr)) return absl::OkStatus();  // From later.
-  if (number == schema::kContent || number == schema::kUnlinked) return ValidateVersions(field);
+  if (number == 0 || (number > schema::kLabel && number != schema::kXattr)) return absl::OkStatus();  // From later.
+  if (number == schema::kContent || number == schema::kUnlinked) return ValidateVersions(op, field);
+  if (number == schema::kLabel) return ValidateLabel(op, field);
   if (field.replaces) return Refuse("register " + std::to_string(number) + " has one value");
   if (number == schema::kXattr) return ValidateXattr(field);
   if (!field.id.key.empty()) return Refuse("register " + std::to_string(number) + " has no key");

@@ -13,12 +13,17 @@ Volume::Volume(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 absl::StatusOr<std::unique_ptr<Volume>> Volume::Open(Environment environment, crdt::TreeReplica& replica,
                                                      const Options& options, std::vector<std::string>& notes) {
+  if (!options.label.empty() && !schema::IsLabel(options.label)) {
+    return absl::InvalidArgumentError("the label '" + options.label + "' is not 1..16 of a-z and 0-9");
+  }
   auto state = std::make_unique<State>(environment, replica, options);
   COPSE_ASSIGN_OR_RETURN(state->staging, StagingArea::Open(environment.storage, environment.content,
                                                            options.staging_directory, options.volume_key, {}));
   state->lifeline->state = state.get();
   std::unique_ptr<Volume> volume(new Volume(std::move(state)));
-  if (!options.read_only) COPSE_RETURN_IF_ERROR(volume->state_->Recover(notes));
+  if (options.read_only) return volume;
+  COPSE_RETURN_IF_ERROR(volume->state_->WriteLabel());
+  COPSE_RETURN_IF_ERROR(volume->state_->Recover(notes));
   return volume;
 }
 
@@ -75,6 +80,27 @@ absl::StatusOr<Invalidations> Volume::State::Commit(Batch batch) {
   }
   counter.store(replica.lamport_counter(), std::memory_order_release);
   return projection->Update(submitted->events);
+}
+
+absl::Status Volume::Ingest(crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+  Invalidations changed;
+  {
+    const State::TreeWriteLock lock(state_->tree_mutex);
+    COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::NetEvent> events, state_->replica.Ingest(actor, first, ops));
+    state_->counter.store(state_->replica.lamport_counter(), std::memory_order_release);
+    changed = state_->projection->Update(events);
+  }
+  state_->AnnounceAll(changed);
+  return absl::OkStatus();
+}
+
+absl::Status Volume::State::WriteLabel() {
+  const TreeWriteLock lock(tree_mutex);
+  const bool is_known = !tree().Versions(crdt::kForest, schema::kLabel, schema::LabelKey(replica.actor())).empty();
+  if (options.label.empty() || is_known) return absl::OkStatus();
+  Batch batch(replica);
+  batch.Set(crdt::kForest, {schema::SetLabel(replica.actor(), options.label)});
+  return Commit(std::move(batch)).status();
 }
 
 void Volume::State::Announce(Invalidations changed, std::span<const Invalidations::Name> known) {

@@ -99,6 +99,7 @@ struct Volume::State {
   absl::StatusOr<Kind> KindOrError(NodeId node) const;  ///< ENOENT.
   /// Submits and brings the projection up to date. Under the exclusive tree lock.
   absl::StatusOr<Invalidations> Commit(Batch batch);
+  absl::Status WriteLabel();
   /// Sends what the kernel, which asked for the change of `known`, cannot know. Without any lock.
   void Announce(Invalidations changed, std::span<const Invalidations::Name> known);
   void AnnounceAll(const Invalidations& changed);

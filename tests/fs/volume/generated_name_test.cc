@@ -9,40 +9,50 @@ namespace {
 
 const crdt::Timestamp kClaim = crdt::Timestamp::Of(0x2a, 3);
 
-std::string FileName(const std::string& stored) { return GeneratedName(stored, false, kClaim, 1); }
+std::string FileName(const std::string& stored) { return GeneratedName(stored, false, "laptop", kClaim, 1); }
 
-TEST(GeneratedNameTest, TheClaimStandsBetweenStemAndExtension) {
-  EXPECT_EQ(FileName("report.txt"), "report_00032a.txt");
-  EXPECT_EQ(FileName("backup.tar.gz"), "backup_00032a.tar.gz");
+TEST(GeneratedNameTest, TheLabelStandsBetweenStemAndExtension) {
+  EXPECT_EQ(FileName("report.txt"), "report-laptop.txt");
+  EXPECT_EQ(FileName("backup.tar.gz"), "backup-laptop.tar.gz");
 }
 
 TEST(GeneratedNameTest, WhatIsNoExtensionIsLeftInTheStem) {
-  EXPECT_EQ(FileName(".bashrc"), ".bashrc_00032a");
-  EXPECT_EQ(FileName("Makefile"), "Makefile_00032a");
-  EXPECT_EQ(FileName("ends."), "ends._00032a");
-  EXPECT_EQ(FileName("a.b c"), "a.b c_00032a");
-  EXPECT_EQ(FileName("v1.2345678901234567"), "v1.2345678901234567_00032a");
-  EXPECT_EQ(FileName(".tar.gz"), ".tar_00032a.gz");
+  EXPECT_EQ(FileName(".bashrc"), ".bashrc-laptop");
+  EXPECT_EQ(FileName("Makefile"), "Makefile-laptop");
+  EXPECT_EQ(FileName("ends."), "ends.-laptop");
+  EXPECT_EQ(FileName("a.b c"), "a.b c-laptop");
+  EXPECT_EQ(FileName("v1.2345678901234567"), "v1.2345678901234567-laptop");
+  EXPECT_EQ(FileName(".tar.gz"), ".tar-laptop.gz");
 }
 
 TEST(GeneratedNameTest, DirectoriesKeepTheirDots) {
-  EXPECT_EQ(GeneratedName("photos.2024", true, kClaim, 1), "photos.2024_00032a");
+  EXPECT_EQ(GeneratedName("photos.2024", true, "laptop", kClaim, 1), "photos.2024-laptop");
 }
 
-TEST(GeneratedNameTest, FurtherAttemptsAreNumbered) {
-  EXPECT_EQ(GeneratedName("a.c", false, kClaim, 2), "a_00032a_2.c");
-  EXPECT_EQ(GeneratedName("a.c", false, kClaim, 3), "a_00032a_3.c");
+TEST(GeneratedNameTest, WhereTheLabelIsNotEnoughTheClaimIsAddedAndThenANumber) {
+  EXPECT_EQ(GeneratedName("a.c", false, "laptop", kClaim, 2), "a-laptop_00032a.c");
+  EXPECT_EQ(GeneratedName("a.c", false, "laptop", kClaim, 3), "a-laptop_00032a_2.c");
+  EXPECT_EQ(GeneratedName("a.c", false, "laptop", kClaim, 4), "a-laptop_00032a_3.c");
 }
 
-TEST(GeneratedNameTest, ALongStemIsCutToFitAtACharacter) {
+TEST(GeneratedNameTest, AStemThatJustFitsIsNotCut) {
+  std::string stored(244, 'x');
+  std::string name = stored;
+  stored += ".txt";
+  name += "-laptop.txt";
+  EXPECT_EQ(FileName(stored), name);
+}
+
+TEST(GeneratedNameTest, ALongStemIsCutToFitAtACharacterAndBearsTheClaim) {
   std::string stored;
   for (int i = 0; i < 125; ++i) stored += "\xc3\xa4";  // 250 bytes of two-byte characters.
   stored += ".txt";
   const std::string name = FileName(stored);
   EXPECT_LE(name.size(), 255u);
   EXPECT_GE(name.size(), 253u);
-  EXPECT_EQ(name.substr(name.size() - 11), "_00032a.txt");
-  EXPECT_EQ(name[name.size() - 12], '\xa4') << "cut inside a character";
+  EXPECT_EQ(name.substr(name.size() - 18), "-laptop_00032a.txt");
+  EXPECT_EQ(name[name.size() - 19], '\xa4') << "cut inside a character";
+  EXPECT_EQ(GeneratedName(stored, false, "laptop", kClaim, 2), name);
 }
 
 TEST(PrintableTest, DifferentBytesGiveDifferentValidText) {

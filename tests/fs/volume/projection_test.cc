@@ -71,10 +71,10 @@ TEST(ProjectionTest, OfTwoFilesWithOneNameTheHighestClaimHasItAndBothAreShown) {
   forest.Apply({Inode(At(1, 1)), Dentry(At(2, 1), kRoot, "x.txt", a)});
   const Invalidations changed = forest.Apply({Inode(At(1, 2)), Dentry(At(2, 2), kRoot, "x.txt", b)});
   EXPECT_EQ(Shown(forest.projection(), kRoot),
-            (std::map<std::string, NodeId>{{"x.txt", At(2, 2).node()}, {"x_00012.txt", At(2, 1).node()}}));
+            (std::map<std::string, NodeId>{{"x.txt", At(2, 2).node()}, {"x-0001.txt", At(2, 1).node()}}));
   const Invalidations::Name plain{kRoot, "x.txt"};
-  const Invalidations::Name generated{kRoot, "x_00012.txt"};
-  EXPECT_EQ(changed.names, (std::vector{plain, generated}));
+  const Invalidations::Name generated{kRoot, "x-0001.txt"};
+  EXPECT_EQ(changed.names, (std::vector{generated, plain}));
   EXPECT_EQ(forest.projection().LinksOf(a), 1u);
 }
 
@@ -82,17 +82,17 @@ TEST(ProjectionTest, ADirectoryHasTheNameBeforeAFileWithAHigherClaim) {
   Forest forest;
   forest.Apply({Directory(At(1, 1), kRoot, "x"), Inode(At(5, 2)), Dentry(At(6, 2), kRoot, "x", At(5, 2).node())});
   EXPECT_EQ(forest.projection().Lookup(kRoot, "x")->node, At(1, 1).node());
-  EXPECT_EQ(forest.projection().Lookup(kRoot, "x_00026")->node, At(6, 2).node());
+  EXPECT_EQ(forest.projection().Lookup(kRoot, "x-0002")->node, At(6, 2).node());
 }
 
 TEST(ProjectionTest, AChosenNameBeatsAGeneratedOne) {
   Forest forest;
   forest.Apply(
-      {Directory(At(1, 1), kRoot, "x"), Directory(At(1, 2), kRoot, "x"), Directory(At(2, 2), kRoot, "x_00011")});
+      {Directory(At(1, 1), kRoot, "x"), Directory(At(1, 2), kRoot, "x"), Directory(At(2, 2), kRoot, "x-0001")});
   const auto shown = Shown(forest.projection(), kRoot);
   EXPECT_EQ(shown.at("x"), At(1, 2).node());
-  EXPECT_EQ(shown.at("x_00011"), At(2, 2).node());
-  EXPECT_EQ(shown.at("x_00011_2"), At(1, 1).node());
+  EXPECT_EQ(shown.at("x-0001"), At(2, 2).node());
+  EXPECT_EQ(shown.at("x-0001_00011"), At(1, 1).node());
 }
 
 TEST(ProjectionTest, ASuffixGoesWithItsRival) {
@@ -189,8 +189,32 @@ TEST(ValidationTest, RefusesWhatWouldBreakNamesOrTypes) {
   EXPECT_TRUE(refused(field(schema::Replace(schema::kContent, "rubbish", {}))));
   EXPECT_TRUE(refused(field(schema::Replace(schema::kUnlinked, "\x02\x05\x05", {})))) << "not ascending";
   EXPECT_TRUE(refused(field(schema::SetXattr("other.x", "v"))));
+  EXPECT_TRUE(refused(MakeOp(At(9, 1), NodeId::Of(1, 1), crdt::Place{kFileInodes, ""},
+                             {schema::Replace(schema::kContent, EncodeManifest({}), {})})))
+      << "a version has a number that a node has";
   EXPECT_FALSE(refused(field(schema::SetXattr("user.x", std::nullopt))));
   EXPECT_FALSE(refused(field(schema::Set(schema::kMode, schema::EncodeUnsigned(07777)))));
+}
+
+TEST(ValidationTest, ALabelIsWrittenByItsOwnerAloneAndNeverTakenBack) {
+  const auto refused = [](NodeId node, Field field) {
+    return !ValidateFileSystemOp(MakeOp(At(9, 1), node, std::nullopt, {std::move(field)})).ok();
+  };
+  EXPECT_FALSE(refused(crdt::kForest, schema::SetLabel(1, "laptop2")));
+  EXPECT_TRUE(refused(crdt::kForest, schema::SetLabel(2, "laptop2"))) << "of another actor";
+  EXPECT_TRUE(refused(kRoot, schema::SetLabel(1, "laptop2")));
+  for (const std::string label : {"", "Laptop", "lap-top", "l\xc3\xa4ptop", "seventeenletters1"}) {
+    EXPECT_TRUE(refused(crdt::kForest, schema::SetLabel(1, label))) << label;
+  }
+  Field replacing = schema::SetLabel(1, "laptop2");
+  replacing.replaces = {At(8, 1)};
+  EXPECT_TRUE(refused(crdt::kForest, replacing));
+  Field cleared = schema::SetLabel(1, "laptop2");
+  cleared.value.reset();
+  EXPECT_TRUE(refused(crdt::kForest, cleared));
+  Field last_writer = schema::SetLabel(1, "laptop2");
+  last_writer.replaces.reset();
+  EXPECT_TRUE(refused(crdt::kForest, last_writer));
 }
 
 // Ops of three actors over few nodes: makes, moves into anything, deletions.

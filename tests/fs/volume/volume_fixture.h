@@ -18,15 +18,27 @@
 
 namespace copse::fs {
 
-/// Keeps the ops of one replica, and how many of them a sync has covered.
+/// Keeps the ops of one replica, and how many of them a sync has covered; and those that came from others, in between.
 class RecordingJournal final : public crdt::Journal {
  public:
+  /// What a replica got to know at one time.
+  struct Arrival {
+    crdt::ActorId actor = 0;
+    std::vector<crdt::Op> ops;
+    bool is_own = false;
+  };
   std::function<void()> before_sync;
 
   absl::Status Append(std::span<const crdt::Op> batch) override {
     const std::lock_guard lock(mutex_);
     ops_.insert(ops_.end(), batch.begin(), batch.end());
+    arrivals_.push_back({batch.front().time.actor(), {batch.begin(), batch.end()}, true});
     return absl::OkStatus();
+  }
+  /// Keeps ops of others: at once durable, as they are stored before they are applied.
+  void Receive(crdt::ActorId actor, std::span<const crdt::Op> ops) {
+    const std::lock_guard lock(mutex_);
+    arrivals_.push_back({actor, {ops.begin(), ops.end()}, false});
   }
   absl::Status Sync() override {
     if (before_sync) before_sync();
@@ -35,9 +47,14 @@ class RecordingJournal final : public crdt::Journal {
     ++syncs_;
     return absl::OkStatus();
   }
+  /// Own ops.
   std::vector<crdt::Op> ops() const {
     const std::lock_guard lock(mutex_);
     return ops_;
+  }
+  std::vector<Arrival> arrivals() const {
+    const std::lock_guard lock(mutex_);
+    return arrivals_;
   }
   std::size_t op_count() const { return ops().size(); }
   std::size_t durable() const {
@@ -51,18 +68,29 @@ class RecordingJournal final : public crdt::Journal {
   /// What was not synced is gone.
   void Crash() {
     const std::lock_guard lock(mutex_);
-    ops_.resize(durable_);
+    CutTo(durable_);
   }
   /// The journal is that of an earlier moment, when it had `count` ops.
   void Cut(std::size_t count) {
     const std::lock_guard lock(mutex_);
-    ops_.resize(count);
+    CutTo(count);
     durable_ = count;
   }
 
  private:
+  void CutTo(std::size_t count) {
+    ops_.resize(count);
+    std::size_t seen = 0;
+    std::erase_if(arrivals_, [&](const Arrival& arrival) {
+      if (!arrival.is_own) return false;
+      seen += arrival.ops.size();
+      return seen > count;
+    });
+  }
+
   mutable std::mutex mutex_;
   std::vector<crdt::Op> ops_;
+  std::vector<Arrival> arrivals_;
   std::size_t durable_ = 0;
   std::size_t syncs_ = 0;
 };
@@ -71,17 +99,24 @@ class RecordingJournal final : public crdt::Journal {
 struct TestVolume {
   static constexpr crdt::ActorId kActor = 7;
 
+  const crdt::ActorId actor;
   base::ManualClock clock;
   base::ManualExecutor executor{[this] { return clock.Monotonic(); }};
   base::MemoryStorage storage;
-  test::MemoryContentStore content;
+  const std::shared_ptr<test::MemoryContentStore> shared_content;
+  test::MemoryContentStore& content = *shared_content;
   RecordingJournal journal;
-  Volume::Options options = DefaultOptions();
+  Volume::Options options;
   std::unique_ptr<crdt::TreeReplica> replica;
   std::vector<std::string> notes;
   std::unique_ptr<Volume> volume;
 
-  TestVolume() { Open(); }
+  TestVolume() : TestVolume(kActor, std::make_shared<test::MemoryContentStore>(), DefaultOptions()) {}
+  TestVolume(crdt::ActorId its_actor, std::shared_ptr<test::MemoryContentStore> its_content,
+             Volume::Options its_options)
+      : actor(its_actor), shared_content(std::move(its_content)), options(std::move(its_options)) {
+    Open();
+  }
 
   static Volume::Options DefaultOptions() {
     Volume::Options options;
@@ -93,9 +128,10 @@ struct TestVolume {
 
   /// Opens on what the journal holds, as a new process does.
   void Open() {
-    replica = std::make_unique<crdt::TreeReplica>(kActor, journal, ValidateFileSystemOp);
-    const std::vector<crdt::Op> ops = journal.ops();
-    ASSERT_TRUE(replica->Ingest(kActor, 0, ops).ok());
+    replica = std::make_unique<crdt::TreeReplica>(actor, journal, ValidateFileSystemOp);
+    for (const RecordingJournal::Arrival& arrival : journal.arrivals()) {
+      ASSERT_TRUE(replica->Ingest(arrival.actor, replica->version()[arrival.actor], arrival.ops).ok());
+    }
     notes.clear();
     auto opened = Volume::Open({storage, clock, executor, content, journal}, *replica, options, notes);
     ASSERT_TRUE(opened.ok()) << opened.status();
@@ -121,15 +157,28 @@ struct TestVolume {
     clock.Advance(by);
     executor.RunDue();
   }
+
+  /// Takes in ops that `author` made, from the one on that is not known yet, up to its op number `count`.
+  absl::Status Receive(const TestVolume& author, std::size_t count) {
+    const std::vector<crdt::Op> ops = author.journal.ops();
+    const std::size_t known = replica->version()[author.actor];
+    if (count <= known) return absl::OkStatus();
+    const auto news = std::span(ops).subspan(known, count - known);
+    absl::Status taken = volume->Ingest(author.actor, known, news);
+    if (taken.ok()) journal.Receive(author.actor, news);
+    return taken;
+  }
 };
 
 /// One second: times of two calls differ by it where a test needs them to.
 inline constexpr std::chrono::seconds kSecond{1};
 inline constexpr Caller kAlice{1000, 1000, 022};
 
-class VolumeTest : public ::testing::Test {
- protected:
-  Volume& volume() { return *world_.volume; }
+/// Calls on a volume, as a person would make them.
+class VolumeUser {
+ public:
+  virtual ~VolumeUser() = default;
+  virtual Volume& volume() = 0;
 
   std::errc ErrorOf(const absl::Status& status) { return status.ok() ? std::errc{} : PosixErrorOf(status); }
   template <typename T>
@@ -181,6 +230,11 @@ class VolumeTest : public ::testing::Test {
     std::sort(names.begin(), names.end());
     return names;
   }
+};
+
+class VolumeTest : public ::testing::Test, protected VolumeUser {
+ protected:
+  Volume& volume() override { return *world_.volume; }
 
   TestVolume world_;
 };

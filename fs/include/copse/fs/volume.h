@@ -41,6 +41,9 @@ class Volume {
     /// Written contents that rest so long are published though a process still has the file open.
     std::chrono::milliseconds publish_rest{2000};
     bool read_only = false;
+    /// What this replica's side of a conflict is called in file names: 1..16 of [a-z0-9]. The first opening that may
+    /// write makes it known for ever; later ones change nothing. Empty: leave it as it is.
+    std::string label;
   };
   struct Environment {
     base::Storage& storage;
@@ -97,12 +100,19 @@ class Volume {
 
   /// `replica` has been fed every op of its journal. Recovers staged contents of an earlier process and publishes
   /// them; `notes` gets a line for each that it could not (the file is left where it is).
+  /// Errors: kInvalidArgument the label; those of the disk and of the journal.
   static absl::StatusOr<std::unique_ptr<Volume>> Open(Environment environment, crdt::TreeReplica& replica,
                                                       const Options& options, std::vector<std::string>& notes);
   /// Publishes what is dirty; errors are lost: call Flush first.
   ~Volume();
 
   void set_invalidation_sink(InvalidationSink sink);
+
+  /// Takes in `ops` of another replica, as crdt::TreeReplica::Ingest; the caller has made them, and the content that
+  /// they name, durable. Requests may run meanwhile, and see all of a batch or nothing. Announces what has changed, and
+  /// writes no op itself, however many conflicts the ops bring. Errors: those of TreeReplica::Ingest; nothing has
+  /// changed then.
+  absl::Status Ingest(crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops);
 
   // Names. Each returned Entry counts one lookup of its node (fuse: struct fuse_entry_param), given back by Forget.
   /// "." is `parent` itself, of any kind, also where the kernel has forgotten it; ".." is its directory: what file
