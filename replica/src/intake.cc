@@ -41,10 +41,12 @@ void Intake::Want(const base::NamedContent& content, const Frame& frame) {
   const base::Hash& id = content.chunk.id;
   if (host_.has_chunk(id)) {
     if (content.level == 0) return;
-    // A page that cannot be read is damage here, which reading the file and Verify report.
+    // A page that cannot be read is damage here, or its author's; reading the file reports it.
     const absl::StatusOr<std::string> page = host_.read_chunk(content.chunk);
     if (!page.ok()) return;
-    for (const base::NamedContent& below : namer_.named_by_page(content.level, *page)) Want(below, frame);
+    const absl::StatusOr<std::vector<base::NamedContent>> named = namer_.named_by_page(content.level, *page);
+    if (!named.ok()) return;
+    for (const base::NamedContent& below : *named) Want(below, frame);
     return;
   }
   const auto [wanted, is_new] = wanted_.try_emplace(id, WantedChunk{content, {}});

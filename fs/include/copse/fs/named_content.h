@@ -10,13 +10,7 @@
 
 namespace copse::fs {
 
-/// A chunk that an op needs, so that the version which it writes can be read.
-struct NamedContent {
-  base::ChunkRef chunk;
-  std::uint8_t level = 0;  ///< 0: bytes of a file. Above: a page that names further content, see ContentNamedByPage.
-
-  friend bool operator==(const NamedContent&, const NamedContent&) = default;
-};
+using base::NamedContent;
 
 /// What whoever brings ops from elsewhere fetches before it shows them: the chunks that `op` names by itself, in the
 /// order of the file. The same chunk may come several times. Nothing for contents that lie in the op, and for bytes

@@ -36,9 +36,9 @@ struct ContentNamer {
   std::function<std::vector<base::NamedContent>(const crdt::Op& op)> named_by_op = [](const crdt::Op&) {
     return std::vector<base::NamedContent>();
   };
-  /// What the page `plain`, itself named with `level`, names in turn; nothing where it is no page.
-  std::function<std::vector<base::NamedContent>(std::uint8_t level, std::string_view plain)> named_by_page =
-      [](std::uint8_t, std::string_view) { return std::vector<base::NamedContent>(); };
+  /// What the page `plain`, itself named with `level`, names in turn. An error: it is no page, and names nothing.
+  std::function<absl::StatusOr<std::vector<base::NamedContent>>(std::uint8_t level, std::string_view plain)>
+      named_by_page = [](std::uint8_t, std::string_view) { return std::vector<base::NamedContent>(); };
 };
 
 /// One replica on disk: its identity, the feeds of all actors, and the chunks. docs/format/store.md.
