@@ -23,7 +23,9 @@ absl::StatusOr<Json> AskHere(const std::string& store, const std::string& comman
   options.on_progress = [&](std::uint64_t ops) { progress.Update(std::to_string(ops) + " changes replayed"); };
   COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<OpenVolume> opened, OpenVolume::Open(store, options));
   progress.Update("");
-  COPSE_ASSIGN_OR_RETURN(Json result, RunVolumeCommand({*opened, std::nullopt}, command, arguments));
+  COPSE_ASSIGN_OR_RETURN(Json result, RunVolumeCommand({*opened, std::nullopt, nullptr,
+                                                        [&](const std::string& detail) { progress.Update(detail); }},
+                                                       command, arguments));
   COPSE_RETURN_IF_ERROR(opened->volume().Flush());
   return result;
 }

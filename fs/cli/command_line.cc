@@ -17,9 +17,11 @@
 #include "cli/dump_json.h"
 #include "cli/errors.h"
 #include "cli/init.h"
+#include "cli/join.h"
 #include "cli/mount_plan.h"
 #include "cli/mount_process.h"
 #include "cli/print.h"
+#include "cli/serve_process.h"
 #include "cli/unmount.h"
 #include "cli/version.h"
 
@@ -51,6 +53,11 @@ struct Options {
   std::vector<std::string> targets;
   bool all = false;
   MountOptions mount;
+  std::string invitation;
+  std::string role = "writer";
+  std::vector<std::string> addresses;
+  std::int64_t timeout_s = 24 * 3600;
+  ServeOptions serve;
 };
 
 CLI::App* AddCommand(CLI::App& app, Options& options, const std::string& name, const std::string& description) {
@@ -83,6 +90,71 @@ void AddInit(CLI::App& app, Options& options, Run& run) {
   });
 }
 
+void AddAddresses(CLI::App* command, std::vector<std::string>& listen, std::vector<std::string>& peers) {
+  command->add_option("--listen", listen, "Let other replicas connect there; remembered (port 0: any free one)")
+      ->allow_extra_args(false)
+      ->type_name("HOST:PORT");
+  command->add_option("--peer", peers, "Stay connected to the replica there; remembered")
+      ->allow_extra_args(false)
+      ->type_name("HOST:PORT");
+}
+
+void AddJoin(CLI::App& app, Options& options, Run& run) {
+  CLI::App* command = AddCommand(app, options, "join", "Become a replica of a volume, and fetch all of it");
+  command->add_option("STORE", options.path, "Where to keep it: a directory that is empty or does not exist")
+      ->required();
+  command->add_option("INVITATION", options.invitation, "What `copse invite` printed on a machine of the volume")
+      ->required();
+  command->add_option("--label", options.label, "Name of this replica, 1 to 16 of a-z and 0-9 (default: the host's)");
+  command->final_callback([&options, &run] {
+    run = [&options] {
+      return Print(JoinVolume(options.path, options.invitation, options.label), options.json, JoinText);
+    };
+  });
+}
+
+void AddInvite(CLI::App& app, Options& options, Run& run) {
+  CLI::App* command = AddCommand(app, options, "invite", "Make an invitation for one more replica");
+  AddPath(command, options);
+  command->add_option("--role", options.role, "writer, or admin, who may invite others")
+      ->check(CLI::IsMember({"writer", "admin"}));
+  command->add_option("--address", options.addresses, "How the new replica reaches this one (default: where it listens)")
+      ->allow_extra_args(false)
+      ->type_name("HOST:PORT");
+  command->final_callback([&options, &run] {
+    run = [&options] {
+      const Json arguments{{"role", options.role}, {"addresses", options.addresses}};
+      return Print(Ask(options.path, "invite", arguments), options.json, InviteText);
+    };
+  });
+}
+
+void AddSync(CLI::App& app, Options& options, Run& run) {
+  CLI::App* command = AddCommand(app, options, "sync", "Exchange with other replicas until all hold the same");
+  AddPath(command, options);
+  command->add_option("--peer", options.addresses, "With the replica there; remembered (default: those remembered)")
+      ->allow_extra_args(false)
+      ->type_name("HOST:PORT");
+  command->add_option("--timeout", options.timeout_s, "Give up after so many seconds")->type_name("SECONDS");
+  command->final_callback([&options, &run] {
+    run = [&options] {
+      const Json arguments{{"peers", options.addresses}, {"timeout_s", options.timeout_s}};
+      return Print(Ask(options.path, "sync", arguments), options.json, SyncText);
+    };
+  });
+}
+
+void AddServe(CLI::App& app, Options& options, Run& run) {
+  CLI::App* command =
+      app.add_subcommand("serve", "Exchange with other replicas without a mount, until ended by SIGTERM or Ctrl-C");
+  command->add_option("STORE", options.path, "The store")->required();
+  AddAddresses(command, options.serve.listen, options.serve.peers);
+  command->add_flag("-v", options.serve.verbosity, "Say what happens; twice: in detail");
+  command->final_callback([&options, &run] {
+    run = [&options] { return RunServeProcess(options.path, options.serve); };
+  });
+}
+
 int RunMount(const Options& options) {
   const absl::StatusOr<std::vector<fs::MountedVolume>> mounts = fs::ListMounts();
   if (!mounts.ok()) return Fail(mounts.status());
@@ -109,6 +181,8 @@ void AddMount(CLI::App& app, Options& options, Run& run) {
   command->add_option("DIR", options.directory, "An empty directory")->required();
   command->add_flag("--foreground", options.mount.foreground, "Stay in the foreground, and log to stderr too");
   command->add_flag("--read-only", options.mount.read_only, "Let nothing be changed");
+  AddAddresses(command, options.mount.listen, options.mount.peers);
+  command->add_flag("--offline", options.mount.offline, "Exchange nothing with other replicas");
   command->add_flag("-v", options.mount.verbosity, "Log what happens to STORE/log; twice: in detail");
   command->add_option("-o", options.mount.fuse_options, "Options of mount.fuse(8), for example allow_other")
       ->delimiter(',')
@@ -199,10 +273,17 @@ int RunCommandLine(int argc, char** argv) {
   app.require_subcommand(1);
   app.get_formatter()->column_width(28);
   AddInit(app, options, run);
+  AddJoin(app, options, run);
   AddMount(app, options, run);
   AddUnmount(app, options, run);
   AddVolumeCommand(app, options, run, "status", "Show what a store holds and how it is doing", StatusText);
   AddVolumeCommand(app, options, run, "flush", "Make all that was written here durable", FlushText);
+  AddInvite(app, options, run);
+  AddVolumeCommand(app, options, run, "members", "List the replicas of the volume", MembersText);
+  AddSync(app, options, run);
+  AddServe(app, options, run);
+  AddVolumeCommand(app, options, run, "conflicts", "List names that changes on several replicas claim",
+                   ConflictsText);
   AddTrash(app, options, run);
   AddDump(app, options, run);
   AddVerify(app, options, run);

@@ -9,9 +9,7 @@
 #include <copse/fs/frontend.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <functional>
 #include <future>
@@ -22,8 +20,10 @@
 #include "cli/ask.h"
 #include "cli/control_server.h"
 #include "cli/errors.h"
+#include "cli/exchanging.h"
 #include "cli/log.h"
 #include "cli/open_volume.h"
+#include "cli/stop_signals.h"
 #include "cli/volume_commands.h"
 
 namespace copse::cli {
@@ -33,43 +33,10 @@ namespace {
 constexpr std::chrono::seconds kTakeOverMax{5};
 constexpr std::chrono::milliseconds kTakeOverPause{20};
 
-std::atomic<fs::Frontend*> serving = nullptr;
-
-extern "C" void StopServing(int) {
-  if (fs::Frontend* frontend = serving.load()) frontend->Stop();
-}
-
-sigset_t StopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
-}
-
-/// Lets SIGTERM and SIGINT end the serving of `frontend`, also those that came since HoldStopSignals.
-void ObeyStopSignals(fs::Frontend* frontend) {
-  serving = frontend;
-  struct sigaction action {};
-  action.sa_handler = StopServing;
-  // Without SA_RESTART: the wait that the signal ends must return. All our system calls go on after EINTR by themselves.
-  action.sa_flags = 0;
-  sigaction(SIGTERM, &action, nullptr);
-  sigaction(SIGINT, &action, nullptr);
-  const sigset_t signals = StopSignals();
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-}
-
-/// Until the mount is up a signal waits: there is nothing yet that could be stopped in order.
-void HoldStopSignals() {
-  const sigset_t signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-}
-
 class MountProcess {
  public:
   MountProcess(const MountPlan& plan, const MountOptions& options) : plan_(plan), options_(options) {}
-  ~MountProcess() { serving = nullptr; }
+  ~MountProcess() { ObeyStopSignals(nullptr); }
 
   absl::Status Start();
   /// Calls `ready` when the mount can be used and unmounted.
@@ -79,12 +46,14 @@ class MountProcess {
   absl::Status OpenVolumeOfPlan();
   absl::Status OpenLog();
   absl::Status Mount();
+  absl::Status StartExchanging();
   absl::Status StartControl();
   absl::StatusOr<Json> Answer(const std::string& command, const Json& arguments);
   absl::StatusOr<Json> Unmount();
 
   const MountPlan& plan_;
   const MountOptions& options_;
+  std::function<void()> stop_;  // What a signal does.
   std::promise<absl::Status> ended_;
   const std::shared_future<absl::Status> end_{ended_.get_future()};
 
@@ -92,6 +61,7 @@ class MountProcess {
   std::unique_ptr<OpenVolume> opened_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<fs::Frontend> frontend_;
+  std::unique_ptr<Exchanging> exchanging_;
   base::AsioNetwork network_;
   std::unique_ptr<ControlServer> control_;
 };
@@ -138,6 +108,16 @@ absl::Status MountProcess::Mount() {
   return absl::OkStatus();
 }
 
+absl::Status MountProcess::StartExchanging() {
+  if (options_.offline) return absl::OkStatus();
+  Exchanging::Options options;
+  options.listen = options_.listen;
+  options.peers = options_.peers;
+  options.log = [this](std::string_view line) { log_->Info(line); };
+  COPSE_ASSIGN_OR_RETURN(exchanging_, Exchanging::Start(*opened_, std::move(options)));
+  return absl::OkStatus();
+}
+
 absl::Status MountProcess::StartControl() {
   // We hold the store's lock, so whoever made a socket that is there is gone.
   std::remove((plan_.store + "/control").c_str());
@@ -151,6 +131,8 @@ absl::Status MountProcess::StartControl() {
 absl::Status MountProcess::Start() {
   COPSE_RETURN_IF_ERROR(OpenVolumeOfPlan());
   COPSE_RETURN_IF_ERROR(OpenLog());
+  // Before the mount: an address in use is to fail without a trace.
+  COPSE_RETURN_IF_ERROR(StartExchanging());
   COPSE_RETURN_IF_ERROR(Mount());
   return StartControl();
 }
@@ -158,7 +140,7 @@ absl::Status MountProcess::Start() {
 absl::StatusOr<Json> MountProcess::Answer(const std::string& command, const Json& arguments) {
   log_->Debug("asked for " + command);
   absl::StatusOr<Json> result =
-      command == "unmount" ? Unmount() : RunVolumeCommand({*opened_, plan_.mount_point}, command, arguments);
+      command == "unmount" ? Unmount() : RunVolumeCommand({*opened_, plan_.mount_point, exchanging_.get(), nullptr}, command, arguments);
   if (!result.ok()) log_->Info(command + ": " + std::string(result.status().message()));
   return result;
 }
@@ -172,15 +154,17 @@ absl::StatusOr<Json> MountProcess::Unmount() {
 }
 
 absl::Status MountProcess::Serve(const std::function<void()>& ready) {
-  ObeyStopSignals(frontend_.get());
+  stop_ = [frontend = frontend_.get()] { frontend->Stop(); };
+  ObeyStopSignals(&stop_);
   const absl::Status served = frontend_->Serve(ready);
-  serving = nullptr;
+  ObeyStopSignals(nullptr);
   const absl::Status flushed = opened_->volume().Flush();
   ended_.set_value(flushed);
   for (const absl::Status& status : {served, flushed}) {
     if (!status.ok()) log_->Error(std::string(status.message()));
   }
   control_.reset();
+  exchanging_.reset();  // After the flush: what was written last goes out as well.
   frontend_.reset();
   log_->Info("unmounted " + plan_.mount_point);
   return flushed.ok() ? served : flushed;

@@ -13,6 +13,9 @@ struct MountOptions {
   bool foreground = false;  ///< Logs to stderr too.
   int verbosity = 0;        ///< 0 errors, 1 what happens, 2 everything.
   std::vector<std::string> fuse_options;
+  bool offline = false;             ///< Exchanges nothing with other replicas.
+  std::vector<std::string> listen;  ///< HOST:PORT each, besides those remembered.
+  std::vector<std::string> peers;   ///< The same.
 };
 
 /// Opens the store, mounts it and serves until it is unmounted or told to end by SIGTERM or SIGINT; then makes all of

@@ -9,11 +9,13 @@
 // so reading its identity again is safe) and submits through a journal that learns of the store when that is open.
 
 #include <copse/base/check.h>
+#include <copse/base/asio_network.h>
 #include <copse/base/executor.h>
 #include <copse/base/posix_storage.h>
 #include <copse/base/random.h>
 #include <copse/base/status_macros.h>
 #include <copse/crdt/tree_replica.h>
+#include <copse/fs/named_content.h>
 #include <copse/replica/identity.h>
 
 #include <optional>
@@ -42,9 +44,12 @@ struct Machine {
   base::PosixStorage storage;
   base::SystemClock clock;
   base::SystemRandom random;
-  // Two threads: publishing a file waits for the store's sync, which the store's own timer may be at.
+  base::AsioNetwork network;
+  // Three threads: publishing a file waits for the store's sync, which the store's own timer may be at, and neither is to
+  // wait for what other replicas send.
   base::ThreadExecutor store_executor;
   base::ThreadExecutor volume_executor;
+  base::ThreadExecutor exchange_executor;
 
   replica::Store::Environment store_environment() { return {storage, clock, random, store_executor}; }
 };
@@ -61,6 +66,9 @@ struct OpenVolume::State {
   bool read_only = false;
   std::unique_ptr<fs::Volume> volume;
 
+  ~State() {
+    if (store != nullptr) store->set_receiver(nullptr);
+  }
   absl::Status OpenStore(const std::string& path, const Options& options);
   absl::Status OpenTop(const std::string& path);
 };
@@ -78,7 +86,10 @@ absl::Status OpenVolume::State::OpenStore(const std::string& path, const Options
     if (options.on_progress) options.on_progress(replayed);
     return absl::OkStatus();
   };
-  COPSE_ASSIGN_OR_RETURN(store, replica::Store::Open(machine.store_environment(), path, {}, replay));
+  replica::Store::Options store_options;
+  store_options.namer = {fs::ContentNamedBy, fs::ContentNamedByPage};
+  store_options.allow_joining = options.joining;
+  COPSE_ASSIGN_OR_RETURN(store, replica::Store::Open(machine.store_environment(), path, store_options, replay));
   journal.set_store(store.get());
   if (!tree) tree.emplace(store->identity().actor, journal, fs::ValidateFileSystemOp);
   return absl::OkStatus();
@@ -88,10 +99,14 @@ absl::Status OpenVolume::State::OpenTop(const std::string& path) {
   fs::Volume::Options options;
   options.staging_directory = path + "/staging";
   options.volume_key = store->identity().volume_key;
+  options.label = store->identity().label;
   options.read_only = read_only;
   COPSE_ASSIGN_OR_RETURN(
       volume, fs::Volume::Open({machine.storage, machine.clock, machine.volume_executor, *store, journal}, *tree,
                                options, notes));
+  store->set_receiver([shown = volume.get()](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+    return shown->Ingest(actor, first, ops);
+  });
   return absl::OkStatus();
 }
 
@@ -112,9 +127,29 @@ absl::Status OpenVolume::Create(const std::string& path, const std::string& labe
   return opened->volume().Flush();
 }
 
+absl::StatusOr<replica::Joining> OpenVolume::BeginJoining(const std::string& path,
+                                                          const replica::Invitation& invitation,
+                                                          const std::string& label) {
+  Machine machine;
+  COPSE_ASSIGN_OR_RETURN(replica::Joining joining,
+                         replica::Joining::Begin(machine.storage, machine.random, path, invitation, label));
+  if (joining.is_admitted()) return joining;
+  absl::StatusOr<std::string> welcome = absl::UnavailableError("the invitation names no address");
+  for (const std::string& endpoint : invitation.endpoints) {
+    welcome = replica::RequestAdmission(
+        machine.network, machine.exchange_executor,
+        {endpoint, joining.signing_secret(), invitation.inviter, invitation.secret, joining.label()});
+    // Elsewhere it may be reachable; a refusal is one everywhere.
+    if (!absl::IsUnavailable(welcome.status())) break;
+  }
+  COPSE_RETURN_IF_ERROR(welcome.status());
+  COPSE_RETURN_IF_ERROR(joining.Admit(machine.storage, *welcome));
+  return joining;
+}
+
 absl::StatusOr<std::unique_ptr<OpenVolume>> OpenVolume::Open(const std::string& path, const Options& options) {
   auto state = std::make_unique<State>();
-  state->read_only = options.read_only;
+  state->read_only = options.read_only || options.joining;
   COPSE_RETURN_IF_ERROR(state->OpenStore(path, options));
   COPSE_RETURN_IF_ERROR(state->OpenTop(path));
   return std::unique_ptr<OpenVolume>(new OpenVolume(std::move(state)));
@@ -123,6 +158,10 @@ absl::StatusOr<std::unique_ptr<OpenVolume>> OpenVolume::Open(const std::string& 
 fs::Volume& OpenVolume::volume() { return *state_->volume; }
 replica::Store& OpenVolume::store() { return *state_->store; }
 base::Storage& OpenVolume::storage() { return state_->machine.storage; }
+replica::Exchange::Environment OpenVolume::exchange_environment() {
+  Machine& machine = state_->machine;
+  return {machine.network, machine.clock, machine.random, machine.exchange_executor};
+}
 base::Clock& OpenVolume::clock() { return state_->machine.clock; }
 bool OpenVolume::read_only() const { return state_->read_only; }
 const std::vector<std::string>& OpenVolume::notes() const { return state_->notes; }

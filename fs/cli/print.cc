@@ -16,6 +16,7 @@ std::string Text(const Json& result, const char* key) {
 
 std::string Count(const Json& result, const char* key, const std::string& one) {
   const auto count = result.at(key).get<std::uint64_t>();
+  if (count != 1 && one.back() == 'y') return std::to_string(count) + " " + one.substr(0, one.size() - 1) + "ies";
   return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
 }
 
@@ -36,6 +37,27 @@ std::string LocalTime(std::int64_t nanoseconds) {
   std::array<char, 32> text{};
   std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
   return text.data();
+}
+
+/// One peer of a status: who, and how it stands.
+std::string PeerText(const Json& peer) {
+  std::string text = Text(peer, "label");
+  const std::string address = Text(peer, "address");
+  if (text.empty()) {
+    text = address;
+  } else if (!address.empty()) {
+    text += " (" + address + ")";
+  }
+  if (peer.at("connected") == true) {
+    text += peer.at("in_sync") == true ? ": in sync"
+                                       : ": " + Text(peer, "ops_to_send") + " changes to send, " +
+                                             Text(peer, "ops_to_receive") + " to receive";
+  } else {
+    const auto last_contact = peer.at("last_contact_ns").get<std::int64_t>();
+    text += ": not connected, last contact " + (last_contact == 0 ? "never" : LocalTime(last_contact));
+  }
+  if (!Text(peer, "last_error").empty()) text += "; " + Text(peer, "last_error");
+  return text;
 }
 
 /// A path as it may be shown on a terminal: control characters could move the cursor.
@@ -87,6 +109,14 @@ std::string StatusText(const Json& result) {
                            " written and not yet published");
   text += Row("changes", Text(result, "own_ops") + " made here, " + Text(result, "durable_ops") + " durable, " +
                              Text(result, "waiting_ops") + " waiting");
+  for (const Json& endpoint : result.at("listening")) text += Row("listening", endpoint.get<std::string>());
+  for (const Json& peer : result.at("peers")) text += Row("peer", PeerText(peer));
+  text += Row("conflicts", Text(result, "conflicts") +
+                               (result.at("conflicts") == 0 ? "" : "; list them: copse conflicts " + Text(result, "store")));
+  if (result.at("chunks_missing") != 0) {
+    text += Row("to fetch", Count(result, "chunks_missing", "chunk") + ", " + Size(result, "chunk_bytes_missing"));
+  }
+  for (const Json& line : result.at("refused_feeds")) text += Row("refused", line.get<std::string>());
   text += Row("log", Count(result, "frames", "frame") + ", " + Size(result, "feed_bytes"));
   text += Row("contents", Count(result, "chunks", "chunk") + ", " + Size(result, "chunk_bytes"));
   text += Row("disk", Size(result, "disk_free_bytes") + " free");
@@ -107,9 +137,42 @@ std::string VerifyText(const Json& result) {
           Count(result, "chunks", "chunk") + ": " +
           (result.at("problems").empty() ? "sound" : Count({{"n", result.at("problems").size()}}, "n", "problem")) +
           "\n";
-  if (result.at("replay_compared") != true) {
-    text += "the volume changes all the time, so its tree was not compared with the log; verify again when it rests\n";
+  if (result.at("chunks_missing") != 0) {
+    text += Count(result, "chunks_missing", "chunk") + " not fetched yet from the replica that wrote them\n";
   }
+  return text;
+}
+
+std::string JoinText(const Json& result) {
+  return "joined as " + Text(result, "label") + ", with " + Count(result, "entries", "entry") +
+         "\nthis replica: " + Text(result, "fingerprint") + "\ninvited by:   " + Text(result, "inviter_fingerprint") +
+         " (" + Text(result, "inviter") + ")\nnext: " + Text(result, "next") + "\n";
+}
+
+std::string InviteText(const Json& result) {
+  std::string addresses;
+  for (const Json& address : result.at("addresses")) addresses += " " + address.get<std::string>();
+  return "On the new machine, within a day, run:\n\n    copse join STORE " + Text(result, "invitation") +
+         "\n\nIt is good for one replica, as " + Text(result, "role") + ", and reaches this one at" + addresses +
+         "\nthis replica: " + Text(result, "fingerprint") + "\n";
+}
+
+std::string MembersText(const Json& result) {
+  std::string text;
+  for (const Json& member : result.at("members")) {
+    std::array<char, 64> columns{};
+    std::snprintf(columns.data(), columns.size(), "%-16s %-7s %5s  ", Text(member, "label").c_str(),
+                  Text(member, "role").c_str(), Text(member, "actor").c_str());
+    text += columns.data() + Text(member, "fingerprint");
+    if (member.at("invited_by").is_string()) text += "  invited by " + Text(member, "invited_by");
+    text += member.at("self") == true ? "  (this replica)\n" : "\n";
+  }
+  return text;
+}
+
+std::string SyncText(const Json& result) {
+  std::string text;
+  for (const Json& peer : result.at("peers")) text += "in sync with " + peer.get<std::string>() + "\n";
   return text;
 }
 

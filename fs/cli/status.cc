@@ -3,7 +3,10 @@
 #include <unistd.h>
 
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "cli/exchanging.h"
 #include "cli/volume_commands.h"
 
 namespace copse::cli {
@@ -14,6 +17,20 @@ absl::StatusOr<Json> Status(const VolumeContext& context) {
   const replica::Store::Usage kept = store.usage();
   const fs::Volume::Usage shown = context.opened.volume().GetUsage();
   COPSE_ASSIGN_OR_RETURN(const base::Storage::Space disk, context.opened.storage().FreeSpace(store.path()));
+  Json peers = Json::array();
+  for (const replica::PeerStatus& peer : context.exchanging == nullptr ? std::vector<replica::PeerStatus>()
+                                                                       : context.exchanging->peers()) {
+    peers.push_back({{"address", peer.endpoint},
+                     {"label", peer.label},
+                     {"connected", peer.connected},
+                     {"in_sync", peer.in_sync},
+                     {"last_contact_ns", peer.last_contact},
+                     {"ops_to_send", peer.ops_to_send},
+                     {"ops_to_receive", peer.ops_to_receive},
+                     {"bytes_in", peer.bytes_in},
+                     {"bytes_out", peer.bytes_out},
+                     {"last_error", peer.last_error}});
+  }
   return Json{
       {"store", store.path()},
       {"volume", base::Hex(base::AsBytes(identity.volume))},
@@ -34,6 +51,12 @@ absl::StatusOr<Json> Status(const VolumeContext& context) {
       {"feed_bytes", kept.feed_bytes},
       {"chunks", kept.chunks},
       {"chunk_bytes", kept.chunk_bytes},
+      {"chunks_missing", kept.chunks_missing},
+      {"chunk_bytes_missing", kept.chunk_bytes_missing},
+      {"conflicts", shown.conflicts},
+      {"refused_feeds", kept.refused_feeds},
+      {"listening", context.exchanging == nullptr ? std::vector<std::string>() : context.exchanging->listening()},
+      {"peers", std::move(peers)},
       {"disk_free_bytes", disk.free_bytes},
       {"last_error", kept.last_error},
   };

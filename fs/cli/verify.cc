@@ -1,7 +1,7 @@
 // Two proofs. The store proves what lies on the disk: checksums, hashes, signatures, chunks. Then the tree is proved to
 // be what the log says: the feeds are copied into memory as they lie on the disk, opened there like any store, and
 // replayed into a second tree, whose dump must equal that of the live one. The copy needs no lock, so this works while
-// the volume is mounted; ops made meanwhile are left out of the replay by counting.
+// the volume is mounted; ops that come meanwhile are left out of the replay by counting.
 
 #include <copse/base/executor.h>
 #include <copse/base/memory_storage.h>
@@ -10,7 +10,6 @@
 #include <copse/crdt/tree_replica.h>
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +19,6 @@ namespace copse::cli {
 namespace {
 
 const char kCopy[] = "/store";
-constexpr int kQuietAttempts = 5;
 
 absl::Status CopyFile(base::Storage& from, const std::string& from_path, base::Storage& to,
                       const std::string& to_path) {
@@ -61,24 +59,8 @@ absl::Status CopyLog(base::Storage& from, const std::string& store, base::Storag
   return CopyDirectory(from, store + "/feeds", to, copy + "/feeds");
 }
 
-struct LiveDump {
-  std::uint64_t own_ops = 0;
-  std::string text;
-};
-
-/// A dump, and how many own ops it shows; nothing if ops are made all the time.
-std::optional<LiveDump> DumpWhileQuiet(OpenVolume& opened) {
-  for (int attempt = 0; attempt < kQuietAttempts; ++attempt) {
-    LiveDump dump;
-    dump.own_ops = opened.store().usage().own_ops;
-    dump.text = opened.volume().Dump();
-    if (opened.store().usage().own_ops == dump.own_ops) return dump;
-  }
-  return std::nullopt;
-}
-
-/// The dump of a tree made of nothing but the log on the disk, up to `own_ops` of this replica's ops.
-absl::StatusOr<std::string> DumpOfReplay(OpenVolume& opened, std::uint64_t own_ops) {
+/// The dump of a tree made of nothing but the log on the disk, as far as `known` goes.
+absl::StatusOr<std::string> DumpOfReplay(OpenVolume& opened, const crdt::VersionVector& known) {
   base::MemoryStorage disk;
   COPSE_RETURN_IF_ERROR(CopyLog(opened.storage(), opened.store().path(), disk));
   base::SystemRandom random;
@@ -87,10 +69,8 @@ absl::StatusOr<std::string> DumpOfReplay(OpenVolume& opened, std::uint64_t own_o
   const replica::Identity& identity = opened.store().identity();
   crdt::TreeReplica tree(identity.actor, journal, fs::ValidateFileSystemOp);
   const auto replay = [&](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) -> absl::Status {
-    if (actor == identity.actor) {
-      const std::uint64_t wanted = own_ops > first ? own_ops - first : 0;
-      ops = ops.first(std::min<std::uint64_t>(wanted, ops.size()));
-    }
+    const std::uint64_t wanted = known[actor] > first ? known[actor] - first : 0;
+    ops = ops.first(std::min<std::uint64_t>(wanted, ops.size()));
     return ops.empty() ? absl::OkStatus() : tree.Ingest(actor, first, ops).status();
   };
   COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<replica::Store> copy,
@@ -112,21 +92,19 @@ absl::StatusOr<Json> Verify(const VolumeContext& context) {
   if (!opened.read_only()) COPSE_RETURN_IF_ERROR(opened.volume().Flush());
   COPSE_ASSIGN_OR_RETURN(replica::Store::Verification found, opened.store().Verify());
 
-  const std::optional<LiveDump> live = DumpWhileQuiet(opened);
-  if (live) {
-    // The dump may show ops that are younger than the flush.
-    if (!opened.read_only()) COPSE_RETURN_IF_ERROR(opened.volume().Flush());
-    const absl::StatusOr<std::string> replayed = DumpOfReplay(opened, live->own_ops);
-    if (!replayed.ok()) {
-      found.problems.push_back("the log cannot be replayed: " + std::string(replayed.status().message()));
-    } else if (*replayed != live->text) {
-      found.problems.push_back(
-          "replaying the log gives another tree than the one in use; keep STORE/feeds and report it");
-    }
+  crdt::VersionVector known;
+  const std::string live = opened.volume().Dump(&known);
+  // The dump may show ops that are younger than the flush.
+  if (!opened.read_only()) COPSE_RETURN_IF_ERROR(opened.volume().Flush());
+  const absl::StatusOr<std::string> replayed = DumpOfReplay(opened, known);
+  if (!replayed.ok()) {
+    found.problems.push_back("the log cannot be replayed: " + std::string(replayed.status().message()));
+  } else if (*replayed != live) {
+    found.problems.push_back("replaying the log gives another tree than the one in use; keep STORE/feeds and report it");
   }
-  return Json{
-      {"store", opened.store().path()},      {"frames", found.frames},    {"ops", found.ops}, {"chunks", found.chunks},
-      {"replay_compared", live.has_value()}, {"problems", found.problems}};
+  return Json{{"store", opened.store().path()},   {"frames", found.frames},
+              {"ops", found.ops},                 {"chunks", found.chunks},
+              {"chunks_missing", found.chunks_missing}, {"problems", found.problems}};
 }
 
 }  // namespace copse::cli

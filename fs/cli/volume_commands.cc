@@ -17,13 +17,21 @@ absl::StatusOr<Json> RunVolumeCommand(const VolumeContext& context, const std::s
       {"dump", without_arguments(Dump)},
       {"flush", without_arguments(Flush)},
       {"verify", without_arguments(Verify)},
+      {"conflicts", without_arguments(ListConflicts)},
+      {"members", without_arguments(ListMembers)},
+      {"invite", Invite},
+      {"sync", Synchronize},
       {"trash-list", without_arguments(ListTrash)},
       {"trash-restore", RestoreFromTrash},
       {"trash-purge", PurgeFromTrash},
   };
   const auto found = commands.find(command);
   if (found == commands.end()) return absl::InvalidArgumentError(command + ": no such command");
-  return found->second(context, arguments);
+  try {
+    return found->second(context, arguments);
+  } catch (const Json::exception&) {  // An argument of another type than it should be.
+    return absl::InvalidArgumentError(command + ": its arguments make no sense");
+  }
 }
 
 absl::StatusOr<Json> Dump(const VolumeContext& context) { return Json(context.opened.volume().Dump()); }

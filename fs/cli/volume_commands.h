@@ -2,6 +2,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -10,14 +11,20 @@
 
 namespace copse::cli {
 
+class Exchanging;
+
 /// What the commands that look at a volume act on, be it in the process of the mount or in one that opened the store
 /// for this command only. Results are the --json forms of docs/commands.md.
 struct VolumeContext {
   OpenVolume& opened;
   std::optional<std::string> mount_point;  ///< Absent: not mounted.
+  Exchanging* exchanging = nullptr;        ///< Null: not exchanging with other replicas.
+  /// Told now and then how far a long command is; empty where nobody looks.
+  std::function<void(const std::string& detail)> on_progress = nullptr;
 };
 
-/// Runs the command of that name: status, dump, flush, verify, trash-list, trash-restore or trash-purge. Thread-safe.
+/// Runs the command of that name: status, dump, flush, verify, conflicts, members, invite, sync, trash-list,
+/// trash-restore or trash-purge. Thread-safe.
 /// Errors: kInvalidArgument no such command, or its arguments make no sense; those of the command.
 absl::StatusOr<Json> RunVolumeCommand(const VolumeContext& context, const std::string& command, const Json& arguments);
 
@@ -32,6 +39,19 @@ absl::StatusOr<Json> Flush(const VolumeContext& context);
 
 /// Arguments: none. A result with a non-empty list `problems` says that the store is damaged.
 absl::StatusOr<Json> Verify(const VolumeContext& context);
+
+/// Arguments: none. Names that several entries claim, with who is called what, and why.
+absl::StatusOr<Json> ListConflicts(const VolumeContext& context);
+
+/// Arguments: none.
+absl::StatusOr<Json> ListMembers(const VolumeContext& context);
+/// Arguments, each optional: `role` ("writer" or "admin"), `addresses` (a list of HOST:PORT; default: where this replica
+/// listens, or did last), `lifetime_s`.
+absl::StatusOr<Json> Invite(const VolumeContext& context, const Json& arguments);
+
+/// Arguments, each optional: `peers`, a list of HOST:PORT (default: those remembered), `timeout_s`. Returns when this
+/// replica and each of them hold the same. Errors: kUnavailable one cannot be reached, or the time is over.
+absl::StatusOr<Json> Synchronize(const VolumeContext& context, const Json& arguments);
 
 /// Arguments: none.
 absl::StatusOr<Json> ListTrash(const VolumeContext& context);

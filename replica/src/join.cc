@@ -18,19 +18,19 @@ constexpr std::uint32_t kJoiningFormat = 1;
 
 }  // namespace
 
-absl::Status Joining::Write() const {
+absl::Status Joining::Write(base::Storage& storage) const {
   Json required = Json::object();
   for (const auto& [actor, frames] : required_) required[std::to_string(actor)] = frames;
   const Json object = {
       {"format", kJoiningFormat}, {"invitation", EncodeInvitation(invitation_)},
       {"label", label_},          {"seed", base::Hex(std::string_view(signing_secret_).substr(0, kSigningSeedBytes))},
       {"admitted", is_admitted_}, {"required", std::move(required)}};
-  return base::ReplaceFile(environment_.storage, Layout(path_).joining(), object.dump(2) + "\n");
+  return base::ReplaceFile(storage, Layout(path_).joining(), object.dump(2) + "\n");
 }
 
-absl::Status Joining::Read() {
+absl::Status Joining::Read(base::Storage& storage) {
   const std::string file = Layout(path_).joining();
-  COPSE_ASSIGN_OR_RETURN(const std::string text, base::ReadWholeFile(environment_.storage, file));
+  COPSE_ASSIGN_OR_RETURN(const std::string text, base::ReadWholeFile(storage, file));
   const absl::Status damaged = absl::DataLossError(file + " is damaged; remove " + path_ + " and join again");
   const Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   try {
@@ -55,14 +55,14 @@ absl::Status Joining::Read() {
   }
 }
 
-absl::StatusOr<Joining> Joining::Begin(Store::Environment environment, const std::string& path,
+absl::StatusOr<Joining> Joining::Begin(base::Storage& storage, base::Random& random, const std::string& path,
                                        const Invitation& invitation, const std::string& label) {
   if (!IsLabel(label)) {
     return absl::InvalidArgumentError("the label \"" + label + "\" is not 1 to 16 of a-z and 0-9");
   }
-  Joining joining(environment, path);
+  Joining joining(path);
   const Layout layout(path);
-  const absl::Status read = joining.Read();
+  const absl::Status read = joining.Read(storage);
   if (read.ok()) {
     if (joining.invitation_ != invitation) {
       return absl::AlreadyExistsError(path + " has begun to join with another invitation; go on with that, or remove " +
@@ -71,21 +71,21 @@ absl::StatusOr<Joining> Joining::Begin(Store::Environment environment, const std
     // A label may be changed until somebody has agreed to it.
     if (joining.is_admitted_ || joining.label_ == label) return joining;
     joining.label_ = label;
-    COPSE_RETURN_IF_ERROR(joining.Write());
+    COPSE_RETURN_IF_ERROR(joining.Write(storage));
     return joining;
   }
   if (!absl::IsNotFound(read)) return read;
-  COPSE_RETURN_IF_ERROR(PrepareStoreDirectory(environment.storage, layout));
+  COPSE_RETURN_IF_ERROR(PrepareStoreDirectory(storage, layout));
   joining.invitation_ = invitation;
   joining.label_ = label;
-  SigningKeys keys = SigningKeysOf(environment.random.Bytes(kSigningSeedBytes));
+  SigningKeys keys = SigningKeysOf(random.Bytes(kSigningSeedBytes));
   joining.signing_public_ = std::move(keys.public_key);
   joining.signing_secret_ = std::move(keys.secret_key);
-  COPSE_RETURN_IF_ERROR(joining.Write());
+  COPSE_RETURN_IF_ERROR(joining.Write(storage));
   return joining;
 }
 
-absl::Status Joining::Admit(std::string_view welcome) {
+absl::Status Joining::Admit(base::Storage& storage, std::string_view welcome) {
   COPSE_ASSIGN_OR_RETURN(Admission admission, DecodeAdmission(welcome));
   if (admission.volume != invitation_.volume || admission.grant.key != signing_public_) {
     return absl::DataLossError("the inviter's answer is not for this replica; ask for a new invitation");
@@ -104,10 +104,10 @@ absl::Status Joining::Admit(std::string_view welcome) {
   label_ = identity.label;
   required_ = std::move(admission.frames);
   // `joining` goes on saying that the store is not to be used yet.
-  COPSE_RETURN_IF_ERROR(Write());
-  COPSE_RETURN_IF_ERROR(CreateStore(environment_.storage, Layout(path_), identity));
+  COPSE_RETURN_IF_ERROR(Write(storage));
+  COPSE_RETURN_IF_ERROR(CreateStore(storage, Layout(path_), identity));
   is_admitted_ = true;
-  return Write();
+  return Write(storage);
 }
 
 bool Joining::HasAll(const Store& store) const {
@@ -118,9 +118,9 @@ bool Joining::HasAll(const Store& store) const {
   return true;
 }
 
-absl::Status Joining::Finish() {
-  COPSE_RETURN_IF_ERROR(environment_.storage.Remove(Layout(path_).joining()));
-  return environment_.storage.SyncDirectory(path_);
+absl::Status Joining::Finish(base::Storage& storage) const {
+  COPSE_RETURN_IF_ERROR(storage.Remove(Layout(path_).joining()));
+  return storage.SyncDirectory(path_);
 }
 
 }  // namespace copse::replica

@@ -187,7 +187,6 @@ absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
   std::vector<crdt::Op> ops = std::exchange(pending, {});
   std::vector<Grant> grants = std::exchange(pending_grants, {});
   const Dependencies round_known = known;
-  const std::function<void()> on_durable = events.on_durable;
   lock.unlock();
   std::uint64_t written = 0;
   const absl::Status status = WriteRound(ops, grants, round_known, written);
@@ -203,9 +202,9 @@ absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
     Fail(status);
   }
   round_ended.notify_all();
-  if (has_news && on_durable) {
+  if (has_news) {
     lock.unlock();
-    on_durable();
+    TellOfChange();
     lock.lock();
   }
   return status;

@@ -139,6 +139,7 @@ absl::Status Store::State::AddFrames(crdt::ActorId actor, std::uint64_t first, s
   }
   COPSE_RETURN_IF_ERROR(StoreFrames(actor, author_key, first, frames));
   RunIntake();
+  TellOfChange();
   return absl::OkStatus();
 }
 
@@ -176,7 +177,18 @@ absl::StatusOr<std::string> Store::State::ReadChunk(const base::Hash& id) {
 
 void Store::State::OnChunk(const base::Hash& id, absl::StatusOr<std::string> sealed) {
   // What the peer does not have, and what the disk has no room for, goes on being wanted.
-  if (sealed.ok() && sealed->size() <= kSealedBytesMax && StoreChunk(id, *sealed).ok()) RunIntake();
+  if (!sealed.ok() || sealed->size() > kSealedBytesMax || !StoreChunk(id, *sealed).ok()) return;
+  RunIntake();
+  if (ChunksMissing() == 0) TellOfChange();
+}
+
+void Store::State::TellOfChange() {
+  std::function<void()> on_change;
+  {
+    const std::lock_guard lock(mutex);
+    on_change = events.on_change;
+  }
+  if (on_change) on_change();
 }
 
 absl::Status Store::State::StoreChunk(const base::Hash& id, std::string_view sealed) {
@@ -373,13 +385,11 @@ Store::Addresses Store::addresses() const {
 
 absl::Status Store::RememberAddresses(const Addresses& added) {
   Addresses all = addresses();
-  const auto add = [](const std::vector<std::string>& from, std::vector<std::string>& to) {
-    for (const std::string& address : from) {
-      if (std::find(to.begin(), to.end(), address) == to.end()) to.push_back(address);
-    }
-  };
-  add(added.listen, all.listen);
-  add(added.peers, all.peers);
+  if (!added.listen.empty()) all.listen = added.listen;
+  for (const std::string& peer : added.peers) {
+    if (std::find(all.peers.begin(), all.peers.end(), peer) == all.peers.end()) all.peers.push_back(peer);
+  }
+  if (all == addresses()) return absl::OkStatus();
   const std::lock_guard admission_lock(state_->admission_mutex);
   COPSE_RETURN_IF_ERROR(WriteAddresses(state_->environment.storage, state_->layout.addresses(), all));
   const std::lock_guard lock(state_->mutex);

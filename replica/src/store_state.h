@@ -64,6 +64,7 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
                            std::span<const std::string> frames);
   absl::Status StoreChunk(const base::Hash& id, std::string_view sealed);
   std::map<crdt::ActorId, std::uint64_t> FrameCounts();
+  void TellOfChange();
   Feed* FindFeed(crdt::ActorId actor);
   absl::StatusOr<Feed*> FeedToWrite(crdt::ActorId actor);
   /// Applies what may be applied now, and sees to it that this happens again when something has waited long enough.

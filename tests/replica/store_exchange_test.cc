@@ -65,15 +65,15 @@ class StoreExchangeTest : public testing::Test {
   /// Makes `newcomer` a member, let in by `inviter`, with all that it must hold.
   void Join(Replica& inviter, Replica& newcomer, const std::string& label) {
     const Invitation invitation = inviter.store->Invite(Role::kWriter, seconds(60), {"inviter:1"}).value();
-    Joining joining = Joining::Begin(newcomer.machine.environment(), Machine::kPath, invitation, label).value();
+    Joining joining = Joining::Begin(newcomer.machine.storage(), newcomer.machine.environment().random, Machine::kPath, invitation, label).value();
     const auto welcome = inviter.side().Admit(joining.signing_public(), invitation.secret, label);
     ASSERT_TRUE(welcome.ok()) << welcome.status();
-    ASSERT_TRUE(joining.Admit(*welcome).ok());
+    ASSERT_TRUE(joining.Admit(newcomer.machine.storage(), *welcome).ok());
     newcomer.machine.options().allow_joining = true;
     newcomer.Open();
     Send(inviter, newcomer);
     ASSERT_TRUE(joining.HasAll(*newcomer.store));
-    ASSERT_TRUE(joining.Finish().ok());
+    ASSERT_TRUE(joining.Finish(newcomer.machine.storage()).ok());
     newcomer.machine.options().allow_joining = false;
   }
 
@@ -341,12 +341,13 @@ TEST_F(StoreExchangeTest, AMembershipSurvivesAPowerCutOnceItWasAnswered) {
 
 TEST_F(StoreExchangeTest, JoiningGoesOnWhereItBrokeOff) {
   const Invitation invitation = one_.store->Invite(Role::kWriter, seconds(60), {}).value();
-  const auto environment = three_.machine.environment();
-  const std::string key = Joining::Begin(environment, Machine::kPath, invitation, "phone")->signing_public();
-  Joining joining = Joining::Begin(environment, Machine::kPath, invitation, "phone").value();
+  base::MemoryStorage& disk = three_.machine.storage();
+  base::Random& random = three_.machine.environment().random;
+  const std::string key = Joining::Begin(disk, random, Machine::kPath, invitation, "phone")->signing_public();
+  Joining joining = Joining::Begin(disk, random, Machine::kPath, invitation, "phone").value();
   EXPECT_EQ(joining.signing_public(), key);
-  ASSERT_TRUE(joining.Admit(one_.side().Admit(key, invitation.secret, "phone").value()).ok());
-  Joining again = Joining::Begin(environment, Machine::kPath, invitation, "phone").value();
+  ASSERT_TRUE(joining.Admit(disk, one_.side().Admit(key, invitation.secret, "phone").value()).ok());
+  Joining again = Joining::Begin(disk, random, Machine::kPath, invitation, "phone").value();
   EXPECT_TRUE(again.is_admitted());
   EXPECT_TRUE(absl::IsFailedPrecondition(three_.machine.Open().status()));
   three_.machine.options().allow_joining = true;
@@ -354,7 +355,7 @@ TEST_F(StoreExchangeTest, JoiningGoesOnWhereItBrokeOff) {
   EXPECT_FALSE(again.HasAll(*three_.store));
   Send(one_, three_);
   EXPECT_TRUE(again.HasAll(*three_.store));
-  ASSERT_TRUE(again.Finish().ok());
+  ASSERT_TRUE(again.Finish(disk).ok());
   three_.store.reset();
   three_.machine.options().allow_joining = false;
   three_.Open();
@@ -362,16 +363,17 @@ TEST_F(StoreExchangeTest, JoiningGoesOnWhereItBrokeOff) {
 
 TEST_F(StoreExchangeTest, AWelcomeThatIsDamagedOrForAnotherIsRefused) {
   const Invitation invitation = one_.store->Invite(Role::kWriter, seconds(60), {}).value();
-  Joining joining = Joining::Begin(three_.machine.environment(), Machine::kPath, invitation, "phone").value();
+  Joining joining = Joining::Begin(three_.machine.storage(), three_.machine.environment().random, Machine::kPath, invitation, "phone").value();
   const std::string other = one_.side().Admit(std::string(32, 'k'), invitation.secret, "phone").value();
-  EXPECT_TRUE(absl::IsDataLoss(joining.Admit(other)));
+  EXPECT_TRUE(absl::IsDataLoss(joining.Admit(three_.machine.storage(), other)));
   for (std::size_t length = 0; length < other.size(); ++length) {
-    EXPECT_TRUE(absl::IsDataLoss(joining.Admit(other.substr(0, length)))) << length;
+    EXPECT_TRUE(absl::IsDataLoss(joining.Admit(three_.machine.storage(), other.substr(0, length)))) << length;
   }
 }
 
-TEST_F(StoreExchangeTest, AddressesAreRememberedOnce) {
-  ASSERT_TRUE(one_.store->RememberAddresses({{"0.0.0.0:1"}, {"a:1", "b:2"}}).ok());
+TEST_F(StoreExchangeTest, PeersAreRememberedOnceAndWhereToListenIsWhatWasGivenLast) {
+  ASSERT_TRUE(one_.store->RememberAddresses({{"0.0.0.0:9"}, {"a:1"}}).ok());
+  ASSERT_TRUE(one_.store->RememberAddresses({{"0.0.0.0:1"}, {"b:2"}}).ok());
   ASSERT_TRUE(one_.store->RememberAddresses({{}, {"b:2", "c:3"}}).ok());
   one_.store.reset();
   one_.Open();

@@ -43,8 +43,9 @@ std::string NameOfNode(const crdt::Tree& tree, NodeId node) {
 
 }  // namespace
 
-std::string Volume::Dump() {
+std::string Volume::Dump(crdt::VersionVector* known) {
   const State::TreeReadLock lock(state_->tree_mutex);
+  if (known != nullptr) *known = state_->replica.version();
   const crdt::Tree& tree = state_->tree();
   return crdt::Dump(tree, [&](NodeId node) {
     Json json;

@@ -182,8 +182,8 @@ class Volume {
   absl::StatusOr<std::string> RestoreFromTrash(NodeId node);
   /// Marks a deleted entry as purged: it is shown no more, and its space is freed once every member has seen this.
   absl::Status PurgeFromTrash(NodeId node);
-  /// docs/format/dump.md.
-  std::string Dump();
+  /// docs/format/dump.md. `known`, where given, is told which ops the dump shows.
+  std::string Dump(crdt::VersionVector* known = nullptr);
   Usage GetUsage();
 
  private:

@@ -23,7 +23,7 @@ class Joining {
  public:
   /// Begins, or goes on with what an earlier call began in `path`, which must otherwise not exist or be empty.
   /// Errors: kAlreadyExists a store, another joining or something else is there; kInvalidArgument the label.
-  static absl::StatusOr<Joining> Begin(Store::Environment environment, const std::string& path,
+  static absl::StatusOr<Joining> Begin(base::Storage& storage, base::Random& random, const std::string& path,
                                        const Invitation& invitation, const std::string& label);
 
   const Invitation& invitation() const { return invitation_; }
@@ -34,18 +34,17 @@ class Joining {
 
   /// Makes the store from what the inviter has answered. Durable when it returns.
   /// Errors: kDataLoss the answer is not that of the volume of the invitation, or gives this key no membership.
-  absl::Status Admit(std::string_view welcome);
+  absl::Status Admit(base::Storage& storage, std::string_view welcome);
 
   /// Whether `store`, opened with allow_joining, holds what was there when it was admitted.
   bool HasAll(const Store& store) const;
-  absl::Status Finish();
+  absl::Status Finish(base::Storage& storage) const;
 
  private:
-  Joining(Store::Environment environment, std::string path) : environment_(environment), path_(std::move(path)) {}
-  absl::Status Write() const;
-  absl::Status Read();
+  explicit Joining(std::string path) : path_(std::move(path)) {}
+  absl::Status Write(base::Storage& storage) const;
+  absl::Status Read(base::Storage& storage);
 
-  Store::Environment environment_;
   std::string path_;
   Invitation invitation_;
   std::string label_;

@@ -123,13 +123,14 @@ class Store final : public crdt::Journal, public base::ContentStore {
 
   /// The side that exchanges: hands out and takes in frames and chunks. Lives as long as the store.
   SessionHost& exchange_side();
-  /// Whether an Exchange is connected to anybody. `on_durable` is called, on any thread, when more of the own feed has
-  /// become durable; `on_wanted` with chunks that ops name and that are not here.
+  /// Called on any thread, also from inside calls of the exchange's side: `on_change` when feeds have grown durably or
+  /// nothing is missing any more, `on_wanted` with chunks that ops name and that are not here.
   struct ExchangeEvents {
-    std::function<void()> on_durable;
+    std::function<void()> on_change;
     std::function<void(const std::vector<base::Hash>& ids)> on_wanted;
   };
   void set_exchange_events(ExchangeEvents events);
+  /// Whether anybody is there to be told of ops: they are made durable sooner then.
   void set_connected(bool connected);
   /// How many frames of each feed are durable here.
   std::map<crdt::ActorId, std::uint64_t> frame_counts() const;
@@ -150,9 +151,11 @@ class Store final : public crdt::Journal, public base::ContentStore {
   struct Addresses {
     std::vector<std::string> listen;
     std::vector<std::string> peers;
+
+    friend bool operator==(const Addresses&, const Addresses&) = default;
   };
   Addresses addresses() const;
-  /// Adds what is not there yet; durable when it returns.
+  /// Adds peers that are not there yet; where to listen is replaced unless it is empty. Durable when it returns.
   absl::Status RememberAddresses(const Addresses& addresses);
 
   absl::Status Append(std::span<const crdt::Op> batch) override;
