@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "address_book.h"
-#include "admission.h"
+#include "admission_codec.h"
 #include "feed_keys.h"
 #include "invitations.h"
 #include "sealing.h"

@@ -1,4 +1,4 @@
-#include "admission.h"
+#include "admission_codec.h"
 
 #include <copse/base/hash.h>
 #include <copse/base/status_macros.h>
