@@ -1,8 +1,8 @@
 #include <copse/base/asio_network.h>
 
 // Sockets of both families are one type here (Asio's generic stream protocol): after the address is made, nothing
-// differs. Accepting and all connections share one thread; connecting borrows the caller's, in an io_context of its
-// own, so that it may also be called from a callback.
+// differs. Accepting and all connections share one thread. Connecting that blocks borrows the caller's, in an
+// io_context of its own, so that it may also be called from a callback.
 
 #include <copse/base/status_macros.h>
 #include <fcntl.h>
@@ -161,6 +161,83 @@ absl::StatusOr<std::vector<Address>> Resolve(asio::io_context& context, const En
   return addresses;
 }
 
+/// The address of a unix socket, kept reachable as long as this lives.
+struct UnixTarget {
+  std::optional<UnixAddress> address;
+  std::vector<Address> addresses;
+};
+
+absl::StatusOr<UnixTarget> UnixTargetOf(const std::string& path) {
+  absl::StatusOr<UnixAddress> made = UnixAddress::Of(path);
+  if (absl::IsNotFound(made.status())) return absl::UnavailableError(std::string(made.status().message()));
+  COPSE_RETURN_IF_ERROR(made.status());
+  UnixTarget target;
+  target.addresses.emplace_back(asio::local::stream_protocol::endpoint(made->short_path()));
+  target.address.emplace(*std::move(made));
+  return target;
+}
+
+/// One attempt to connect, on the network's thread; kept alive by its pending operations.
+class Connector : public std::enable_shared_from_this<Connector> {
+ public:
+  Connector(asio::io_context& context, std::string name, Network::OnConnected on_done)
+      : resolver_(context), socket_(context), limit_(context), name_(std::move(name)), on_done_(std::move(on_done)) {}
+
+  void Begin(const absl::StatusOr<Endpoint>& endpoint) {
+    limit_.expires_after(kConnectMax);
+    limit_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+      if (!error) self->Finish(StatusOf(self->name_, asio::error::timed_out));
+    });
+    if (!endpoint.ok()) {
+      Finish(endpoint.status());
+    } else if (endpoint->is_unix) {
+      absl::StatusOr<UnixTarget> target = UnixTargetOf(endpoint->path);
+      if (!target.ok()) return Finish(target.status());
+      unix_ = *std::move(target);
+      ConnectTo(unix_.addresses);
+    } else {
+      resolver_.async_resolve(endpoint->host, endpoint->port,
+                              [self = shared_from_this()](const boost::system::error_code& error, const auto& results) {
+                                if (error) return self->Finish(StatusOf(self->name_, error));
+                                std::vector<Address> addresses;
+                                for (const auto& result : results) addresses.emplace_back(result.endpoint());
+                                self->ConnectTo(std::move(addresses));
+                              });
+    }
+  }
+
+ private:
+  void ConnectTo(std::vector<Address> addresses) {
+    if (!on_done_) return;
+    addresses_ = std::move(addresses);
+    asio::async_connect(socket_, addresses_,
+                        [self = shared_from_this()](const boost::system::error_code& error, const Address&) {
+                          if (error) return self->Finish(StatusOf(self->name_, error));
+                          if (!self->on_done_) return;
+                          CloseOnExec(self->socket_.native_handle());
+                          self->Finish(std::make_unique<AsioConnection>(std::move(self->socket_)));
+                        });
+  }
+
+  void Finish(absl::StatusOr<std::unique_ptr<Connection>> result) {
+    const Network::OnConnected on_done = std::exchange(on_done_, nullptr);
+    if (!on_done) return;
+    boost::system::error_code ignored;
+    limit_.cancel();
+    resolver_.cancel();
+    if (!result.ok()) socket_.close(ignored);
+    on_done(std::move(result));
+  }
+
+  asio::ip::tcp::resolver resolver_;
+  StreamSocket socket_;
+  asio::steady_timer limit_;
+  const std::string name_;
+  UnixTarget unix_;
+  std::vector<Address> addresses_;
+  Network::OnConnected on_done_;  ///< Empty once it was called.
+};
+
 /// Connects to the first of `addresses` that answers, within kConnectMax in all.
 absl::StatusOr<StreamSocket> ConnectToAny(asio::io_context& home, const std::vector<Address>& addresses,
                                           const std::string& name) {
@@ -219,19 +296,19 @@ absl::StatusOr<std::unique_ptr<Listener>> AsioNetwork::Listen(const std::string&
 
 absl::StatusOr<std::unique_ptr<Connection>> AsioNetwork::Connect(const std::string& endpoint) {
   COPSE_ASSIGN_OR_RETURN(const Endpoint parsed, internal::ParseEndpoint(endpoint));
-  std::vector<Address> addresses;
-  std::optional<UnixAddress> address;
+  UnixTarget target;
   if (parsed.is_unix) {
-    absl::StatusOr<UnixAddress> made = UnixAddress::Of(parsed.path);
-    if (absl::IsNotFound(made.status())) return absl::UnavailableError(std::string(made.status().message()));
-    COPSE_RETURN_IF_ERROR(made.status());
-    address.emplace(std::move(*made));
-    addresses.emplace_back(asio::local::stream_protocol::endpoint(address->short_path()));
+    COPSE_ASSIGN_OR_RETURN(target, UnixTargetOf(parsed.path));
   } else {
-    COPSE_ASSIGN_OR_RETURN(addresses, Resolve(state_->context, parsed, endpoint));
+    COPSE_ASSIGN_OR_RETURN(target.addresses, Resolve(state_->context, parsed, endpoint));
   }
-  COPSE_ASSIGN_OR_RETURN(StreamSocket socket, ConnectToAny(state_->context, addresses, endpoint));
+  COPSE_ASSIGN_OR_RETURN(StreamSocket socket, ConnectToAny(state_->context, target.addresses, endpoint));
   return std::make_unique<AsioConnection>(std::move(socket));
+}
+
+void AsioNetwork::Connect(const std::string& endpoint, OnConnected on_done) {
+  auto connector = std::make_shared<Connector>(state_->context, endpoint, std::move(on_done));
+  asio::post(state_->context, [connector, parsed = internal::ParseEndpoint(endpoint)] { connector->Begin(parsed); });
 }
 
 }  // namespace copse::base
