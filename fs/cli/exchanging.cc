@@ -57,8 +57,8 @@ absl::Status Exchanging::State::Start() {
       if (const std::shared_ptr<State> state = weak.lock()) state->TakeChange();
     });
   };
-  exchange = std::make_shared<replica::Exchange>(opened.exchange_environment(), store.identity(),
-                                                 store.exchange_side(), std::move(callbacks));
+  exchange = std::make_shared<replica::Exchange>(opened.exchange_environment(), store.identity(), store.exchange_side(),
+                                                 std::move(callbacks));
   const std::weak_ptr<replica::Exchange> weak = exchange;
   store.set_exchange_events({[weak] {
                                if (const auto alive = weak.lock()) alive->OnHeadsChanged();
@@ -121,7 +121,8 @@ absl::StatusOr<std::string> Exchanging::State::StillToCome(const std::vector<std
   const std::vector<replica::PeerStatus> peers = exchange->GetStatus();
   std::string text;
   for (const std::string& endpoint : endpoints) {
-    const auto peer = std::find_if(peers.begin(), peers.end(), [&](const auto& one) { return one.endpoint == endpoint; });
+    const auto peer =
+        std::find_if(peers.begin(), peers.end(), [&](const auto& one) { return one.endpoint == endpoint; });
     if (peer == peers.end()) {
       text = "connecting to " + endpoint;
     } else if (!peer->connected && !peer->last_error.empty()) {

@@ -111,8 +111,9 @@ std::string StatusText(const Json& result) {
                              Text(result, "waiting_ops") + " waiting");
   for (const Json& endpoint : result.at("listening")) text += Row("listening", endpoint.get<std::string>());
   for (const Json& peer : result.at("peers")) text += Row("peer", PeerText(peer));
-  text += Row("conflicts", Text(result, "conflicts") +
-                               (result.at("conflicts") == 0 ? "" : "; list them: copse conflicts " + Text(result, "store")));
+  text += Row("conflicts",
+              Text(result, "conflicts") +
+                  (result.at("conflicts") == 0 ? "" : "; list them: copse conflicts " + Text(result, "store")));
   if (result.at("chunks_missing") != 0) {
     text += Row("to fetch", Count(result, "chunks_missing", "chunk") + ", " + Size(result, "chunk_bytes_missing"));
   }

@@ -10,11 +10,12 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cli/exchanging.h"
-#include "cli/open_volume.h"
 #include "cli/join.h"
+#include "cli/open_volume.h"
 #include "exchange/random_user.h"
 #include "support/temporary_directory.h"
 
@@ -31,7 +32,8 @@ struct Replica {
     if (result.ok()) opened = *std::move(result);
   }
   void Exchange() {
-    auto result = Exchanging::Start(*opened, {.listen = {"127.0.0.1:0"}, .peers = {}, .use_remembered = false, .log = {}});
+    auto result =
+        Exchanging::Start(*opened, {.listen = {"127.0.0.1:0"}, .peers = {}, .use_remembered = false, .log = {}});
     ASSERT_TRUE(result.ok()) << result.status();
     exchanging = *std::move(result);
   }
@@ -48,6 +50,8 @@ struct Replica {
 class ExchangeTest : public testing::Test {
  protected:
   static constexpr int kCalls = 10'000;
+  static constexpr int kCallsBetweenFlushes = 200;
+  static inline const std::string kContentMark = " contents: ";
 
   std::string Store(int number) const { return temporary_.path() / ("store" + std::to_string(number)); }
 
@@ -57,13 +61,18 @@ class ExchangeTest : public testing::Test {
     Replica first(Store(0));
     first.Exchange();
     for (int i = 1; i < count; ++i) {
-      const auto invitation = first.opened->store().Invite(replica::Role::kWriter, std::chrono::hours(1),
-                                                           first.exchanging->listening());
+      const auto invitation =
+          first.opened->store().Invite(replica::Role::kWriter, std::chrono::hours(1), first.exchanging->listening());
       ASSERT_TRUE(invitation.ok()) << invitation.status();
       const auto joined = JoinVolume(Store(i), EncodeInvitation(*invitation), "r" + std::to_string(i));
       ASSERT_TRUE(joined.ok()) << joined.status();
     }
-    first.exchanging.reset();
+    // Those who joined earlier hear of those who joined later.
+    for (int i = 1; i < count; ++i) {
+      Replica earlier(Store(i));
+      earlier.Exchange();
+      earlier.SyncWith(first);
+    }
   }
 
   /// Each replica is changed by a user of its own while it reaches nobody.
@@ -71,9 +80,21 @@ class ExchangeTest : public testing::Test {
     for (int i = 0; i < count; ++i) {
       Replica replica(Store(i));
       test::RandomUser user(replica.opened->volume(), seed + static_cast<std::uint64_t>(i), "r" + std::to_string(i));
-      for (int call = 0; call < kCalls; ++call) user.Step();
-      ASSERT_TRUE(replica.opened->volume().Flush().ok());
-      written_.insert(user.contents().begin(), user.contents().end());
+      for (int call = 0; call < kCalls; ++call) {
+        user.Step();
+        if (call % kCallsBetweenFlushes == 0) NoteContents(replica);
+      }
+      NoteContents(replica);
+    }
+  }
+
+  /// What a program saw as contents of files when they were known to be durable must never be lost.
+  void NoteContents(Replica& replica) {
+    ASSERT_TRUE(replica.opened->volume().Flush().ok());
+    for (const std::string& line : Listing(replica)) {
+      if (const std::size_t begin = line.find(kContentMark); begin != line.npos) {
+        written_.insert(line.substr(begin + kContentMark.size()));
+      }
     }
   }
 
@@ -128,7 +149,7 @@ class ExchangeTest : public testing::Test {
         std::string bytes(shown.size, '\0');
         const auto read = volume.Read(found->node, nullptr, 0, bytes);
         EXPECT_TRUE(read.ok()) << line << ": " << read.status();
-        line += " " + bytes;
+        line += kContentMark + bytes;
       }
       lines.push_back(std::move(line));
       if (shown.kind == fs::Kind::kDirectory) List(volume, found->node, path + "/" + entry.name, lines);
@@ -199,7 +220,9 @@ TEST_F(ExchangeTest, WhatOneReplicaChangesIsSeenByTheOtherWhileBothAreConnected)
     test::RandomUser user((round % 2 == 0 ? one : two).opened->volume(), static_cast<std::uint64_t>(round),
                           "round" + std::to_string(round));
     for (int call = 0; call < 50; ++call) user.Step();
-    two.SyncWith(one);
+    for (Replica* replica : {&one, &two}) ASSERT_TRUE(replica->opened->volume().Flush().ok());
+    const auto is_equal = [&] { return one.opened->volume().Dump() == two.opened->volume().Dump(); };
+    for (int wait = 0; wait < 2000 && !is_equal(); ++wait) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     ASSERT_EQ(one.opened->volume().Dump(), two.opened->volume().Dump()) << round;
   }
 }

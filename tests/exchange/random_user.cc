@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
-
 #include <optional>
 
 namespace copse::test {
@@ -12,7 +11,9 @@ namespace copse::test {
 using fs::NodeId;
 using fs::Volume;
 
-std::string RandomUser::DrawName() { return std::string(1, static_cast<char>('a' + Draw(8))) + (Draw(2) == 0 ? ".txt" : ""); }
+std::string RandomUser::DrawName() {
+  return std::string(1, static_cast<char>('a' + Draw(8))) + (Draw(2) == 0 ? ".txt" : "");
+}
 
 std::string RandomUser::DrawContent() {
   std::string content = name_ + " " + std::to_string(++written_) + "\n";
@@ -26,10 +27,11 @@ NodeId RandomUser::DrawDirectory() {
   NodeId directory = crdt::kRoot;
   for (std::size_t depth = Draw(4); depth > 0; --depth) {
     std::vector<NodeId> below;
-    const absl::Status listed = volume_->List(directory, 0, [&](std::uint64_t, const fs::ShownEntry& entry, fs::Kind kind) {
-      if (kind == fs::Kind::kDirectory) below.push_back(entry.target);
-      return true;
-    });
+    const absl::Status listed =
+        volume_->List(directory, 0, [&](std::uint64_t, const fs::ShownEntry& entry, fs::Kind kind) {
+          if (kind == fs::Kind::kDirectory) below.push_back(entry.target);
+          return true;
+        });
     Check(listed);
     if (below.empty()) break;
     directory = below[Draw(below.size())];
@@ -77,7 +79,6 @@ void RandomUser::Write(NodeId directory, const std::string& name) {
   Check(volume_->Write(node, handle, 0, content, false).status());
   volume_->Release(handle);
   volume_->Forget(node, 1);
-  contents_.insert(content);
 }
 
 void RandomUser::Rename() {

@@ -4,23 +4,18 @@
 
 #include <cstdint>
 #include <random>
-#include <set>
 #include <string>
 
 namespace copse::test {
 
-/// Somebody who works in a volume: calls drawn from a seed, over so few names that everything collides. Remembers every
-/// content that a file had when it was closed.
+/// Somebody who works in a volume: calls drawn from a seed, over so few names that everything collides.
 class RandomUser {
  public:
   RandomUser(fs::Volume& volume, std::uint64_t seed, std::string name)
       : volume_(&volume), random_(seed), name_(std::move(name)) {}
 
-  /// Goes on in the same volume, opened again.
-  void set_volume(fs::Volume& volume) { volume_ = &volume; }
   /// One call or a few; what it comes to (an error as well) is checked for being one that a program may get.
   void Step();
-  const std::set<std::string>& contents() const { return contents_; }
 
  private:
   std::size_t Draw(std::size_t count) { return random_() % count; }
@@ -37,7 +32,6 @@ class RandomUser {
   const std::string name_;
   const fs::Caller caller_{};
   std::uint64_t written_ = 0;
-  std::set<std::string> contents_;
 };
 
 }  // namespace copse::test
