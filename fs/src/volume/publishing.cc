@@ -138,33 +138,21 @@ absl::Status Volume::State::FlushAll() {
   return first_error;
 }
 
-// Finds the version that staged bytes lie on. Their base may have been replaced by the very version that was being
-// published when the process ended: then that one, which holds the same bytes and perhaps fewer, serves as well.
+// A version that was being published when the process ended may be an op already, which then stands in place of the
+// base heads: it is known by its plain root, and replaced with them.
 absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
-  absl::flat_hash_map<NodeId, crdt::Timestamp> own_replacement;
-  const auto base_of = [&](NodeId node, const std::vector<crdt::Timestamp>& heads) -> std::optional<Manifest> {
-    if (schema::KindOf(tree(), node) != Kind::kRegular) return std::nullopt;
-    for (const crdt::RegisterVersion& version : tree().Versions(node, schema::kContent)) {
-      if (std::find(heads.begin(), heads.end(), version.time) == heads.end()) continue;
-      auto manifest = DecodeManifest(*version.value);
-      if (manifest.ok()) return std::move(*manifest);
-    }
-    auto head = schema::ShownHead(tree(), node);
-    const bool is_newer =
-        head && std::all_of(heads.begin(), heads.end(), [&](auto base) { return base < head->first; });
-    if (is_newer && head->first.actor() == replica.actor()) {
-      own_replacement[node] = head->first;
-      return std::move(head->second);
-    }
-    return heads.empty() ? std::optional(Manifest{}) : std::nullopt;
-  };
   std::vector<std::string> left;
-  COPSE_ASSIGN_OR_RETURN(std::vector<StagingArea::Recovered> recovered, staging->Recover(base_of, left));
+  const auto is_file = [&](NodeId node) { return schema::KindOf(tree(), node) == Kind::kRegular; };
+  COPSE_ASSIGN_OR_RETURN(std::vector<StagingArea::Recovered> recovered, staging->Recover(is_file, left));
   for (const std::string& one : left) notes.push_back("left " + one);
   for (StagingArea::Recovered& found : recovered) {
     auto open = std::make_shared<OpenFile>(found.node, std::move(found.file));
-    if (const auto own = own_replacement.find(found.node); own != own_replacement.end()) {
-      open->also_replaces.push_back(own->second);
+    for (const crdt::RegisterVersion& version : tree().Versions(found.node, schema::kContent)) {
+      const auto manifest = DecodeManifest(*version.value);
+      const auto& roots = found.publications;
+      const bool is_own = version.time.actor() == replica.actor() && manifest.ok() &&
+                          std::find(roots.begin(), roots.end(), manifest->plain_root) != roots.end();
+      if (is_own) open->also_replaces.push_back(version.time);
     }
     // Whether times were set after the last write is not recorded; the later of the two is taken to be the last.
     const bool is_newer = AttributesOf(found.node, Kind::kRegular).ctime <= open->staged->mtime();
