@@ -155,6 +155,11 @@ std::vector<crdt::Timestamp> StagedFile::base_heads() const {
   return state_->base_heads;
 }
 
+base::Hash StagedFile::base_root() const {
+  const std::shared_lock lock(state_->mutex);
+  return state_->base->manifest().plain_root;
+}
+
 absl::StatusOr<std::size_t> StagedFile::Read(std::uint64_t offset, std::span<char> out) const {
   // Staged bytes are copied under the lock; the base is immutable and read after it, since that may take long.
   struct BasePart {

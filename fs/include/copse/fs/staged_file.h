@@ -59,6 +59,9 @@ class StagedFile {
   /// The heads that the base stands for: what the version published next replaces.
   std::vector<crdt::Timestamp> base_heads() const;
 
+  /// The plain root of the base.
+  base::Hash base_root() const;
+
   /// Stores the chunks of what is there now and returns the version they make, which shares every chunk of the base
   /// that no write touched. Writers wait meanwhile; readers do not. The file stays dirty until Rebase.
   absl::StatusOr<Manifest> Publish();
