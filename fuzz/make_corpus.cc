@@ -18,6 +18,7 @@
 #include "chunk_seal.h"
 #include "cli/control_protocol.h"
 #include "content/manifest_page.h"
+#include "content/manifest_writer.h"
 #include "content/staging_log.h"
 #include "frame.h"
 #include "frame_keys.h"
@@ -196,7 +197,7 @@ Inputs StagingInputs() {
   // The example of docs/format/staging.md.
   fs::StagingHeader header;
   header.node = crdt::NodeId::Of(7, 42);
-  header.base_size = 10;
+  header.base = fs::InlineManifest("0123456789", 1, false);
   header.base_heads = {Timestamp::Of(1, 7)};
   fs::StagingChange change;
   change.size = 10'000;
@@ -209,7 +210,7 @@ Inputs StagingInputs() {
   cut.size = 5'000;
   cut.changes = fs::ChangeSet(4'500);
   cut.changes.Set(4'600, 4'700, fs::RangeKind::kData);
-  const std::string two = one + fs::EncodeStagingChange(cut);
+  const std::string two = one + fs::EncodeStagingPublication(base::Sha256("version")) + fs::EncodeStagingChange(cut);
   std::string damaged = two;
   damaged[one.size() - 1] ^= 1;
   return {{"example", one}, {"cut", two}, {"torn", two.substr(0, two.size() - 2)}, {"damaged", damaged}};

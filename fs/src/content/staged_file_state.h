@@ -56,8 +56,10 @@ struct StagedFile::State {
   absl::Status RemoveLog();
   /// Clean on `new_base`, without any staging.
   absl::Status Reset(const Manifest& new_base, std::vector<crdt::Timestamp> heads);
+  bool Follow(const Manifest& new_base, std::vector<crdt::Timestamp> heads);
+  absl::Status Readdress(NodeId new_node, std::vector<crdt::Timestamp> heads);
   /// Replaces the log by one that says: `changes` on a base of these heads.
-  absl::Status WriteLog(std::uint64_t base_size, const std::vector<crdt::Timestamp>& heads, const ChangeSet& sum);
+  absl::Status WriteLog(const Manifest& the_base, const std::vector<crdt::Timestamp>& heads, const ChangeSet& sum);
 
   // With both.
   /// Frees the bytes of `before` that `after` does not name.
@@ -65,12 +67,12 @@ struct StagedFile::State {
   void Touch(std::uint64_t new_size, base::UnixNanoseconds now);
 
   const std::shared_ptr<StagingContext> context;
-  const NodeId node;
   const bool fixed_chunks;
 
   std::mutex writer;
   mutable std::shared_mutex mutex;
 
+  NodeId node;
   std::shared_ptr<const ManifestReader> base;
   std::vector<crdt::Timestamp> base_heads;
   std::uint64_t size = 0;
@@ -80,6 +82,7 @@ struct StagedFile::State {
   StagedBytes bytes;
 
   std::optional<ChangeSet> unpublished;  // Since the last Publish; nothing unless a Rebase to it may come.
+  base::Hash published_root{};           // Of that Publish.
   bool touched_since_publish = false;
 
   std::unique_ptr<base::File> log;  // While there is a staging on disk that Recover would find.

@@ -87,12 +87,14 @@ TEST(ProjectionTest, ADirectoryHasTheNameBeforeAFileWithAHigherClaim) {
 
 TEST(ProjectionTest, AChosenNameBeatsAGeneratedOne) {
   Forest forest;
-  forest.Apply(
-      {Directory(At(1, 1), kRoot, "x"), Directory(At(1, 2), kRoot, "x"), Directory(At(2, 2), kRoot, "x-0001")});
+  forest.Apply({Directory(At(1, 1), kRoot, "d"), Directory(At(2, 2), kRoot, "x"), Directory(At(3, 2), kRoot, "x-0001"),
+                MakeOp(At(4, 1), At(1, 1).node(), crdt::Place{kRoot, "x"})});
   const auto shown = Shown(forest.projection(), kRoot);
-  EXPECT_EQ(shown.at("x"), At(1, 2).node());
-  EXPECT_EQ(shown.at("x-0001"), At(2, 2).node());
-  EXPECT_EQ(shown.at("x-0001_00011"), At(1, 1).node());
+  EXPECT_EQ(shown.at("x"), At(1, 1).node());
+  EXPECT_EQ(shown.at("x-0001"), At(3, 2).node());
+  EXPECT_EQ(shown.at("x-0002"), At(2, 2).node());
+  forest.Apply({Directory(At(5, 3), kRoot, "x-0002")});
+  EXPECT_EQ(Shown(forest.projection(), kRoot).at("x-0002_00022"), At(2, 2).node());
 }
 
 TEST(ProjectionTest, ASuffixGoesWithItsRival) {
@@ -130,24 +132,6 @@ TEST(ProjectionTest, ANameAppearsWhenItsInodeArrivesAfterIt) {
   EXPECT_TRUE(Shown(forest.projection(), kRoot).empty());
   forest.Apply({Inode(At(1, 1))});
   EXPECT_EQ(forest.projection().Lookup(kRoot, "x")->target, inode);
-}
-
-TEST(ProjectionTest, WhatLiesBelowADirectoryInTrashHasNoNames) {
-  Forest forest;
-  const NodeId outer = At(1, 1).node();
-  const NodeId inner = At(2, 1).node();
-  const NodeId inode = At(3, 1).node();
-  forest.Apply({Directory(At(1, 1), kRoot, "outer"), Directory(At(2, 1), outer, "inner"), Inode(At(3, 1)),
-                Dentry(At(4, 1), inner, "f", inode)});
-  EXPECT_EQ(forest.projection().EntryCount(), 3u);
-  forest.Apply({MakeOp(At(5, 1), outer, crdt::Place{kTrash, "outer"})});
-  EXPECT_EQ(forest.projection().LinksOf(inode), 0u);
-  EXPECT_EQ(forest.projection().LinksOf(inner), 0u);
-  EXPECT_EQ(forest.projection().ParentOf(inner), std::nullopt);
-  EXPECT_EQ(forest.projection().EntryCount(), 0u);
-  forest.Apply({MakeOp(At(6, 1), outer, crdt::Place{kRoot, "back"})});
-  EXPECT_EQ(forest.projection().LinksOf(inode), 1u);
-  EXPECT_EQ(forest.projection().EntryCount(), 3u);
 }
 
 TEST(ProjectionTest, APositionGoesOnWhereItsListingStopped) {
