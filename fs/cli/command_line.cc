@@ -118,7 +118,8 @@ void AddInvite(CLI::App& app, Options& options, Run& run) {
   AddPath(command, options);
   command->add_option("--role", options.role, "writer, or admin, who may invite others")
       ->check(CLI::IsMember({"writer", "admin"}));
-  command->add_option("--address", options.addresses, "How the new replica reaches this one (default: where it listens)")
+  command
+      ->add_option("--address", options.addresses, "How the new replica reaches this one (default: where it listens)")
       ->allow_extra_args(false)
       ->type_name("HOST:PORT");
   command->final_callback([&options, &run] {
@@ -150,9 +151,8 @@ void AddServe(CLI::App& app, Options& options, Run& run) {
   command->add_option("STORE", options.path, "The store")->required();
   AddAddresses(command, options.serve.listen, options.serve.peers);
   command->add_flag("-v", options.serve.verbosity, "Say what happens; twice: in detail");
-  command->final_callback([&options, &run] {
-    run = [&options] { return RunServeProcess(options.path, options.serve); };
-  });
+  command->final_callback(
+      [&options, &run] { run = [&options] { return RunServeProcess(options.path, options.serve); }; });
 }
 
 int RunMount(const Options& options) {
@@ -282,8 +282,7 @@ int RunCommandLine(int argc, char** argv) {
   AddVolumeCommand(app, options, run, "members", "List the replicas of the volume", MembersText);
   AddSync(app, options, run);
   AddServe(app, options, run);
-  AddVolumeCommand(app, options, run, "conflicts", "List names that changes on several replicas claim",
-                   ConflictsText);
+  AddVolumeCommand(app, options, run, "conflicts", "List names that changes on several replicas claim", ConflictsText);
   AddTrash(app, options, run);
   AddDump(app, options, run);
   AddVerify(app, options, run);

@@ -177,6 +177,20 @@ std::string SyncText(const Json& result) {
   return text;
 }
 
+std::string ConflictsText(const Json& result) {
+  const Json& groups = result.at("conflicts");
+  if (groups.empty()) return "no name is claimed by several entries\n";
+  std::string text;
+  for (const Json& group : groups) {
+    text += Printable(Text(group, "path")) + "\n";
+    for (const Json& entry : group.at("entries")) {
+      text += "    " + Printable(Text(entry, "path")) + (entry.at("kind") == "directory" ? "/" : "") + "  by " +
+              Text(entry, "label") + ": " + Text(entry, "why") + "\n";
+    }
+  }
+  return text;
+}
+
 std::string TrashListText(const Json& result) {
   const Json& entries = result.at("entries");
   if (entries.empty()) return "the trash is empty\n";
