@@ -132,12 +132,30 @@ std::optional<NodeId> TreeProjection::TargetOf(NodeId node) const {
 // Takes `node` out of the tables, where `before` and the tree have it, and puts it where it belongs now.
 void TreeProjection::Reindex(NodeId node, const crdt::Placement* before) {
   const crdt::Placement* placement = tree_.PlacementOf(node);
+  DropGhost(node);
   if (before != nullptr) RemoveClaimant(before->parent, before->name, node, /*is_ghost=*/false);
   if (placement == nullptr || !IsStanding(*placement)) return;
   RemoveClaimant(placement->parent, placement->name, node, /*is_ghost=*/false);
   if (const auto target = TargetOf(node)) {
     AddClaimant(placement->parent, placement->name, {node, *target}, /*is_ghost=*/false);
   }
+}
+
+// A ghost may stand just where it is moved to: it goes first, and comes back with its layer if it is still one.
+void TreeProjection::DropGhost(NodeId node) {
+  const auto ghost = ghosts_.find(node);
+  if (ghost == ghosts_.end()) return;
+  if (ghost_directories_.erase(node) == 0) {
+    const auto presence = presences_.find(*schema::InodeOf(tree_, node));
+    const FilePresence dropped = std::move(presence->second);
+    presences_.erase(presence);
+    Detach(dropped);
+    return;
+  }
+  const crdt::Placement place = std::move(ghost->second);
+  ghosts_.erase(ghost);
+  RemoveClaimant(place.parent, place.name, node, /*is_ghost=*/true);
+  use_in_trash_changed_ = true;
 }
 
 void TreeProjection::AddClaimant(NodeId parent, const std::string& name, Claimant claimant, bool is_ghost) {

@@ -148,6 +148,7 @@ class TreeProjection final : public Projection {
   /// What `node` leads to wherever it is shown; nothing if it breaks the types of nodes.
   std::optional<NodeId> TargetOf(NodeId node) const;
   void Reindex(NodeId node, const crdt::Placement* before);
+  void DropGhost(NodeId node);
   void AddClaimant(NodeId parent, const std::string& name, Claimant claimant, bool is_ghost);
   void RemoveClaimant(NodeId parent, const std::string& name, NodeId node, bool is_ghost);
   void AddEntries(NodeId directory, Directory& table, std::ptrdiff_t count);
