@@ -24,15 +24,11 @@ void TreeProjection::MarkChanged(NodeId directory, const Directory& table, const
 void TreeProjection::UpdateViews() {
   // What is decided in one directory touches those below it; so this ends.
   while (!changed_names_.empty() || !anew_.empty()) {
-    const bool is_anew = changed_names_.empty();
-    const NodeId directory = is_anew ? *anew_.begin() : changed_names_.begin()->first;
-    const auto changed = changed_names_.extract(directory);
-    const bool was_anew = anew_.erase(directory) > 0;
-    UpdateView(directory, changed.empty() ? std::set<std::string>() : changed.mapped(), was_anew);
+    UpdateView(changed_names_.empty() ? *anew_.begin() : changed_names_.begin()->first);
   }
 }
 
-void TreeProjection::UpdateView(NodeId directory, const std::set<std::string>& changed, bool is_anew) {
+void TreeProjection::UpdateView(NodeId directory) {
   RareParts& rare = RareOf(directories_.at(directory));
   if (rare.view == nullptr) {
     rare.view = std::make_shared<View>();
@@ -40,6 +36,12 @@ void TreeProjection::UpdateView(NodeId directory, const std::set<std::string>& c
     with_views_.insert(directory);
   }
   const std::shared_ptr<View> view = rare.view;
+  std::set<std::string> changed;
+  bool is_anew = false;
+  for (const NodeId member : view->members) {
+    if (auto names = changed_names_.extract(member)) changed.merge(names.mapped());
+    is_anew = anew_.erase(member) > 0 || is_anew;
+  }
   View next;
   next.members = view->members;
   next.contested = view->contested;

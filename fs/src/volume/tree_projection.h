@@ -192,7 +192,7 @@ class TreeProjection final : public Projection {
   static RareParts& RareOf(Directory& table);
   void MarkChanged(NodeId directory, const Directory& table, const std::string& name);
   void UpdateViews();
-  void UpdateView(NodeId directory, const std::set<std::string>& changed, bool is_anew);
+  void UpdateView(NodeId directory);
   void FindContested(View& view) const;
   void Count(View& view);
   void NoteDifferences(const View& before, const View& after);
