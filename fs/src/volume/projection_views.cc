@@ -14,10 +14,8 @@ RareParts& TreeProjection::RareOf(Directory& table) {
 }
 
 // Who claims `name` in `directory` is about to change, or has.
-void TreeProjection::MarkChanged(NodeId directory, const Directory& table, const std::string& name) {
+void TreeProjection::MarkChanged(NodeId directory, const Directory& table, const std::string& name, bool has_rivals) {
   NoteName(directory, table, name);
-  const auto group = table.groups.find(name);
-  const bool has_rivals = group != table.groups.end() && group->second.size() > 1;
   if (has_rivals || table.rare != nullptr) changed_names_[directory].insert(name);
 }
 
