@@ -152,6 +152,16 @@ TEST(ProjectionOfFilesTest, HardLinksUnlinkedOneByEachReplicaComeBackOnceAtThePl
   EXPECT_EQ(forest.projection().LinksOf(kFile), 1u);
 }
 
+TEST(ProjectionOfFilesTest, ARenameThatArrivesAfterTheDeletionChangesWhereTheFileComesBack) {
+  Forest forest;
+  forest.Apply(File());
+  forest.Apply(
+      {MakeOp(At(9, 1), kName, crdt::Place{crdt::kTrash, "f.txt"}), Edit(At(5, 2), kFile, "edited", {At(3, 1)})});
+  EXPECT_EQ(Shown(forest.projection(), kRoot), (Entries{{"f.txt", kFile}}));
+  forest.Apply({Rename(At(7, 3), kName, kRoot, "renamed")});
+  EXPECT_EQ(Shown(forest.projection(), kRoot), (Entries{{"renamed", kFile}})) << "though the name stays in trash";
+}
+
 TEST(ProjectionOfFilesTest, TheListsOfADeletionCountOnlyWhileTheFileHasNoLiveName) {
   Forest forest;
   forest.Apply(File());
