@@ -259,9 +259,11 @@ bool StagedFile::Follow(const Manifest& base, std::vector<crdt::Timestamp> base_
   return turn.owns_lock() && state_->Follow(base, std::move(base_heads));
 }
 
-absl::Status StagedFile::Readdress(NodeId node, std::vector<crdt::Timestamp> base_heads) {
-  const std::lock_guard turn(state_->writer);
-  return state_->Readdress(node, std::move(base_heads));
+void StagedFile::Readdress(NodeId node, std::vector<crdt::Timestamp> base_heads) {
+  const std::unique_lock lock(state_->mutex);
+  state_->node = node;
+  state_->base_heads = std::move(base_heads);
+  state_->log_is_outdated = state_->log != nullptr;
 }
 
 absl::Status StagedFile::Discard() {

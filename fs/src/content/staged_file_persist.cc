@@ -38,7 +38,14 @@ absl::Status StagedFile::State::Persist() {
     bytes.Adopt(std::move(spilled));
   }
   COPSE_RETURN_IF_ERROR(bytes.Sync());
-  return log ? AppendToLog() : WriteLog(base->manifest(), base_heads, changes);
+  std::vector<crdt::Timestamp> heads;
+  bool is_new = false;
+  {
+    const std::shared_lock lock(mutex);
+    heads = base_heads;
+    is_new = !log || log_is_outdated;
+  }
+  return is_new ? WriteLog(base->manifest(), heads, changes) : AppendToLog();
 }
 
 absl::Status StagedFile::State::AppendToLog() {
@@ -59,16 +66,20 @@ absl::Status StagedFile::State::AppendToLog() {
 absl::Status StagedFile::State::WriteLog(const Manifest& the_base, const std::vector<crdt::Timestamp>& heads,
                                          const ChangeSet& sum) {
   const std::string path = context->LogPath(bytes.stem());
-  std::string contents =
-      EncodeStagingHeader({node, the_base, fixed_chunks, heads}) + EncodeStagingChange({size, mtime, sum});
-  // What was published on this base may become an op at any moment.
-  const bool is_publishing = unpublished && heads == base_heads;
-  if (is_publishing) contents += EncodeStagingPublication(published_root);
+  std::string contents;
+  {
+    const std::shared_lock lock(mutex);
+    contents = EncodeStagingHeader({node, the_base, fixed_chunks, heads}) + EncodeStagingChange({size, mtime, sum});
+    // What was published on this base may become an op at any moment.
+    const bool is_publishing = unpublished && heads == base_heads;
+    if (is_publishing) contents += EncodeStagingPublication(published_root);
+  }
   COPSE_RETURN_IF_ERROR(base::ReplaceFile(context->storage, path, contents));
   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<base::File> file,
                          context->storage.Open(path, base::Storage::OpenMode::kReadWrite));
   const std::unique_lock lock(mutex);
   log = std::move(file);
+  log_is_outdated = heads != base_heads;
   log_bytes = contents.size();
   unpersisted = ChangeSet(size);
   persisted_size = size;
@@ -107,6 +118,7 @@ absl::Status StagedFile::State::Rebase(const Manifest& new_base, std::vector<crd
   const std::unique_lock lock(mutex);
   base = std::move(reader);
   base_heads = std::move(heads);
+  log_is_outdated = false;
   const ChangeSet before = std::exchange(changes, *std::exchange(unpublished, std::nullopt));
   FreeUnused(before, changes);
   return absl::OkStatus();
@@ -116,17 +128,6 @@ bool StagedFile::State::Follow(const Manifest& new_base, std::vector<crdt::Times
   // Clean, it has nothing on disk, so this takes no time.
   if (dirty || log || bytes.has_file()) return false;
   return Reset(new_base, std::move(heads)).ok();
-}
-
-absl::Status StagedFile::State::Readdress(NodeId new_node, std::vector<crdt::Timestamp> heads) {
-  {
-    const std::unique_lock lock(mutex);
-    node = new_node;
-    base_heads = std::move(heads);
-  }
-  if (!log) return absl::OkStatus();
-  COPSE_RETURN_IF_ERROR(bytes.Sync());
-  return WriteLog(base->manifest(), base_heads, changes);
 }
 
 absl::Status StagedFile::State::Discard() { return Reset(base->manifest(), base_heads); }

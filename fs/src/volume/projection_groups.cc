@@ -82,7 +82,8 @@ void TreeProjection::ResolveDirectories(std::vector<NodeId> directories, std::ve
       continue;
     }
     // The ops of a call have consecutive times.
-    const bool continues = !batch.empty() && Timestamp::Of(ClaimOf(batch.back()).counter() + 1, claim.actor()) == claim;
+    const bool continues = !batch.empty() && ClaimOf(batch.back()).actor() == claim.actor() &&
+                           ClaimOf(batch.back()).counter() + 1 == claim.counter();
     if (!continues && !batch.empty()) shown.push_back(ShowUnited(std::exchange(batch, {})));
     batch.push_back(node);
   }

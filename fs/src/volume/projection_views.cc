@@ -14,25 +14,19 @@ RareParts& TreeProjection::RareOf(Directory& table) {
 }
 
 // Who claims `name` in `directory` is about to change, or has.
-void TreeProjection::MarkChanged(NodeId directory, const Directory& table, const std::string& name) {
+void TreeProjection::MarkChanged(NodeId directory, const Directory& table, const std::string& name, bool has_rivals) {
   NoteName(directory, table, name);
-  const auto group = table.groups.find(name);
-  const bool has_rivals = group != table.groups.end() && group->second.size() > 1;
   if (has_rivals || table.rare != nullptr) changed_names_[directory].insert(name);
 }
 
 void TreeProjection::UpdateViews() {
   // What is decided in one directory touches those below it; so this ends.
   while (!changed_names_.empty() || !anew_.empty()) {
-    const bool is_anew = changed_names_.empty();
-    const NodeId directory = is_anew ? *anew_.begin() : changed_names_.begin()->first;
-    const auto changed = changed_names_.extract(directory);
-    const bool was_anew = anew_.erase(directory) > 0;
-    UpdateView(directory, changed.empty() ? std::set<std::string>() : changed.mapped(), was_anew);
+    UpdateView(changed_names_.empty() ? *anew_.begin() : changed_names_.begin()->first);
   }
 }
 
-void TreeProjection::UpdateView(NodeId directory, const std::set<std::string>& changed, bool is_anew) {
+void TreeProjection::UpdateView(NodeId directory) {
   RareParts& rare = RareOf(directories_.at(directory));
   if (rare.view == nullptr) {
     rare.view = std::make_shared<View>();
@@ -40,6 +34,12 @@ void TreeProjection::UpdateView(NodeId directory, const std::set<std::string>& c
     with_views_.insert(directory);
   }
   const std::shared_ptr<View> view = rare.view;
+  std::set<std::string> changed;
+  bool is_anew = false;
+  for (const NodeId member : view->members) {
+    if (auto names = changed_names_.extract(member)) changed.merge(names.mapped());
+    is_anew = anew_.erase(member) > 0 || is_anew;
+  }
   View next;
   next.members = view->members;
   next.contested = view->contested;

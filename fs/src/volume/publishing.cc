@@ -177,7 +177,7 @@ absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
     // Of a journal that is older than the staging: nobody knows these versions, and no op may name what is later than
     // it.
     const auto is_unknown = [&](crdt::Timestamp head) { return head.counter() > replica.lamport_counter(); };
-    if (std::erase_if(heads, is_unknown) > 0) COPSE_RETURN_IF_ERROR(found.file->Readdress(found.node, heads));
+    if (std::erase_if(heads, is_unknown) > 0) found.file->Readdress(found.node, heads);
     const bool is_taken = locals.contains(found.node);
     const NodeId key = is_taken && !heads.empty() ? heads.back().node() : found.node;
     if (is_taken && locals.contains(key)) {

@@ -144,6 +144,7 @@ void Volume::State::MoveSibling(NodeId id, NodeId to, std::vector<crdt::Timestam
   locals[id].open.reset();
   file->key = to;
   file->inode = to;
+  file->staged->Readdress(to, std::move(heads));
 }
 
 void Volume::State::SetServedVersion(NodeId number, Local& local, ServedVersion version) {

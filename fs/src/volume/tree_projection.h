@@ -78,6 +78,7 @@ struct Directory {
   std::unique_ptr<RareParts> rare;  // Nearly always absent.
   std::size_t entries = 0;          // Claimants and siblings.
   std::uint32_t subdirectories = 0;
+  bool is_directory = false;  // As far as is known; the tables of other nodes show nothing.
   bool is_reachable = false;  // From the root, through directories only.
   bool is_in_trash = false;
 };
@@ -127,6 +128,8 @@ class TreeProjection final : public Projection {
 
  private:
   // projection.cc: reading.
+  bool IsDirectory(NodeId node) const;
+  const Directory* TableOf(NodeId node) const;  ///< Null if it has none.
   /// The table of a directory that is shown; null for all else.
   const Directory* ShownTable(NodeId node) const;
   static const View* ViewOf(const Directory& table) { return table.rare == nullptr ? nullptr : table.rare->view.get(); }
@@ -134,8 +137,9 @@ class TreeProjection final : public Projection {
   const crdt::Placement* ClaimedPlaceOf(NodeId node) const;
   /// `directory`, or those that it is united with. Valid as long as both arguments.
   static std::span<const NodeId> MembersOf(const NodeId& directory, const Directory& table);
-  std::optional<Claimant> FindClaimant(const crdt::Placement& place, NodeId node) const;
-  std::optional<ShownEntry> EntryAt(const View* view, NodeId id) const;
+  const Claimant* FindClaimant(const Directory& table, const std::string& name, NodeId node) const;
+  std::optional<ShownEntry> EntryAt(const Directory& table, NodeId id) const;
+  bool ShowsAsPartOfAnother(const Directory& table, NodeId node) const;
   template <typename Visit>
   void ForEachName(NodeId inode, const Visit& visit) const;
 
@@ -147,7 +151,9 @@ class TreeProjection final : public Projection {
   void TouchFile(NodeId inode);
   /// What `node` leads to wherever it is shown; nothing if it breaks the types of nodes.
   std::optional<NodeId> TargetOf(NodeId node) const;
+  void AddStanding(NodeId node);
   void Reindex(NodeId node, const crdt::Placement* before);
+  void DropGhost(NodeId node);
   void AddClaimant(NodeId parent, const std::string& name, Claimant claimant, bool is_ghost);
   void RemoveClaimant(NodeId parent, const std::string& name, NodeId node, bool is_ghost);
   void AddEntries(NodeId directory, Directory& table, std::ptrdiff_t count);
@@ -158,7 +164,7 @@ class TreeProjection final : public Projection {
   void NoteTarget(NodeId target);
 
   // projection_files.cc: versions of files, and files that are brought back.
-  bool IsDirectory(NodeId node) const;
+  bool IsPlain(NodeId inode) const;
   std::span<const NodeId> NamesEverOf(NodeId inode) const;
   FilePresence PresenceOf(NodeId inode) const;
   void PresentByLiveName(NodeId inode, FilePresence& presence) const;
@@ -189,9 +195,9 @@ class TreeProjection final : public Projection {
 
   // projection_views.cc: what is shown as one directory.
   static RareParts& RareOf(Directory& table);
-  void MarkChanged(NodeId directory, const Directory& table, const std::string& name);
+  void MarkChanged(NodeId directory, const Directory& table, const std::string& name, bool has_rivals);
   void UpdateViews();
-  void UpdateView(NodeId directory, const std::set<std::string>& changed, bool is_anew);
+  void UpdateView(NodeId directory);
   void FindContested(View& view) const;
   void Count(View& view);
   void NoteDifferences(const View& before, const View& after);

@@ -324,7 +324,8 @@ TEST(StagingTest, WhatIsReaddressedIsRecoveredForTheOtherNode) {
   auto file = world.Open(InlineManifest("base", 1, false));
   Must(file->Write(4, "+", 2));
   Must(file->Persist());
-  Must(file->Readdress(other, heads));
+  file->Readdress(other, heads);
+  Must(file->Persist());
   file.reset();
   Restart(world);
   const Outcome outcome = Recover(world);

@@ -293,7 +293,7 @@ TEST_F(SiblingTest, ItIsListedAsAConflict) {
   EXPECT_EQ(conflicts[0].path, "f.txt");
   ASSERT_EQ(conflicts[0].entries.size(), 2u);
   EXPECT_EQ(conflicts[0].entries[0].path, "f.txt");
-  EXPECT_EQ(conflicts[0].entries[0].label, "laptop");
+  EXPECT_EQ(conflicts[0].entries[0].reason, NameReason::kShownVersion);
   EXPECT_EQ(conflicts[0].entries[1].path, "f-desk.txt");
   EXPECT_EQ(conflicts[0].entries[1].number, sibling_);
   EXPECT_EQ(conflicts[0].entries[1].label, "desk");

@@ -73,9 +73,9 @@ class StagedFile {
   /// Puts a clean file on another version, without disk I/O and without waiting; returns whether it did. It does not
   /// where the file is dirty, or another call is changing it at this moment.
   bool Follow(const Manifest& base, std::vector<crdt::Timestamp> base_heads);
-  /// What was written belongs to another inode from now on, on which the same base has these heads. Not between Publish
-  /// and Rebase.
-  absl::Status Readdress(NodeId node, std::vector<crdt::Timestamp> base_heads);
+  /// What was written belongs to another inode from now on, on which the same base has these heads. No disk I/O: a
+  /// staging on disk is readdressed by the next Persist.
+  void Readdress(NodeId node, std::vector<crdt::Timestamp> base_heads);
   /// Forgets what was written and frees the staging.
   absl::Status Discard();
 
