@@ -51,6 +51,7 @@ class Session {
   static constexpr std::chrono::seconds kPingAfter{15};    ///< Without having sent anything.
   static constexpr std::chrono::seconds kDeadAfter{45};    ///< Without having heard anything.
   static constexpr std::chrono::seconds kCompareEvery{30};
+  static constexpr std::chrono::seconds kChunksStatedEvery{1};  ///< While their number changes.
 
   /// Greets the peer, if it is a member, through `send`, which must not call back. `host` must outlive the session.
   Session(SessionHost& host, Options options, std::function<void(std::string bytes)> send, Nanoseconds now);
