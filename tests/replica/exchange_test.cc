@@ -46,15 +46,10 @@ class ExchangeTest : public testing::Test {
   /// A replica; a member for all others.
   struct Replica {
     explicit Replica(crdt::ActorId actor) : host(actor), identity(IdentityOf(actor)) {}
-    const PeerStatus& status(std::size_t index = 0) {
-      statuses = exchange->GetStatus();
-      EXPECT_GT(statuses.size(), index);
-      return statuses.at(index);
-    }
+    PeerStatus status(std::size_t index = 0) const { return exchange->GetStatus().at(index); }
     FakeHost host;
     Identity identity;
     std::unique_ptr<Exchange> exchange;
-    std::vector<PeerStatus> statuses;
     int changes = 0;
   };
 
