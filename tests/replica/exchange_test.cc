@@ -140,6 +140,7 @@ TEST_F(ExchangeTest, FramesPassThroughAReplicaInTheMiddleAtOnce) {
 TEST_F(ExchangeTest, TwoThatDialEachOtherKeepOneConnection) {
   ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());
   ASSERT_TRUE(laptop->exchange->Listen("laptop:1").ok());
+  laptop->host.Append("first");
   laptop->exchange->AddPeer("desk:1");
   desk->exchange->AddPeer("laptop:1");
   Pass(seconds(3));
@@ -151,7 +152,12 @@ TEST_F(ExchangeTest, TwoThatDialEachOtherKeepOneConnection) {
   Pass(seconds(120));
   EXPECT_EQ(network.attempts, attempts);
   EXPECT_EQ(laptop->changes + desk->changes, changes);  // It is one that lasts.
+  const std::uint64_t bytes = laptop->status().bytes_out;
+  laptop->host.Append(std::string(100'000, 'p'));
+  laptop->exchange->OnHeadsChanged();
+  executor.RunDue();
   ExpectInSync(*laptop, *desk);
+  EXPECT_LT(laptop->status().bytes_out, bytes + 110'000);  // Sent once, not on two.
 }
 
 TEST_F(ExchangeTest, OneReplicaUnderTwoAddressesIsMetOnce) {
