@@ -10,8 +10,9 @@ namespace copse::replica {
 namespace {
 
 constexpr std::chrono::milliseconds kNewsEvery{200};
-/// Above what credit and requests allow a peer that behaves.
-constexpr std::size_t kUnprocessedBytesMax = 24 << 20;
+/// Above what credit allows a peer that behaves: a window and the longest message. With what a session keeps unread,
+/// unsent or not whole, a peer takes less than 32 MiB.
+constexpr std::size_t kUnprocessedBytesMax = 16 << 20;
 
 }  // namespace
 

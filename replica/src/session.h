@@ -43,7 +43,7 @@ class Session {
   /// The most that waits to be sent before no more answers are made, and before the session ends because the peer
   /// does not read.
   static constexpr std::size_t kUnsentBytesMax = 2 << 20;
-  static constexpr std::size_t kUnreadBytesMax = 16 << 20;
+  static constexpr std::size_t kUnreadBytesMax = 10 << 20;
   /// Frames and chunks that may be on the way to either end, but for the last message, which may exceed it.
   static constexpr std::uint64_t kWindowBytes = 8 << 20;
   static constexpr std::size_t kRunBytesMax = 1 << 20;

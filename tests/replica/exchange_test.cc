@@ -12,7 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "messages.h"
 #include "session_world.h"
+#include "tls_connection.h"
 
 namespace copse::replica {
 namespace {
@@ -283,6 +285,26 @@ TEST_F(ExchangeTest, NoMoreStrangersThanALimitAreHeardAtATime) {
   laptop->exchange->AddPeer("desk:1");
   executor.RunDue();
   ExpectInSync(*laptop, *desk);
+}
+
+TEST_F(ExchangeTest, AMemberThatFloodsIsLeft) {
+  const Identity flooder = IdentityOf(3);
+  members.insert(flooder.signing_public);
+  ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());
+  TlsConnection::Options options;
+  options.judge = [](const std::string&) { return absl::OkStatus(); };
+  TlsConnection connection(TlsCredentials::Of(flooder.signing_secret), std::move(*network.Connect("desk:1")), executor,
+                           std::move(options));
+  bool closed = false;
+  connection.Start({[](std::string_view) {}, [&](const absl::Status&) { closed = true; }});
+  executor.RunDue();
+  connection.Send(EncodeMessage(message::Hello{kProtocolVersion, flooder.volume, "flooder", 0, {}}));
+  std::string harmless;
+  while (harmless.size() < 1 << 20) harmless += EncodeMessage(message::Pong{});
+  for (int i = 0; i < 20; ++i) connection.Send(harmless);  // All of it before the desk looks at any.
+  executor.RunDue();
+  EXPECT_TRUE(Has(desk->status().last_error, "more than it was asked for")) << desk->status().last_error;
+  EXPECT_TRUE(closed);
 }
 
 TEST_F(ExchangeTest, OneHistoryTooManyIsAnErrorThatIsNotMetTwiceASecond) {
