@@ -10,8 +10,9 @@ namespace copse::replica {
 namespace {
 
 constexpr std::chrono::milliseconds kNewsEvery{200};
-/// Above what credit and requests allow a peer that behaves.
-constexpr std::size_t kUnprocessedBytesMax = 24 << 20;
+/// Above what credit allows a peer that behaves: a window and the longest message. With what a session keeps unread,
+/// unsent or not whole, a peer takes less than 32 MiB.
+constexpr std::size_t kUnprocessedBytesMax = 16 << 20;
 
 }  // namespace
 
@@ -24,10 +25,7 @@ void Exchange::State::Dial(const std::string& endpoint) {
   }
   environment_.network.Connect(
       endpoint, [weak = weak_from_this(), endpoint](absl::StatusOr<std::unique_ptr<base::Connection>> connection) {
-        const auto self = weak.lock();
-        if (self == nullptr) return;
-        auto held = std::make_shared<absl::StatusOr<std::unique_ptr<base::Connection>>>(std::move(connection));
-        self->Post([endpoint, held](State& state) { state.OnDialled(endpoint, std::move(*held)); });
+        if (const auto self = weak.lock()) self->Arrive(endpoint, std::move(connection));
       });
 }
 
@@ -35,6 +33,30 @@ void Exchange::State::DialLater(Peer& peer) {
   if (peer.status.endpoint.empty() || is_stopping_ || std::exchange(peer.is_dialling, true)) return;
   Post([endpoint = peer.status.endpoint](State& state) { state.Dial(endpoint); },
        peer.back_off.Next(environment_.random));
+}
+
+void Exchange::State::Arrive(const std::string& endpoint,
+                             absl::StatusOr<std::unique_ptr<base::Connection>> connection) {
+  {
+    const std::lock_guard lock(arrivals_mutex_);
+    if (!takes_arrivals_) return;
+    arrivals_.push_back({endpoint, std::move(connection)});
+  }
+  Post([](State& state) { state.TakeArrival(); });
+}
+
+void Exchange::State::TakeArrival() {
+  Arrival arrival;
+  {
+    const std::lock_guard lock(arrivals_mutex_);
+    arrival = std::move(arrivals_.front());
+    arrivals_.pop_front();
+  }
+  if (arrival.endpoint.empty()) {
+    AddLink("", *std::move(arrival.connection));
+  } else {
+    OnDialled(arrival.endpoint, std::move(arrival.connection));
+  }
 }
 
 void Exchange::State::OnDialled(const std::string& endpoint,

@@ -54,16 +54,16 @@ void Exchange::State::Cut() {
   has_ended_ = true;
   listeners_.clear();
   links_.clear();
+  const std::lock_guard arrivals_lock(arrivals_mutex_);
+  takes_arrivals_ = false;
+  arrivals_.clear();
 }
 
 absl::StatusOr<std::string> Exchange::State::Listen(const std::string& endpoint) {
   COPSE_ASSIGN_OR_RETURN(
       std::unique_ptr<base::Listener> listener,
       environment_.network.Listen(endpoint, [weak = weak_from_this()](std::unique_ptr<base::Connection> connection) {
-        const auto self = weak.lock();
-        if (self == nullptr) return;
-        auto held = std::make_shared<std::unique_ptr<base::Connection>>(std::move(connection));
-        self->Post([held](State& state) { state.AddLink("", std::move(*held)); });
+        if (const auto self = weak.lock()) self->Arrive("", std::move(connection));
       }));
   const std::lock_guard lock(work_mutex_);
   return listeners_.emplace_back(std::move(listener))->endpoint();

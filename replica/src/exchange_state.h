@@ -3,6 +3,7 @@
 #include <copse/replica/exchange.h>
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,6 +51,9 @@ struct Exchange::State : public std::enable_shared_from_this<State> {
 
   void Dial(const std::string& endpoint);
   void DialLater(Peer& peer);
+  /// From a thread of the network: a connection that was accepted (no endpoint), or how dialling ended.
+  void Arrive(const std::string& endpoint, absl::StatusOr<std::unique_ptr<base::Connection>> connection);
+  void TakeArrival();
   void OnDialled(const std::string& endpoint, absl::StatusOr<std::unique_ptr<base::Connection>> connection);
   void AddLink(const std::string& endpoint, std::unique_ptr<base::Connection> connection);
   void OnOpen(Link& link, const std::string& key);
@@ -87,6 +91,15 @@ struct Exchange::State : public std::enable_shared_from_this<State> {
   std::vector<std::unique_ptr<Peer>> peers_;
   std::map<Link::Id, std::unique_ptr<Link>> links_;
   Link::Id last_link_ = 0;
+
+  /// Kept here and not in the work that is posted, which may be dropped only after the network is gone.
+  struct Arrival {
+    std::string endpoint;
+    absl::StatusOr<std::unique_ptr<base::Connection>> connection;
+  };
+  std::mutex arrivals_mutex_;  ///< Guards what follows.
+  std::deque<Arrival> arrivals_;
+  bool takes_arrivals_ = true;
 
   mutable std::mutex status_mutex_;  ///< Guards what follows. Nothing else is locked while it is held.
   std::vector<PeerStatus> published_;

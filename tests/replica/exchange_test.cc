@@ -12,7 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "messages.h"
 #include "session_world.h"
+#include "tls_connection.h"
 
 namespace copse::replica {
 namespace {
@@ -46,15 +48,10 @@ class ExchangeTest : public testing::Test {
   /// A replica; a member for all others.
   struct Replica {
     explicit Replica(crdt::ActorId actor) : host(actor), identity(IdentityOf(actor)) {}
-    const PeerStatus& status(std::size_t index = 0) {
-      statuses = exchange->GetStatus();
-      EXPECT_GT(statuses.size(), index);
-      return statuses.at(index);
-    }
+    PeerStatus status(std::size_t index = 0) const { return exchange->GetStatus().at(index); }
     FakeHost host;
     Identity identity;
     std::unique_ptr<Exchange> exchange;
-    std::vector<PeerStatus> statuses;
     int changes = 0;
   };
 
@@ -145,6 +142,7 @@ TEST_F(ExchangeTest, FramesPassThroughAReplicaInTheMiddleAtOnce) {
 TEST_F(ExchangeTest, TwoThatDialEachOtherKeepOneConnection) {
   ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());
   ASSERT_TRUE(laptop->exchange->Listen("laptop:1").ok());
+  laptop->host.Append("first");
   laptop->exchange->AddPeer("desk:1");
   desk->exchange->AddPeer("laptop:1");
   Pass(seconds(3));
@@ -156,7 +154,12 @@ TEST_F(ExchangeTest, TwoThatDialEachOtherKeepOneConnection) {
   Pass(seconds(120));
   EXPECT_EQ(network.attempts, attempts);
   EXPECT_EQ(laptop->changes + desk->changes, changes);  // It is one that lasts.
+  const std::uint64_t bytes = laptop->status().bytes_out;
+  laptop->host.Append(std::string(100'000, 'p'));
+  laptop->exchange->OnHeadsChanged();
+  executor.RunDue();
   ExpectInSync(*laptop, *desk);
+  EXPECT_LT(laptop->status().bytes_out, bytes + 110'000);  // Sent once, not on two.
 }
 
 TEST_F(ExchangeTest, OneReplicaUnderTwoAddressesIsMetOnce) {
@@ -282,6 +285,26 @@ TEST_F(ExchangeTest, NoMoreStrangersThanALimitAreHeardAtATime) {
   laptop->exchange->AddPeer("desk:1");
   executor.RunDue();
   ExpectInSync(*laptop, *desk);
+}
+
+TEST_F(ExchangeTest, AMemberThatFloodsIsLeft) {
+  const Identity flooder = IdentityOf(3);
+  members.insert(flooder.signing_public);
+  ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());
+  TlsConnection::Options options;
+  options.judge = [](const std::string&) { return absl::OkStatus(); };
+  TlsConnection connection(TlsCredentials::Of(flooder.signing_secret), std::move(*network.Connect("desk:1")), executor,
+                           std::move(options));
+  bool closed = false;
+  connection.Start({[](std::string_view) {}, [&](const absl::Status&) { closed = true; }});
+  executor.RunDue();
+  connection.Send(EncodeMessage(message::Hello{kProtocolVersion, flooder.volume, "flooder", 0, {}}));
+  std::string harmless;
+  while (harmless.size() < 1 << 20) harmless += EncodeMessage(message::Pong{});
+  for (int i = 0; i < 20; ++i) connection.Send(harmless);  // All of it before the desk looks at any.
+  executor.RunDue();
+  EXPECT_TRUE(Has(desk->status().last_error, "more than it was asked for")) << desk->status().last_error;
+  EXPECT_TRUE(closed);
 }
 
 TEST_F(ExchangeTest, OneHistoryTooManyIsAnErrorThatIsNotMetTwiceASecond) {

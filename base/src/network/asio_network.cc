@@ -5,7 +5,6 @@
 // io_context of its own, so that it may also be called from a callback.
 
 #include <copse/base/status_macros.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,12 +12,12 @@
 #include <cstring>
 #include <future>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "network/asio.h"
+#include "network/asio_connector.h"
 #include "network/asio_stream.h"
 #include "network/endpoint.h"
 #include "network/unix_address.h"
@@ -27,24 +26,17 @@ namespace copse::base {
 namespace {
 
 using internal::AsioStream;
+using internal::CloseOnExec;
 using internal::Endpoint;
+using internal::StatusOf;
 using internal::StreamAcceptor;
 using internal::StreamSocket;
+using internal::Target;
 using internal::UnixAddress;
 namespace asio = boost::asio;
-using Address = asio::generic::stream_protocol::endpoint;
+using Address = internal::SocketAddress;
 
-constexpr std::chrono::seconds kConnectMax{5};
 constexpr std::chrono::milliseconds kAcceptPause{100};
-
-void CloseOnExec(int descriptor) { ::fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
-
-absl::Status StatusOf(const std::string& endpoint, const boost::system::error_code& error) {
-  const std::string message = endpoint + ": " + error.message();
-  if (error == asio::error::address_in_use) return absl::AlreadyExistsError(message);
-  if (error == asio::error::access_denied) return absl::PermissionDeniedError(message);
-  return absl::UnavailableError(message);
-}
 
 class AsioConnection final : public Connection {
  public:
@@ -150,95 +142,7 @@ absl::Status Bind(StreamAcceptor& acceptor, const Address& address, const std::s
   return error ? StatusOf(name, error) : absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<Address>> Resolve(asio::io_context& context, const Endpoint& endpoint,
-                                             const std::string& name) {
-  boost::system::error_code error;
-  asio::ip::tcp::resolver resolver(context);
-  const auto results = resolver.resolve(endpoint.host, endpoint.port, error);
-  if (error) return StatusOf(name, error);
-  std::vector<Address> addresses;
-  for (const auto& result : results) addresses.emplace_back(result.endpoint());
-  return addresses;
-}
-
-/// The address of a unix socket, kept reachable as long as this lives.
-struct UnixTarget {
-  std::optional<UnixAddress> address;
-  std::vector<Address> addresses;
-};
-
-absl::StatusOr<UnixTarget> UnixTargetOf(const std::string& path) {
-  absl::StatusOr<UnixAddress> made = UnixAddress::Of(path);
-  if (absl::IsNotFound(made.status())) return absl::UnavailableError(std::string(made.status().message()));
-  COPSE_RETURN_IF_ERROR(made.status());
-  UnixTarget target;
-  target.addresses.emplace_back(asio::local::stream_protocol::endpoint(made->short_path()));
-  target.address.emplace(*std::move(made));
-  return target;
-}
-
-/// One attempt to connect, on the network's thread; kept alive by its pending operations.
-class Connector : public std::enable_shared_from_this<Connector> {
- public:
-  Connector(asio::io_context& context, std::string name, Network::OnConnected on_done)
-      : resolver_(context), socket_(context), limit_(context), name_(std::move(name)), on_done_(std::move(on_done)) {}
-
-  void Begin(const absl::StatusOr<Endpoint>& endpoint) {
-    limit_.expires_after(kConnectMax);
-    limit_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
-      if (!error) self->Finish(StatusOf(self->name_, asio::error::timed_out));
-    });
-    if (!endpoint.ok()) {
-      Finish(endpoint.status());
-    } else if (endpoint->is_unix) {
-      absl::StatusOr<UnixTarget> target = UnixTargetOf(endpoint->path);
-      if (!target.ok()) return Finish(target.status());
-      unix_ = *std::move(target);
-      ConnectTo(unix_.addresses);
-    } else {
-      resolver_.async_resolve(endpoint->host, endpoint->port,
-                              [self = shared_from_this()](const boost::system::error_code& error, const auto& results) {
-                                if (error) return self->Finish(StatusOf(self->name_, error));
-                                std::vector<Address> addresses;
-                                for (const auto& result : results) addresses.emplace_back(result.endpoint());
-                                self->ConnectTo(std::move(addresses));
-                              });
-    }
-  }
-
- private:
-  void ConnectTo(std::vector<Address> addresses) {
-    if (!on_done_) return;
-    addresses_ = std::move(addresses);
-    asio::async_connect(socket_, addresses_,
-                        [self = shared_from_this()](const boost::system::error_code& error, const Address&) {
-                          if (error) return self->Finish(StatusOf(self->name_, error));
-                          if (!self->on_done_) return;
-                          CloseOnExec(self->socket_.native_handle());
-                          self->Finish(std::make_unique<AsioConnection>(std::move(self->socket_)));
-                        });
-  }
-
-  void Finish(absl::StatusOr<std::unique_ptr<Connection>> result) {
-    const Network::OnConnected on_done = std::exchange(on_done_, nullptr);
-    if (!on_done) return;
-    boost::system::error_code ignored;
-    limit_.cancel();
-    resolver_.cancel();
-    if (!result.ok()) socket_.close(ignored);
-    on_done(std::move(result));
-  }
-
-  asio::ip::tcp::resolver resolver_;
-  StreamSocket socket_;
-  asio::steady_timer limit_;
-  const std::string name_;
-  UnixTarget unix_;
-  std::vector<Address> addresses_;
-  Network::OnConnected on_done_;  ///< Empty once it was called.
-};
-
-/// Connects to the first of `addresses` that answers, within kConnectMax in all.
+/// Connects to the first of `addresses` that answers, within internal::kConnectMax in all.
 absl::StatusOr<StreamSocket> ConnectToAny(asio::io_context& home, const std::vector<Address>& addresses,
                                           const std::string& name) {
   asio::io_context here;
@@ -249,7 +153,7 @@ absl::StatusOr<StreamSocket> ConnectToAny(asio::io_context& home, const std::vec
     result = error;
     reached = address;
   });
-  here.run_for(kConnectMax);
+  here.run_for(internal::kConnectMax);
   if (result) return StatusOf(name, result);
   CloseOnExec(socket.native_handle());
   StreamSocket connected(home);
@@ -261,6 +165,7 @@ absl::StatusOr<StreamSocket> ConnectToAny(asio::io_context& home, const std::vec
 
 struct AsioNetwork::State {
   asio::io_context context;
+  const std::shared_ptr<internal::Mailbox> mailbox = std::make_shared<internal::Mailbox>(context);
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   std::thread thread{[this] { context.run(); }};
 };
@@ -268,6 +173,7 @@ struct AsioNetwork::State {
 AsioNetwork::AsioNetwork() : state_(std::make_unique<State>()) {}
 
 AsioNetwork::~AsioNetwork() {
+  state_->mailbox->Close();
   state_->context.stop();
   state_->thread.join();
 }
@@ -281,8 +187,8 @@ absl::StatusOr<std::unique_ptr<Listener>> AsioNetwork::Listen(const std::string&
     const asio::local::stream_protocol::endpoint local(address.short_path());
     COPSE_RETURN_IF_ERROR(Bind(acceptor, Address(local), endpoint, true));
   } else {
-    COPSE_ASSIGN_OR_RETURN(const std::vector<Address> addresses, Resolve(state_->context, parsed, endpoint));
-    COPSE_RETURN_IF_ERROR(Bind(acceptor, addresses.front(), endpoint, false));
+    COPSE_ASSIGN_OR_RETURN(const Target target, internal::FindTarget(parsed, endpoint));
+    COPSE_RETURN_IF_ERROR(Bind(acceptor, target.addresses.front(), endpoint, false));
     asio::ip::tcp::endpoint bound;
     const Address local = acceptor.local_endpoint();
     bound.resize(local.size());
@@ -296,19 +202,17 @@ absl::StatusOr<std::unique_ptr<Listener>> AsioNetwork::Listen(const std::string&
 
 absl::StatusOr<std::unique_ptr<Connection>> AsioNetwork::Connect(const std::string& endpoint) {
   COPSE_ASSIGN_OR_RETURN(const Endpoint parsed, internal::ParseEndpoint(endpoint));
-  UnixTarget target;
-  if (parsed.is_unix) {
-    COPSE_ASSIGN_OR_RETURN(target, UnixTargetOf(parsed.path));
-  } else {
-    COPSE_ASSIGN_OR_RETURN(target.addresses, Resolve(state_->context, parsed, endpoint));
-  }
+  COPSE_ASSIGN_OR_RETURN(const Target target, internal::FindTarget(parsed, endpoint));
   COPSE_ASSIGN_OR_RETURN(StreamSocket socket, ConnectToAny(state_->context, target.addresses, endpoint));
   return std::make_unique<AsioConnection>(std::move(socket));
 }
 
 void AsioNetwork::Connect(const std::string& endpoint, OnConnected on_done) {
-  auto connector = std::make_shared<Connector>(state_->context, endpoint, std::move(on_done));
-  asio::post(state_->context, [connector, parsed = internal::ParseEndpoint(endpoint)] { connector->Begin(parsed); });
+  internal::ConnectWithoutBlocking(state_->context, state_->mailbox, endpoint,
+                                   [on_done = std::move(on_done)](absl::StatusOr<StreamSocket> socket) {
+                                     if (!socket.ok()) return on_done(socket.status());
+                                     on_done(std::make_unique<AsioConnection>(*std::move(socket)));
+                                   });
 }
 
 }  // namespace copse::base
