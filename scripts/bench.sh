@@ -1,9 +1,12 @@
-# ./dev bench [NAME]
+# ./dev bench [NAME] [--check]
 name=mount
-case ${1:-} in
-  '') ;;
-  mount) name=$1; shift ;;
-  *) fail "no benchmark '$1'; there is: mount" ;;
-esac
-[ $# -eq 0 ] || fail "usage: ./dev bench [NAME]"
+check=no
+for word in "$@"; do
+  case $word in
+    mount | exchange) name=$word ;;
+    --check) check=yes ;;
+    *) fail "no benchmark '$word'; there are: mount, exchange" ;;
+  esac
+done
+[ "$check" = no ] || [ "$name" = exchange ] || fail "bench $name has no goals to check yet"
 . "scripts/bench_$name.sh"

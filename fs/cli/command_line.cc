@@ -57,6 +57,7 @@ struct Options {
   std::string role = "writer";
   std::vector<std::string> addresses;
   std::int64_t timeout_s = 24 * 3600;
+  std::int64_t lifetime_s = 24 * 3600;
   ServeOptions serve;
 };
 
@@ -122,9 +123,13 @@ void AddInvite(CLI::App& app, Options& options, Run& run) {
       ->add_option("--address", options.addresses, "How the new replica reaches this one (default: where it listens)")
       ->allow_extra_args(false)
       ->type_name("HOST:PORT");
+  command->add_option("--lifetime", options.lifetime_s, "How long it is good for (default: a day)")
+      ->type_name("SECONDS")
+      ->check(CLI::NonNegativeNumber);
   command->final_callback([&options, &run] {
     run = [&options] {
-      const Json arguments{{"role", options.role}, {"addresses", options.addresses}};
+      const Json arguments{
+          {"role", options.role}, {"addresses", options.addresses}, {"lifetime_s", options.lifetime_s}};
       return Print(Ask(options.path, "invite", arguments), options.json, InviteText);
     };
   });
