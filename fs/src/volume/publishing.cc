@@ -20,23 +20,23 @@ constexpr std::chrono::nanoseconds kPublicationInterval = std::chrono::seconds(1
 }  // namespace
 
 absl::Status Volume::State::Publish(OpenFile& file) {
-  const std::lock_guard lock(file.publish_mutex);
-  if (!file.staged->dirty() || !MayPublish(file)) return absl::OkStatus();
-  file.publish_soon = false;
-  const std::uint64_t bytes = file.written_bytes;
-  COPSE_ASSIGN_OR_RETURN(Manifest manifest, file.staged->Publish());
-  COPSE_ASSIGN_OR_RETURN(Invalidations changed, SubmitVersion(file, std::move(manifest)));
-  file.last_publication = env.clock.Monotonic().count();
-  file.written_bytes -= bytes;
-  unpublished_bytes -= bytes;
-  if (file.staged->dirty()) file.written_at_counter = counter.load(std::memory_order_acquire);
-  // The kernel has the bytes that were written. Only if the file shows another version now, they are not its any more.
-  const bool shows_other = Follow(file);
-  if (shows_other) {
-    Announce(std::move(changed), {});
-  } else {
-    Announce(std::move(changed), {file.key});
+  Invalidations changed;
+  bool shows_other = false;
+  {
+    const std::lock_guard lock(file.publish_mutex);
+    if (!file.staged->dirty() || !MayPublish(file)) return absl::OkStatus();
+    file.publish_soon = false;
+    const std::uint64_t bytes = file.written_bytes;
+    COPSE_ASSIGN_OR_RETURN(Manifest manifest, file.staged->Publish());
+    COPSE_ASSIGN_OR_RETURN(changed, SubmitVersion(file, std::move(manifest)));
+    file.last_publication = env.clock.Monotonic().count();
+    file.written_bytes -= bytes;
+    unpublished_bytes -= bytes;
+    if (file.staged->dirty()) file.written_at_counter = counter.load(std::memory_order_acquire);
+    shows_other = Follow(file);
   }
+  // The kernel has the bytes that were written. Only if the file shows another version now, they are not its any more.
+  Announce(std::move(changed), {shows_other ? NodeId{} : file.key.load()});
   return absl::OkStatus();
 }
 
