@@ -37,15 +37,20 @@ class Outcome {
 
 /// The answer in `reader`, if it is whole.
 std::optional<absl::StatusOr<std::string>> AnswerIn(MessageReader& reader) {
-  const absl::StatusOr<std::optional<MessageReader::Item>> next = reader.Next();
-  if (!next.ok()) return next.status();
-  if (!next->has_value()) return std::nullopt;
-  const Message& message = (*next)->message;
-  if (const auto* welcome = std::get_if<message::Welcome>(&message)) return welcome->bytes;
-  if (const auto* refused = std::get_if<message::Refused>(&message)) {
-    return absl::PermissionDeniedError("refused: " + refused->reason);
+  for (;;) {
+    const absl::StatusOr<std::optional<MessageReader::Item>> next = reader.Next();
+    if (!next.ok()) return next.status();
+    if (!next->has_value()) return std::nullopt;
+    const Message& message = (*next)->message;
+    if (const auto* welcome = std::get_if<message::Welcome>(&message)) return welcome->bytes;
+    if (const auto* refused = std::get_if<message::Refused>(&message)) {
+      return absl::PermissionDeniedError("refused: " + refused->reason);
+    }
+    // Whoever was let in by an earlier request, and did not hear of it, is greeted as a member first.
+    if (!std::holds_alternative<message::Hello>(message)) {
+      return absl::DataLossError("answered " + NameOf(message) + " to Join");
+    }
   }
-  return absl::DataLossError("answered " + NameOf(message) + " to Join");
 }
 
 }  // namespace

@@ -123,6 +123,8 @@ absl::Status Session::Dispatch(Message& message) {
     return absl::AbortedError("refused: " + refused->reason);
   }
   if (state_ == State::kStranger) return Admit(message);
+  // Whoever was let in and did not hear of it comes again, and is a member by now.
+  if (state_ == State::kGreeting && std::holds_alternative<message::Join>(message)) return Admit(message);
   if (state_ == State::kGreeting) return Greet(message);
   return std::visit(
       Overloaded{
