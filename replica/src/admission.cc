@@ -47,7 +47,9 @@ std::optional<absl::StatusOr<std::string>> AnswerIn(MessageReader& reader) {
       return absl::PermissionDeniedError("refused: " + refused->reason);
     }
     // Whoever was let in by an earlier request, and did not hear of it, is greeted as a member first.
-    if (!std::holds_alternative<message::Hello>(message)) {
+    const bool is_greeting =
+        std::holds_alternative<message::Hello>(message) || std::holds_alternative<message::Credit>(message);
+    if (!is_greeting) {
       return absl::DataLossError("answered " + NameOf(message) + " to Join");
     }
   }

@@ -284,8 +284,6 @@ TEST_F(SessionTest, AStrangerWithAnInvitationIsAdmittedAndLearnsNothingElse) {
 }
 
 TEST_F(SessionTest, AMemberThatDidNotHearTheAnswerToItsJoinIsAnsweredAgain) {
-  World world;
-  Replica& laptop = world.Add("laptop");
   laptop.secret = std::string(kAdmissionSecretBytes, 's');
   std::string sent;
   Session::Options options = world.OptionsFor(laptop);
