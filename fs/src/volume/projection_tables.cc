@@ -70,7 +70,7 @@ void TreeProjection::TakeIn(const crdt::NetEvent& event) {
     if (field.number == schema::kContent || field.number == schema::kUnlinked) TouchFile(node);
     if (field.number == schema::kPurged) TouchFile(schema::InodeOf(tree_, node).value_or(node));
     if (field.number == schema::kLabel) {
-      for (const NodeId directory : with_views_) changed_names_[directory];  // Any generated name may bear it.
+      anew_.insert(with_views_.begin(), with_views_.end());  // Any generated name may bear it.
     }
   }
   NoteAttributes(node);
@@ -230,7 +230,7 @@ void TreeProjection::UpdateReachable(NodeId directory) {
     table.is_reachable = parent != nullptr;
     reachable_entries_ += table.is_reachable ? table.entries : -table.entries;
     NoteTarget(node);
-    if (table.rare != nullptr) changed_names_[node];
+    if (table.rare != nullptr) anew_.insert(node);
     for (const auto& [name, group] : table.groups) {
       NoteName(node, table, name);
       for (const Claimant& claimant : group) {

@@ -51,6 +51,7 @@ struct View {
   std::set<std::string, std::less<>> contested;       ///< Stored names with several claimants, or siblings.
   std::map<std::string, Entry, std::less<>> by_name;  ///< Every entry of a contested name.
   absl::flat_hash_map<NodeId, std::string> name_of;   ///< Of every node and sibling that is part of one of them.
+  std::set<std::string, std::less<>> tried_in_vain;   ///< Generated names that somebody else had already.
   std::uint32_t folded_subdirectories = 0;            ///< Directories that show as part of another.
   std::size_t counted_folded = 0;  ///< All that show so, if the directory is reachable: its part of the total.
 
@@ -197,7 +198,11 @@ class TreeProjection final : public Projection {
   static RareParts& RareOf(Directory& table);
   void MarkChanged(NodeId directory, const Directory& table, const std::string& name, bool has_rivals);
   void UpdateViews();
+  std::shared_ptr<View> ViewFor(NodeId directory);
   void UpdateView(NodeId directory);
+  void NameAnew(View& view, const std::set<std::string>& changed, bool is_anew);
+  void StandAlone(const View& view, const std::string& name, const Directory::Group& group);
+  void DropView(NodeId directory);
   void FindContested(View& view) const;
   void Count(View& view);
   void NoteDifferences(const View& before, const View& after);
