@@ -43,8 +43,9 @@ class ReplicasTest : public MountedTest {
   }
   std::string Address() const { return RunJson({"status", store()}).at("listening").at(0).get<std::string>(); }
 
-  /// Mounts the first, which listens.
-  void MountFirst() const { Mount({"--listen", "127.0.0.1:0"}); }
+  /// Mounts the first, which listens: at an address of loopback from which nobody connects, so that its port is still
+  /// free when it listens there again.
+  void MountFirst() const { Mount({"--listen", "127.0.0.77:0"}); }
   /// Lets the second join the first, which is mounted, and mounts it.
   void MountBoth() const {
     MountFirst();
@@ -249,7 +250,7 @@ TEST_F(ReplicasTest, WhoSpeaksRubbishOrStopsInTheMiddleDisturbsNobody) {
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(inet_pton(AF_INET, address.substr(0, address.rfind(':')).c_str(), &to.sin_addr), 1);
   std::mt19937 random(3);
   std::vector<int> connections;
   for (int i = 0; i < 8; ++i) {
