@@ -144,6 +144,15 @@ void TreeProjection::List(NodeId directory, std::uint64_t after,
                           const std::function<bool(std::uint64_t, const ShownEntry&)>& visit) const {
   const Directory* table = ShownTable(directory);
   if (table == nullptr) return;
+  if (table->rare == nullptr) {
+    const std::set<NodeId>& children = tree_.ChildrenOf(directory);
+    for (auto child = children.upper_bound(NodeAtPosition(after)); child != children.end(); ++child) {
+      const std::string& name = tree_.PlacementOf(*child)->name;
+      const Claimant* claimant = FindClaimant(*table, name, *child);
+      if (claimant != nullptr && !visit(PositionOf(*child), OrdinaryEntry(name, *claimant, /*is_ghost=*/false))) return;
+    }
+    return;
+  }
   Merged ids;
   for (const NodeId member : MembersOf(directory, *table)) {
     ids.Add(tree_.ChildrenOf(member), NodeAtPosition(after));

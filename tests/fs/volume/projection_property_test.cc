@@ -1,4 +1,5 @@
 // The projection of random ops of several replicas, in any order and any pieces, against the model.
+#include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
