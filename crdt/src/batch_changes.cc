@@ -11,11 +11,15 @@ std::optional<Placement> PlacementOf(const Node& node) {
   return node.place.parent == nullptr ? std::nullopt : std::optional<Placement>(node.place.placement);
 }
 
+bool AreEqual(const Placement* a, const Placement* b) { return a == nullptr || b == nullptr ? a == b : *a == *b; }
+
 }  // namespace
 
 BatchChanges::Change& BatchChanges::ChangeOf(Node& node) {
   if (node.change == 0) {
-    changes_.push_back(Change{&node, PlacementOf(node), {}});
+    const Placement* before_trash = node.place.before_trash.get();
+    changes_.push_back(Change{
+        &node, PlacementOf(node), before_trash == nullptr ? nullptr : std::make_unique<Placement>(*before_trash), {}});
     node.change = static_cast<std::uint32_t>(changes_.size());
   }
   return changes_[node.change - 1];
@@ -48,8 +52,9 @@ std::vector<NetEvent> BatchChanges::Take() {
   std::vector<NetEvent> events;
   for (Change& change : changes_) {
     change.node->change = 0;
-    NetEvent event{change.node->id, std::move(change.place_before), PlacementOf(*change.node), ChangedFields(change)};
-    if (event.moved() || !event.fields.empty()) events.push_back(std::move(event));
+    NetEvent event{change.node->id, std::move(change.place_before), PlacementOf(*change.node), ChangedFields(change),
+                   !AreEqual(change.before_trash_before.get(), change.node->place.before_trash.get())};
+    if (event.moved() || !event.fields.empty() || event.place_before_trash_changed) events.push_back(std::move(event));
   }
   changes_.clear();
   std::sort(events.begin(), events.end(), [](const NetEvent& a, const NetEvent& b) { return a.node < b.node; });

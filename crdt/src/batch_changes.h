@@ -2,6 +2,7 @@
 
 #include <copse/crdt/net_event.h>
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -29,6 +30,7 @@ class BatchChanges {
   struct Change {
     Node* node;
     std::optional<Placement> place_before;
+    std::unique_ptr<Placement> before_trash_before;
     std::vector<RegisterBefore> registers_before;
   };
 

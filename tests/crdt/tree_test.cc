@@ -209,7 +209,9 @@ TEST(TreeTest, ThePlaceBeforeTrashOutlivesMovesWithinTrashAndEndsWithIt) {
 TEST(TreeTest, ALateRenameChangesThePlaceBeforeTrash) {
   Tree tree;
   tree.Apply(std::vector{Move(At(1), kA, kRoot, "old"), Move(At(5), kA, kTrash)});
-  EXPECT_THAT(Apply(tree, Move(At(3), kA, kRoot, "new")), IsEmpty()) << "its place is the same";
+  const auto events = Apply(tree, Move(At(3), kA, kRoot, "new"));
+  const Placement trashed{kTrash, "n", At(5)};
+  EXPECT_THAT(events, ElementsAre(NetEvent{kA, trashed, trashed, {}, true})) << "it did not move";
   EXPECT_EQ(*tree.PlacementBeforeTrash(kA), (Placement{kRoot, "new", At(3)}));
 }
 

@@ -70,15 +70,25 @@ void ShadowTree::Follow(std::span<const NetEvent> events, const Tree& tree) {
                                                [](const NetEvent& a, const NetEvent& b) { return !(a.node < b.node); });
   RC_ASSERT(out_of_order == events.end());
   for (const NetEvent& event : events) {
-    const bool changed = event.moved() || !event.fields.empty();
+    const bool changed = event.moved() || !event.fields.empty() || event.place_before_trash_changed;
     RC_ASSERT(changed);
     const auto shadow = world_.places.find(event.node);
     RC_ASSERT(event.before.has_value() == (shadow != world_.places.end()));
     if (event.before) RC_ASSERT(PlaceOf(*event.before) == shadow->second);
     world_.places.erase(event.node);
     if (event.after) world_.places[event.node] = PlaceOf(*event.after);
+    FollowPlaceBeforeTrash(event, tree);
     FollowFields(event, tree);
   }
+}
+
+void ShadowTree::FollowPlaceBeforeTrash(const NetEvent& event, const Tree& tree) {
+  const auto before = world_.before_trash;
+  world_.before_trash.erase(event.node);
+  if (const Placement* place = tree.PlacementBeforeTrash(event.node)) {
+    world_.before_trash[event.node] = PlaceOf(*place);
+  }
+  RC_ASSERT(event.place_before_trash_changed == (world_.before_trash != before));
 }
 
 void ShadowTree::FollowFields(const NetEvent& event, const Tree& tree) {
@@ -93,6 +103,7 @@ void ShadowTree::FollowFields(const NetEvent& event, const Tree& tree) {
 
 void ShadowTree::ExpectEquals(const World& world) const {
   RC_ASSERT(world_.places == world.places);
+  RC_ASSERT(world_.before_trash == world.before_trash);
   RC_ASSERT(world_.values == world.values);
   RC_ASSERT(world_.versions == world.versions);
 }

@@ -32,6 +32,7 @@ class ShadowTree {
   void ExpectEquals(const World& world) const;
 
  private:
+  void FollowPlaceBeforeTrash(const crdt::NetEvent& event, const crdt::Tree& tree);
   void FollowFields(const crdt::NetEvent& event, const crdt::Tree& tree);
 
   World world_ = Oracle().Fold();

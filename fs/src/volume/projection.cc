@@ -1,428 +1,243 @@
-// Which names are shown. For each directory there is a table from stored name to those who claim it, kept up to date
-// by the net events of the tree; nearly always one claimant a name, shown as stored. Where there are several, the
-// first in the order (directories before the rest, then the highest claim) has the name, and the others get generated
-// names, computed anew for the whole directory with each change to it: no state survives that the tree does not give,
-// so that every replica shows the same and a rebuilt projection equals one kept by events.
+// Reading the projection. Nearly every directory is as the tree has it: looked up in its table, and listed by the
+// tree's own ordered children, so that nothing is kept twice. Where there is a view, it knows the names that several
+// claim.
 //
-// Positions of a listing are the node ids squeezed into 63 bits, so that the tree's own ordered children serve as the
-// listing and nothing is kept twice. Whether a directory can be reached from the root is a flag, carried down its
-// subtree when it changes, which makes link counts cheap.
-#include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
-#include <absl/container/inlined_vector.h>
-#include <absl/container/node_hash_map.h>
+// Positions of a listing are node ids (of a sibling, its own) squeezed into 63 bits.
 #include <copse/fs/projection.h>
 
 #include <algorithm>
-#include <map>
-#include <set>
+#include <span>
+#include <utility>
 
-#include "volume/generated_name.h"
 #include "volume/position.h"
 #include "volume/schema.h"
+#include "volume/tree_projection.h"
 
 namespace copse::fs {
 namespace {
 
-using crdt::Placement;
-
-// Who shows a name: the node whose place gives it, and what it leads to. A directory leads to itself.
-struct Claimant {
-  NodeId node;
-  NodeId target;
-  bool is_directory() const { return node == target; }
-};
-using Group = absl::InlinedVector<Claimant, 1>;  // The winner first; never empty.
-
-struct NameHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
-};
-
-// Names that several claim in one directory, and what the losers are called.
-struct Contest {
-  std::set<std::string> names;
-  std::map<std::string, Claimant, std::less<>> by_name;
-  absl::flat_hash_map<NodeId, std::string> by_node;
-};
-
-struct Directory {
-  absl::flat_hash_map<std::string, Group, NameHash, std::equal_to<>> groups;
-  std::unique_ptr<Contest> contest;  // Nearly always absent.
-  std::size_t entries = 0;           // Shown ones.
-  std::uint32_t subdirectories = 0;
-  bool reachable = false;  // From the root, through directories only.
-};
-
-// Two names of one inode that are stored alike show once: whether an earlier claimant shows what the one at `index`
-// does.
-bool IsFolded(const Group& group, std::size_t index) {
-  return std::any_of(group.begin(), group.begin() + static_cast<std::ptrdiff_t>(index),
-                     [&](const Claimant& earlier) { return earlier.target == group[index].target; });
+ShownEntry EntryOf(std::string name, const View::Entry& entry) {
+  const Shown& shown = entry.shown;
+  return ShownEntry{std::move(name), shown.node, shown.target, shown.type, entry.is_generated, shown.is_ghost};
 }
 
-std::size_t ShownIn(const Group& group) {
-  std::size_t shown = 0;
-  for (std::size_t i = 0; i < group.size(); ++i) shown += IsFolded(group, i) ? 0 : 1;
-  return shown;
+ShownEntry OrdinaryEntry(std::string name, const Claimant& claimant, bool is_ghost) {
+  const EntryType type = claimant.is_directory() ? EntryType::kDirectory : EntryType::kFile;
+  return ShownEntry{std::move(name), claimant.node, claimant.target, type, /*is_generated=*/false, is_ghost};
 }
 
-bool HasField(const crdt::NetEvent& event, std::uint32_t number) {
-  return std::any_of(event.fields.begin(), event.fields.end(),
-                     [&](const crdt::FieldId& field) { return field.number == number; });
-}
-
-class TreeProjection final : public Projection {
+// Several ascending sequences as one.
+class Merged {
  public:
-  explicit TreeProjection(const crdt::Tree& tree) : tree_(tree) {
-    directories_[crdt::kRoot].reachable = true;
-    std::vector<crdt::NetEvent> events;
-    for (const NodeId node : tree.Nodes()) {
-      crdt::NetEvent event;
-      event.node = node;
-      if (const Placement* placement = tree.PlacementOf(node)) event.after = *placement;
-      for (const auto number : {schema::kKind, schema::kInode}) {
-        if (tree.Value(node, number) != nullptr) event.fields.push_back({number, {}});
-      }
-      events.push_back(std::move(event));
-    }
-    Update(events);
+  void Add(const std::set<NodeId>& ids, NodeId after) {
+    if (const auto first = ids.upper_bound(after); first != ids.end()) ranges_.emplace_back(first, ids.end());
   }
-
-  Invalidations Update(std::span<const crdt::NetEvent> events) override {
-    Invalidations changed;
-    std::vector<NodeId> moved_directories;
-    for (const crdt::NetEvent& event : events) {
-      changed.targets.push_back(event.node);
-      if (HasField(event, schema::kInode)) Remember(event.node);
-      const bool typed = HasField(event, schema::kKind) || HasField(event, schema::kInode);
-      if (crdt::IsPermanent(event.node) || (!event.moved() && !typed)) continue;
-      Reindex(event.node, event.before ? &*event.before : nullptr, changed);
-      if (schema::KindOf(tree_, event.node) == Kind::kDirectory) moved_directories.push_back(event.node);
-      if (const auto names = names_.find(event.node); names != names_.end()) {
-        for (const NodeId dentry : names->second) Reindex(dentry, nullptr, changed);
-      }
-    }
-    for (const NodeId directory : moved_directories) UpdateReachable(directory, changed);
-    for (const NodeId directory : contested_) UpdateContest(directory, changed);
-    contested_.clear();
-    SortUnique(changed.names);
-    SortUnique(changed.targets);
-    return changed;
+  std::optional<NodeId> Next() {
+    const auto lowest = std::min_element(ranges_.begin(), ranges_.end(),
+                                         [](const Range& a, const Range& b) { return *a.first < *b.first; });
+    if (lowest == ranges_.end()) return std::nullopt;
+    const NodeId id = *lowest->first;
+    if (++lowest->first == lowest->second) ranges_.erase(lowest);
+    return id;
   }
-
-  std::optional<ShownEntry> Lookup(NodeId directory, std::string_view name) const override {
-    const Directory* table = TableOf(directory);
-    if (table == nullptr) return std::nullopt;
-    if (const auto group = table->groups.find(name); group != table->groups.end()) {
-      const Claimant& winner = group->second.front();
-      return Entry(std::string(name), winner, false);
-    }
-    if (table->contest == nullptr) return std::nullopt;
-    const auto generated = table->contest->by_name.find(name);
-    if (generated == table->contest->by_name.end()) return std::nullopt;
-    return Entry(generated->first, generated->second, true);
-  }
-
-  void List(NodeId directory, std::uint64_t after,
-            const std::function<bool(std::uint64_t, const ShownEntry&)>& visit) const override {
-    const Directory* table = TableOf(directory);
-    if (table == nullptr) return;
-    const std::set<NodeId>& children = tree_.ChildrenOf(directory);
-    for (auto child = children.upper_bound(NodeAtPosition(after)); child != children.end(); ++child) {
-      const auto entry = EntryOf(*table, *child);
-      if (entry && !visit(PositionOf(*child), *entry)) return;
-    }
-  }
-
-  bool IsEmpty(NodeId directory) const override {
-    const Directory* table = TableOf(directory);
-    return table == nullptr || table->groups.empty();
-  }
-
-  std::uint32_t LinksOf(NodeId target) const override {
-    if (const Directory* table = TableOf(target)) return table->reachable ? 2 + table->subdirectories : 0;
-    std::uint32_t links = 0;
-    ForEachName(target, [&](NodeId) { ++links; });
-    return links;
-  }
-
-  std::vector<NodeId> NamesOf(NodeId inode) const override {
-    std::vector<NodeId> names;
-    ForEachName(inode, [&](NodeId dentry) { names.push_back(dentry); });
-    std::sort(names.begin(), names.end());
-    return names;
-  }
-
-  std::optional<NodeId> ParentOf(NodeId directory) const override {
-    const Directory* table = TableOf(directory);
-    if (table == nullptr || !table->reachable) return std::nullopt;
-    return directory == crdt::kRoot ? crdt::kRoot : tree_.PlacementOf(directory)->parent;
-  }
-
-  std::optional<EntryParts> PartsOf(NodeId directory, std::string_view name) const override {
-    auto entry = Lookup(directory, name);
-    if (!entry) return std::nullopt;
-    EntryParts parts;
-    parts.nodes = {entry->node};
-    parts.inode = entry->target;
-    parts.heads = VersionsOf(entry->target).file;
-    parts.entry = *std::move(entry);
-    return parts;
-  }
-
-  std::optional<ShownPlace> ShownAt(NodeId node) const override {
-    const Placement* placement = tree_.PlacementOf(node);
-    if (placement == nullptr || crdt::IsPermanent(node)) return std::nullopt;
-    const Directory* table = TableOf(placement->parent);
-    if (table == nullptr || !table->reachable) return std::nullopt;
-    auto entry = EntryOf(*table, node);
-    if (!entry) return std::nullopt;
-    return ShownPlace{placement->parent, std::move(entry->name)};
-  }
-
-  std::vector<NodeId> MembersOf(NodeId directory) const override { return {directory}; }
-  NodeId RepresentativeOf(NodeId directory) const override { return directory; }
-  std::optional<Placement> GhostPlaceOf(NodeId) const override { return std::nullopt; }
-
-  FileVersions VersionsOf(NodeId inode) const override {
-    FileVersions versions;
-    const std::vector<crdt::Timestamp> heads = schema::HeadsOf(tree_, inode);
-    if (!heads.empty()) versions.file = {heads.back()};
-    return versions;
-  }
-
-  std::optional<Sibling> SiblingOf(NodeId) const override { return std::nullopt; }
-  std::vector<Conflict> Conflicts() const override { return {}; }
-  std::optional<Conflict> ConflictOf(NodeId, std::string_view) const override { return std::nullopt; }
-
-  std::uint64_t EntryCount() const override { return reachable_entries_; }
 
  private:
-  static ShownEntry Entry(std::string name, const Claimant& claimant, bool is_generated) {
-    ShownEntry entry;
-    entry.name = std::move(name);
-    entry.node = claimant.node;
-    entry.target = claimant.target;
-    entry.type = claimant.is_directory() ? EntryType::kDirectory : EntryType::kFile;
-    entry.is_generated = is_generated;
-    return entry;
-  }
-
-  template <typename T>
-  static void SortUnique(std::vector<T>& values) {
-    std::sort(values.begin(), values.end());
-    values.erase(std::unique(values.begin(), values.end()), values.end());
-  }
-
-  // The table of what is a directory; tables of other nodes wait for what may be wrongly placed there, and show
-  // nothing.
-  const Directory* TableOf(NodeId node) const {
-    const auto found = directories_.find(node);
-    if (found == directories_.end() || schema::KindOf(tree_, node) != Kind::kDirectory) return nullptr;
-    return &found->second;
-  }
-
-  void Remember(NodeId dentry) {
-    const auto inode = schema::InodeOf(tree_, dentry);
-    if (!inode) return;
-    auto& names = names_[*inode];
-    if (std::find(names.begin(), names.end(), dentry) == names.end()) names.push_back(dentry);
-  }
-
-  // What `node` leads to where its place shows it; nothing if it is in trash or breaks the types of nodes.
-  std::optional<NodeId> TargetOf(NodeId node, const Placement& placement) const {
-    if (crdt::IsPermanent(placement.parent) && placement.parent != crdt::kRoot) return std::nullopt;
-    if (node.actor() == 0 || !HasPosition(node)) return std::nullopt;
-    if (const auto kind = schema::KindOf(tree_, node)) {
-      return *kind == Kind::kDirectory ? std::optional(node) : std::nullopt;
-    }
-    const auto inode = schema::InodeOf(tree_, node);
-    if (!inode) return std::nullopt;
-    const Placement* inode_placement = tree_.PlacementOf(*inode);
-    if (inode_placement == nullptr || inode_placement->parent != crdt::kFileInodes) return std::nullopt;
-    const auto kind = schema::KindOf(tree_, *inode);
-    return kind && *kind != Kind::kDirectory ? inode : std::nullopt;
-  }
-
-  // Takes `node` out of the tables, where `before` and the tree have it, and puts it where it belongs now.
-  void Reindex(NodeId node, const Placement* before, Invalidations& changed) {
-    const Placement* placement = tree_.PlacementOf(node);
-    if (before != nullptr) Remove(before->parent, before->name, node, changed);
-    if (placement == nullptr) return;
-    Remove(placement->parent, placement->name, node, changed);
-    if (const auto target = TargetOf(node, *placement))
-      Add(placement->parent, placement->name, {node, *target}, changed);
-    if (schema::KindOf(tree_, node) == Kind::kDirectory) directories_.try_emplace(node);
-  }
-
-  void Remove(NodeId parent, const std::string& name, NodeId node, Invalidations& changed) {
-    const auto directory = directories_.find(parent);
-    if (directory == directories_.end()) return;
-    Directory& table = directory->second;
-    const auto group = table.groups.find(name);
-    if (group == table.groups.end()) return;
-    Group& claimants = group->second;
-    const auto claimant =
-        std::find_if(claimants.begin(), claimants.end(), [&](const Claimant& c) { return c.node == node; });
-    if (claimant == claimants.end()) return;
-    changed.names.push_back({parent, name});
-    changed.targets.push_back(parent);
-    changed.targets.push_back(claimant->target);
-    if (claimant->is_directory()) --table.subdirectories;
-    const std::size_t shown_before = ShownIn(claimants);
-    claimants.erase(claimant);
-    CountEntries(table, shown_before, ShownIn(claimants));
-    if (claimants.empty()) table.groups.erase(group);
-    if (table.contest != nullptr) NoteContest(parent, table, name);
-  }
-
-  void Add(NodeId parent, const std::string& name, Claimant claimant, Invalidations& changed) {
-    Directory& table = directories_[parent];
-    Group& claimants = table.groups[name];
-    const std::size_t shown_before = ShownIn(claimants);
-    claimants.push_back(claimant);
-    if (claimants.size() > 1) {
-      std::sort(claimants.begin(), claimants.end(), [&](const Claimant& a, const Claimant& b) {
-        if (a.is_directory() != b.is_directory()) return a.is_directory();
-        return tree_.PlacementOf(a.node)->claim > tree_.PlacementOf(b.node)->claim;
-      });
-      if (table.contest == nullptr) table.contest = std::make_unique<Contest>();
-    }
-    if (claimant.is_directory()) ++table.subdirectories;
-    CountEntries(table, shown_before, ShownIn(claimants));
-    changed.names.push_back({parent, name});
-    changed.targets.push_back(parent);
-    changed.targets.push_back(claimant.target);
-    if (table.contest != nullptr) NoteContest(parent, table, name);
-  }
-
-  void CountEntries(Directory& table, std::size_t before, std::size_t after) {
-    table.entries += after - before;
-    if (table.reachable) reachable_entries_ += after - before;
-  }
-
-  // Makes the contest of a directory follow its table when the batch has been taken in.
-  void NoteContest(NodeId directory, Directory& table, const std::string& name) {
-    const auto group = table.groups.find(name);
-    if (group != table.groups.end() && group->second.size() > 1) {
-      table.contest->names.insert(name);
-    } else {
-      table.contest->names.erase(name);
-    }
-    contested_.insert(directory);
-  }
-
-  void UpdateContest(NodeId directory, Invalidations& changed) {
-    Directory& table = directories_.at(directory);
-    Contest next;
-    next.names = std::move(table.contest->names);
-    for (const std::string& name : next.names) NameLosers(table, name, next);
-    for (const auto* names : {&table.contest->by_name, &next.by_name}) {
-      const auto& others = names == &next.by_name ? table.contest->by_name : next.by_name;
-      for (const auto& [name, claimant] : *names) {
-        const auto other = others.find(name);
-        if (other == others.end() || other->second.node != claimant.node) changed.names.push_back({directory, name});
-      }
-    }
-    if (next.names.empty()) {
-      table.contest.reset();
-    } else {
-      *table.contest = std::move(next);
-    }
-  }
-
-  void NameLosers(const Directory& table, const std::string& stored, Contest& contest) const {
-    const Group& group = table.groups.find(stored)->second;
-    std::vector<Claimant> losers;
-    for (std::size_t i = 1; i < group.size(); ++i) {
-      if (!IsFolded(group, i)) losers.push_back(group[i]);
-    }
-    const auto claim = [&](const Claimant& c) { return tree_.PlacementOf(c.node)->claim; };
-    std::sort(losers.begin(), losers.end(), [&](const Claimant& a, const Claimant& b) {
-      return std::pair(claim(a), a.node) < std::pair(claim(b), b.node);
-    });
-    for (const Claimant& loser : losers) {
-      for (unsigned attempt = 1;; ++attempt) {
-        std::string name = GeneratedName(stored, loser.is_directory(), schema::LabelOf(tree_, claim(loser).actor()),
-                                         claim(loser), attempt);
-        if (table.groups.contains(name) || !contest.by_name.try_emplace(name, loser).second) continue;
-        contest.by_node.emplace(loser.node, std::move(name));
-        break;
-      }
-    }
-  }
-
-  std::optional<ShownEntry> EntryOf(const Directory& table, NodeId child) const {
-    const Placement* placement = tree_.PlacementOf(child);
-    const auto group = table.groups.find(placement->name);
-    if (group == table.groups.end()) return std::nullopt;
-    if (const Claimant& winner = group->second.front(); winner.node == child) {
-      return Entry(placement->name, winner, false);
-    }
-    if (table.contest == nullptr) return std::nullopt;
-    const auto generated = table.contest->by_node.find(child);
-    if (generated == table.contest->by_node.end()) return std::nullopt;
-    return Entry(generated->second, table.contest->by_name.find(generated->second)->second, true);
-  }
-
-  // Whether `dentry` is one of the entries of its directory, and not folded into another.
-  bool IsShown(NodeId dentry) const {
-    const Placement* placement = tree_.PlacementOf(dentry);
-    if (placement == nullptr) return false;
-    const auto directory = directories_.find(placement->parent);
-    if (directory == directories_.end() || !directory->second.reachable) return false;
-    const auto group = directory->second.groups.find(placement->name);
-    if (group == directory->second.groups.end()) return false;
-    for (std::size_t i = 0; i < group->second.size(); ++i) {
-      if (group->second[i].node == dentry) return !IsFolded(group->second, i);
-    }
-    return false;
-  }
-
-  template <typename Visit>
-  void ForEachName(NodeId inode, const Visit& visit) const {
-    const auto names = names_.find(inode);
-    if (names == names_.end()) return;
-    for (const NodeId dentry : names->second) {
-      if (IsShown(dentry)) visit(dentry);
-    }
-  }
-
-  // Sets the flag of `directory` by its parent's, and carries a change down. A parent that changes later in the same
-  // batch carries its own change down again, so the order in which the moved directories are visited does not matter.
-  void UpdateReachable(NodeId directory, Invalidations& changed) {
-    std::vector<NodeId> pending = {directory};
-    while (!pending.empty()) {
-      const NodeId node = pending.back();
-      pending.pop_back();
-      const Placement* placement = tree_.PlacementOf(node);
-      if (placement == nullptr) continue;
-      const Directory* parent = TableOf(placement->parent);
-      const bool reachable = parent != nullptr && parent->reachable && TargetOf(node, *placement).has_value();
-      Directory& table = directories_[node];
-      if (table.reachable == reachable) continue;
-      table.reachable = reachable;
-      reachable_entries_ += reachable ? table.entries : -table.entries;
-      changed.targets.push_back(node);
-      for (const auto& [name, group] : table.groups) {
-        for (const Claimant& claimant : group) {
-          changed.targets.push_back(claimant.target);
-          if (claimant.is_directory()) pending.push_back(claimant.node);
-        }
-      }
-    }
-  }
-
-  const crdt::Tree& tree_;
-  absl::node_hash_map<NodeId, Directory> directories_;
-  // Every dentry that names the inode, wherever it lies.
-  absl::flat_hash_map<NodeId, absl::InlinedVector<NodeId, 2>> names_;
-  std::set<NodeId> contested_;  // Directories with a contest that the present update touched.
-  std::uint64_t reachable_entries_ = 0;
+  using Range = std::pair<std::set<NodeId>::const_iterator, std::set<NodeId>::const_iterator>;
+  std::vector<Range> ranges_;
 };
 
 }  // namespace
+
+const Directory* TreeProjection::ShownTable(NodeId node) const {
+  const auto found = directories_.find(node);
+  if (found == directories_.end() || !found->second.is_reachable || !IsDirectory(node)) return nullptr;
+  return &found->second;
+}
+
+std::span<const NodeId> TreeProjection::MembersOf(const NodeId& directory, const Directory& table) {
+  const View* view = ViewOf(table);
+  return view == nullptr ? std::span(&directory, 1) : std::span<const NodeId>(view->members);
+}
+
+const crdt::Placement* TreeProjection::ClaimedPlaceOf(NodeId node) const {
+  if (const auto ghost = ghosts_.find(node); ghost != ghosts_.end()) return &ghost->second;
+  const crdt::Placement* placement = tree_.PlacementOf(node);
+  return placement == nullptr || !FindClaimant(*placement, node) ? nullptr : placement;
+}
+
+std::optional<Claimant> TreeProjection::FindClaimant(const crdt::Placement& place, NodeId node) const {
+  const auto directory = directories_.find(place.parent);
+  if (directory == directories_.end()) return std::nullopt;
+  const auto group = directory->second.groups.find(place.name);
+  if (group == directory->second.groups.end()) return std::nullopt;
+  for (const Claimant& claimant : group->second) {
+    if (claimant.node == node) return claimant;
+  }
+  return std::nullopt;
+}
+
+std::optional<ShownEntry> TreeProjection::Lookup(NodeId directory, std::string_view name) const {
+  const Directory* table = ShownTable(directory);
+  if (table == nullptr) return std::nullopt;
+  if (const View* view = ViewOf(*table)) {
+    if (const auto entry = view->by_name.find(name); entry != view->by_name.end()) {
+      return EntryOf(entry->first, entry->second);
+    }
+  }
+  for (const NodeId member : MembersOf(directory, *table)) {
+    const auto& groups = directories_.at(member).groups;
+    const auto group = groups.find(name);
+    if (group == groups.end()) continue;
+    const Claimant& claimant = group->second.front();
+    return OrdinaryEntry(std::string(name), claimant, ghosts_.contains(claimant.node));
+  }
+  return std::nullopt;
+}
+
+std::optional<EntryParts> TreeProjection::PartsOf(NodeId directory, std::string_view name) const {
+  auto entry = Lookup(directory, name);
+  if (!entry) return std::nullopt;
+  EntryParts parts;
+  parts.nodes = {entry->node};
+  parts.inode = entry->target;
+  if (const View* view = ViewOf(*ShownTable(directory))) {
+    const auto contested = view->by_name.find(name);
+    if (contested != view->by_name.end()) parts.nodes = contested->second.shown.nodes;
+  }
+  if (entry->type == EntryType::kFile) parts.heads = VersionsOf(parts.inode).file;
+  if (entry->type == EntryType::kSibling) {
+    Sibling sibling = *SiblingOf(entry->target);
+    parts.inode = sibling.inode;
+    parts.heads = std::move(sibling.heads);
+  }
+  parts.entry = *std::move(entry);
+  return parts;
+}
+
+// What lists as `id`; nothing if that shows as part of another, or not at all.
+std::optional<ShownEntry> TreeProjection::EntryAt(const View* view, NodeId id) const {
+  if (view != nullptr) {
+    if (const auto name = view->name_of.find(id); name != view->name_of.end()) {
+      const auto entry = view->by_name.find(name->second);
+      if (entry->second.shown.listed_as() != id) return std::nullopt;
+      return EntryOf(entry->first, entry->second);
+    }
+  }
+  const auto ghost = ghosts_.find(id);
+  const bool is_ghost = ghost != ghosts_.end();
+  const crdt::Placement& place = is_ghost ? ghost->second : *tree_.PlacementOf(id);
+  const auto claimant = FindClaimant(place, id);
+  if (!claimant) return std::nullopt;
+  return OrdinaryEntry(place.name, *claimant, is_ghost);
+}
+
+void TreeProjection::List(NodeId directory, std::uint64_t after,
+                          const std::function<bool(std::uint64_t, const ShownEntry&)>& visit) const {
+  const Directory* table = ShownTable(directory);
+  if (table == nullptr) return;
+  Merged ids;
+  for (const NodeId member : MembersOf(directory, *table)) {
+    ids.Add(tree_.ChildrenOf(member), NodeAtPosition(after));
+    const auto& rare = directories_.at(member).rare;
+    if (rare != nullptr) ids.Add(rare->foreign, NodeAtPosition(after));
+  }
+  while (const auto id = ids.Next()) {
+    const auto entry = EntryAt(ViewOf(*table), *id);
+    if (entry && !visit(PositionOf(*id), *entry)) return;
+  }
+}
+
+bool TreeProjection::IsEmpty(NodeId directory) const {
+  const Directory* table = ShownTable(directory);
+  if (table == nullptr) return true;
+  const auto members = MembersOf(directory, *table);
+  return std::all_of(members.begin(), members.end(),
+                     [&](NodeId member) { return directories_.at(member).entries == 0; });
+}
+
+std::uint32_t TreeProjection::LinksOf(NodeId target) const {
+  if (const Directory* table = ShownTable(target)) {
+    std::uint32_t links = 2;
+    for (const NodeId member : MembersOf(target, *table)) links += directories_.at(member).subdirectories;
+    const View* view = ViewOf(*table);
+    return view == nullptr ? links : links - view->folded_subdirectories;
+  }
+  if (SiblingOf(target)) return 1;
+  std::uint32_t links = 0;
+  ForEachName(target, [&](NodeId) { ++links; });
+  return links;
+}
+
+// Calls `visit` for each dentry that gives `inode` a name that is shown.
+template <typename Visit>
+void TreeProjection::ForEachName(NodeId inode, const Visit& visit) const {
+  for (const NodeId dentry : NamesEverOf(inode)) {
+    const crdt::Placement* place = ClaimedPlaceOf(dentry);
+    const Directory* table = place == nullptr ? nullptr : ShownTable(place->parent);
+    if (table != nullptr && EntryAt(ViewOf(*table), dentry)) visit(dentry);
+  }
+}
+
+std::vector<NodeId> TreeProjection::NamesOf(NodeId inode) const {
+  std::vector<NodeId> names;
+  ForEachName(inode, [&](NodeId dentry) { names.push_back(dentry); });
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::span<const NodeId> TreeProjection::NamesEverOf(NodeId inode) const {
+  const auto names = names_.find(inode);
+  return names == names_.end() ? std::span<const NodeId>() : std::span<const NodeId>(names->second);
+}
+
+std::optional<NodeId> TreeProjection::ParentOf(NodeId directory) const {
+  if (ShownTable(directory) == nullptr) return std::nullopt;
+  return directory == crdt::kRoot ? crdt::kRoot : RepresentativeOf(ClaimedPlaceOf(directory)->parent);
+}
+
+std::optional<ShownPlace> TreeProjection::ShownAt(NodeId node) const {
+  const auto sibling = siblings_.find(node);
+  const crdt::Placement* place =
+      sibling == siblings_.end() ? ClaimedPlaceOf(node) : &presences_.at(sibling->second).place;
+  const Directory* table = place == nullptr ? nullptr : ShownTable(place->parent);
+  if (table == nullptr) return std::nullopt;
+  ShownPlace shown{RepresentativeOf(place->parent), place->name};
+  if (const View* view = ViewOf(*table)) {
+    if (const auto name = view->name_of.find(node); name != view->name_of.end()) shown.name = name->second;
+  }
+  return shown;
+}
+
+std::vector<NodeId> TreeProjection::MembersOf(NodeId directory) const {
+  const Directory* table = ShownTable(directory);
+  if (table == nullptr) return {directory};
+  const auto members = MembersOf(directory, *table);
+  return {members.begin(), members.end()};
+}
+
+NodeId TreeProjection::RepresentativeOf(NodeId directory) const {
+  const Directory* table = ShownTable(directory);
+  return table == nullptr ? directory : MembersOf(directory, *table).front();
+}
+
+std::optional<crdt::Placement> TreeProjection::GhostPlaceOf(NodeId node) const {
+  const auto ghost = ghosts_.find(node);
+  return ghost == ghosts_.end() ? std::nullopt : std::optional(ghost->second);
+}
+
+FileVersions TreeProjection::VersionsOf(NodeId inode) const {
+  const auto presence = presences_.find(inode);
+  return presence == presences_.end() ? PresenceOf(inode).versions : presence->second.versions;
+}
+
+std::optional<Sibling> TreeProjection::SiblingOf(NodeId id) const {
+  const auto inode = siblings_.find(id);
+  if (inode == siblings_.end()) return std::nullopt;
+  const FilePresence& presence = presences_.at(inode->second);
+  if (ShownTable(presence.place.parent) == nullptr) return std::nullopt;
+  const auto& siblings = presence.versions.siblings;
+  return *std::find_if(siblings.begin(), siblings.end(), [&](const Sibling& sibling) { return sibling.id == id; });
+}
 
 std::unique_ptr<Projection> MakeProjection(const crdt::Tree& tree) { return std::make_unique<TreeProjection>(tree); }
 

@@ -91,6 +91,8 @@ std::optional<NodeId> InodeOf(const crdt::Tree& tree, NodeId dentry);
 std::optional<std::uint64_t> UnsignedOf(const crdt::Tree& tree, NodeId node, Register number);
 /// The times of the live content versions, ascending.
 std::vector<Timestamp> HeadsOf(const crdt::Tree& tree, NodeId inode);
+/// Whether a purge of what lies in trash as `node` holds: nobody placed it or wrote it without the purge's knowing.
+bool IsPurged(const crdt::Tree& tree, NodeId node);
 /// The version shown as the file: the highest; nothing for a file never written.
 std::optional<std::pair<Timestamp, Manifest>> ShownHead(const crdt::Tree& tree, NodeId inode);
 

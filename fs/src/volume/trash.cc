@@ -44,19 +44,10 @@ std::string JoinPath(const std::vector<std::string>& names_upward) {
 
 }  // namespace
 
-bool Volume::State::IsPurged(NodeId node) const {
-  const crdt::RegisterVersion* version = tree().Value(node, schema::kPurged);
-  if (version == nullptr || !version->value) return false;
-  const auto purged = schema::DecodePurged(*version->value);
-  if (!purged || purged->claim != tree().PlacementOf(node)->claim) return false;
-  const std::vector<crdt::Timestamp> heads = schema::HeadsOf(tree(), TargetOf(tree(), node));
-  return std::includes(purged->heads.begin(), purged->heads.end(), heads.begin(), heads.end());
-}
-
 std::vector<NodeId> Volume::State::TrashNodes() const {
   std::vector<NodeId> nodes;
   for (const NodeId node : tree().ChildrenOf(crdt::kTrash)) {
-    if (tree().PlacementBeforeTrash(node) == nullptr || IsPurged(node)) continue;
+    if (tree().PlacementBeforeTrash(node) == nullptr || schema::IsPurged(tree(), node)) continue;
     // Directories and names; an inode that somebody moved here by itself is neither.
     const auto kind = schema::KindOf(tree(), TargetOf(tree(), node));
     const bool is_name = schema::InodeOf(tree(), node).has_value() || kind == Kind::kDirectory;

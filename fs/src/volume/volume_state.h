@@ -169,7 +169,6 @@ struct Volume::State {
   absl::Status Recover(std::vector<std::string>& notes);
 
   // trash.cc; under the tree lock.
-  bool IsPurged(NodeId node) const;
   std::vector<NodeId> TrashNodes() const;
   std::string OldPathOf(NodeId node) const;
   std::string PathOf(NodeId node) const;

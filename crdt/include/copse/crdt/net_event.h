@@ -24,6 +24,8 @@ struct NetEvent {
   std::optional<Placement> before;  ///< Absent: the node had no place.
   std::optional<Placement> after;   ///< Absent: the node has no place (it has only fields so far).
   std::vector<FieldId> fields;      ///< Registers that hold another version or other versions than before, ascending.
+  /// Tree::PlacementBeforeTrash tells another place than before. It can while the node itself stays in trash.
+  bool place_before_trash_changed = false;
 
   bool moved() const { return before != after; }
   friend bool operator==(const NetEvent&, const NetEvent&) = default;

@@ -1,0 +1,265 @@
+// The lowest layer: for each directory node a table from stored name to those who claim it, nearly always one, kept by
+// the net events of the tree; and, above the layers that add ghosts to the tables, the flag that says whether a
+// directory can be reached from the root, carried down its subtree when it changes, which makes link counts cheap.
+//
+// The tables hold whatever is placed there, whether or not the node is known to be a directory yet; those of other
+// nodes show nothing.
+#include <algorithm>
+#include <utility>
+
+#include "volume/position.h"
+#include "volume/schema.h"
+#include "volume/tree_projection.h"
+
+namespace copse::fs {
+namespace {
+
+template <typename T>
+void SortUnique(std::vector<T>& values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+// Whether something can be shown where the tree has it.
+bool IsStanding(const crdt::Placement& placement) {
+  return !crdt::IsPermanent(placement.parent) || placement.parent == crdt::kRoot;
+}
+
+}  // namespace
+
+TreeProjection::TreeProjection(const crdt::Tree& tree) : tree_(tree) {
+  directories_[crdt::kRoot].is_reachable = true;
+  announces_ = false;
+  crdt::NetEvent event;
+  for (const NodeId node : tree.Nodes()) {
+    event.node = node;
+    event.after.reset();
+    if (const crdt::Placement* placement = tree.PlacementOf(node)) event.after = *placement;
+    event.fields.clear();
+    for (const std::uint32_t number : {schema::kKind, schema::kInode}) {
+      if (tree.Value(node, number) != nullptr) event.fields.push_back({number, {}});
+    }
+    if (!tree.Versions(node, schema::kContent).empty()) event.fields.push_back({schema::kContent, {}});
+    TakeIn(event);
+  }
+  Settle();
+  announces_ = true;
+}
+
+Invalidations TreeProjection::Update(std::span<const crdt::NetEvent> events) {
+  for (const crdt::NetEvent& event : events) TakeIn(event);
+  Settle();
+  SortUnique(changed_.names);
+  SortUnique(changed_.targets);
+  return std::exchange(changed_, {});
+}
+
+void TreeProjection::Settle() {
+  SortUnique(touched_files_);
+  for (const NodeId inode : std::exchange(touched_files_, {})) UpdateFile(inode);
+  UpdateGhostDirectories();
+  for (const NodeId directory : std::exchange(moved_directories_, {})) UpdateReachable(directory);
+  UpdateViews();
+}
+
+void TreeProjection::TakeIn(const crdt::NetEvent& event) {
+  const NodeId node = event.node;
+  bool is_typed = false;
+  for (const crdt::FieldId& field : event.fields) {
+    is_typed = is_typed || field.number == schema::kKind || field.number == schema::kInode;
+    if (field.number == schema::kInode) RememberName(node);
+    if (field.number == schema::kContent || field.number == schema::kUnlinked) TouchFile(node);
+    if (field.number == schema::kPurged) TouchFile(schema::InodeOf(tree_, node).value_or(node));
+    if (field.number == schema::kLabel) {
+      for (const NodeId directory : with_views_) changed_names_[directory];  // Any generated name may bear it.
+    }
+  }
+  NoteAttributes(node);
+  if (crdt::IsPermanent(node) || (!event.moved() && !is_typed && !event.place_before_trash_changed)) return;
+  Reindex(node, event.before ? &*event.before : nullptr);
+  if (IsDirectory(node)) {
+    TakeInDirectory(node, is_typed);
+  } else if (const auto inode = schema::InodeOf(tree_, node)) {
+    TouchFile(*inode);
+  } else if (const auto names = names_.find(node); names != names_.end()) {
+    for (const NodeId dentry : names->second) Reindex(dentry, nullptr);
+    TouchFile(node);
+  }
+}
+
+void TreeProjection::TakeInDirectory(NodeId node, bool is_typed) {
+  Directory& table = directories_[node];
+  const crdt::Placement* placement = tree_.PlacementOf(node);
+  const bool is_in_trash = placement != nullptr && placement->parent == crdt::kTrash;
+  if (std::exchange(table.is_in_trash, is_in_trash) && !is_in_trash) {
+    use_in_trash_changed_ = used_in_trash_.erase(node) > 0 || use_in_trash_changed_;
+  }
+  NoteUse(node, table);
+  moved_directories_.push_back(node);
+  if (!is_typed) return;
+  // Names stand in it that did not count as long as it was not known to be a directory.
+  for (const auto& [name, group] : table.groups) {
+    for (const Claimant& claimant : group) TouchFile(claimant.target);
+  }
+  for (const NodeId inode : lost_files_) TouchFile(inode);
+}
+
+void TreeProjection::RememberName(NodeId dentry) {
+  const auto inode = schema::InodeOf(tree_, dentry);
+  if (!inode) return;
+  auto& names = names_[*inode];
+  if (std::find(names.begin(), names.end(), dentry) == names.end()) names.push_back(dentry);
+}
+
+void TreeProjection::TouchFile(NodeId inode) {
+  // Without a version it shows by its live names alone.
+  if (presences_.contains(inode) || !tree_.Versions(inode, schema::kContent).empty()) touched_files_.push_back(inode);
+}
+
+std::optional<NodeId> TreeProjection::TargetOf(NodeId node) const {
+  if (node.actor() == 0 || !HasPosition(node)) return std::nullopt;
+  if (const auto kind = schema::KindOf(tree_, node)) {
+    return *kind == Kind::kDirectory ? std::optional(node) : std::nullopt;
+  }
+  const auto inode = schema::InodeOf(tree_, node);
+  if (!inode) return std::nullopt;
+  const crdt::Placement* inode_placement = tree_.PlacementOf(*inode);
+  if (inode_placement == nullptr || inode_placement->parent != crdt::kFileInodes) return std::nullopt;
+  const auto kind = schema::KindOf(tree_, *inode);
+  return kind && *kind != Kind::kDirectory ? inode : std::nullopt;
+}
+
+// Takes `node` out of the tables, where `before` and the tree have it, and puts it where it belongs now.
+void TreeProjection::Reindex(NodeId node, const crdt::Placement* before) {
+  const crdt::Placement* placement = tree_.PlacementOf(node);
+  DropGhost(node);
+  if (before != nullptr) RemoveClaimant(before->parent, before->name, node, /*is_ghost=*/false);
+  if (placement == nullptr || !IsStanding(*placement)) return;
+  RemoveClaimant(placement->parent, placement->name, node, /*is_ghost=*/false);
+  if (const auto target = TargetOf(node)) {
+    AddClaimant(placement->parent, placement->name, {node, *target}, /*is_ghost=*/false);
+  }
+}
+
+// A ghost may stand just where it is moved to: it goes first, and comes back with its layer if it is still one.
+void TreeProjection::DropGhost(NodeId node) {
+  const auto ghost = ghosts_.find(node);
+  if (ghost == ghosts_.end()) return;
+  if (ghost_directories_.erase(node) == 0) {
+    const auto presence = presences_.find(*schema::InodeOf(tree_, node));
+    const FilePresence dropped = std::move(presence->second);
+    presences_.erase(presence);
+    Detach(dropped);
+    return;
+  }
+  const crdt::Placement place = std::move(ghost->second);
+  ghosts_.erase(ghost);
+  RemoveClaimant(place.parent, place.name, node, /*is_ghost=*/true);
+  use_in_trash_changed_ = true;
+}
+
+void TreeProjection::AddClaimant(NodeId parent, const std::string& name, Claimant claimant, bool is_ghost) {
+  Directory& table = directories_[parent];
+  table.groups[name].push_back(claimant);
+  if (claimant.is_directory()) ++table.subdirectories;
+  if (is_ghost) {
+    RareParts& rare = RareOf(table);
+    rare.foreign.insert(claimant.node);
+    if (claimant.is_directory()) ++rare.ghost_directories;
+  }
+  AddEntries(parent, table, 1);
+  NoteTarget(claimant.target);
+  MarkChanged(parent, table, name);
+}
+
+void TreeProjection::RemoveClaimant(NodeId parent, const std::string& name, NodeId node, bool is_ghost) {
+  const auto directory = directories_.find(parent);
+  if (directory == directories_.end()) return;
+  Directory& table = directory->second;
+  const auto group = table.groups.find(name);
+  if (group == table.groups.end()) return;
+  const auto found = std::find_if(group->second.begin(), group->second.end(),
+                                  [&](const Claimant& claimant) { return claimant.node == node; });
+  if (found == group->second.end()) return;
+  const Claimant claimant = *found;
+  MarkChanged(parent, table, name);
+  group->second.erase(found);
+  if (group->second.empty()) table.groups.erase(group);
+  if (claimant.is_directory()) --table.subdirectories;
+  if (is_ghost) {
+    table.rare->foreign.erase(node);
+    if (claimant.is_directory()) --table.rare->ghost_directories;
+  }
+  AddEntries(parent, table, -1);
+  NoteTarget(claimant.target);
+  if (claimant.is_directory()) LeaveUnion(node);
+}
+
+void TreeProjection::AddEntries(NodeId directory, Directory& table, std::ptrdiff_t count) {
+  table.entries += static_cast<std::size_t>(count);
+  if (table.is_reachable) reachable_entries_ += static_cast<std::uint64_t>(count);
+  NoteUse(directory, table);
+}
+
+// Whether somebody uses what is in trash: something stands in it, or a file is shown there.
+void TreeProjection::NoteUse(NodeId directory, const Directory& table) {
+  if (!table.is_in_trash) return;
+  const bool is_used = table.entries > (table.rare == nullptr ? 0 : table.rare->ghost_directories);
+  const bool changed = is_used ? used_in_trash_.insert(directory).second : used_in_trash_.erase(directory) > 0;
+  use_in_trash_changed_ = use_in_trash_changed_ || changed;
+}
+
+// Sets the flag of `directory` by its parent's, and carries a change down. A parent that changes later in the same
+// update carries its own change down again, so the order in which the moved directories are visited does not matter.
+void TreeProjection::UpdateReachable(NodeId directory) {
+  std::vector<NodeId> pending = {directory};
+  while (!pending.empty()) {
+    const NodeId node = pending.back();
+    pending.pop_back();
+    const crdt::Placement* place = ClaimedPlaceOf(node);
+    const Directory* parent = place == nullptr ? nullptr : ShownTable(place->parent);
+    Directory& table = directories_[node];
+    if (table.is_reachable == (parent != nullptr)) continue;
+    table.is_reachable = parent != nullptr;
+    reachable_entries_ += table.is_reachable ? table.entries : -table.entries;
+    NoteTarget(node);
+    if (table.rare != nullptr) changed_names_[node];
+    for (const auto& [name, group] : table.groups) {
+      NoteName(node, table, name);
+      for (const Claimant& claimant : group) {
+        NoteTarget(claimant.target);
+        if (claimant.is_directory()) pending.push_back(claimant.node);
+      }
+    }
+    if (table.rare != nullptr && table.rare->view != nullptr) NoteAllNames(*table.rare->view);
+  }
+}
+
+// The attributes of `node`, as far as they are registers, may have changed.
+void TreeProjection::NoteAttributes(NodeId node) {
+  if (!announces_) return;
+  NoteTarget(node);
+  if (const auto directory = directories_.find(node); directory != directories_.end()) {
+    if (const View* view = ViewOf(directory->second)) {
+      changed_.targets.insert(changed_.targets.end(), view->members.begin(), view->members.end());
+    }
+  }
+  if (const auto presence = presences_.find(node); presence != presences_.end()) {
+    for (const Sibling& sibling : presence->second.versions.siblings) NoteTarget(sibling.id);
+  }
+}
+
+// Whoever looks for `name` in `directory`, under the id of whichever member, may find something else.
+void TreeProjection::NoteName(NodeId directory, const Directory& table, const std::string& name) {
+  if (!announces_) return;
+  for (const NodeId member : MembersOf(directory, table)) {
+    changed_.names.push_back({member, name});
+    changed_.targets.push_back(member);
+  }
+}
+
+void TreeProjection::NoteTarget(NodeId target) {
+  if (announces_) changed_.targets.push_back(target);
+}
+
+}  // namespace copse::fs

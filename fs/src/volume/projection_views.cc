@@ -1,0 +1,186 @@
+// What is shown as one directory, where that is not simply what the tree has: unions, and directories in which several
+// claim one name. Both are found from above: the claimants of one name in a directory decide which directories below it
+// are one, and that decides who claims what in there.
+#include <algorithm>
+#include <utility>
+
+#include "volume/tree_projection.h"
+
+namespace copse::fs {
+
+RareParts& TreeProjection::RareOf(Directory& table) {
+  if (table.rare == nullptr) table.rare = std::make_unique<RareParts>();
+  return *table.rare;
+}
+
+// Who claims `name` in `directory` is about to change, or has.
+void TreeProjection::MarkChanged(NodeId directory, const Directory& table, const std::string& name) {
+  NoteName(directory, table, name);
+  const auto group = table.groups.find(name);
+  const bool has_rivals = group != table.groups.end() && group->second.size() > 1;
+  if (has_rivals || table.rare != nullptr) changed_names_[directory].insert(name);
+}
+
+void TreeProjection::UpdateViews() {
+  // What is decided in one directory touches those below it; so this ends.
+  while (!changed_names_.empty() || !anew_.empty()) {
+    UpdateView(changed_names_.empty() ? *anew_.begin() : changed_names_.begin()->first);
+  }
+}
+
+void TreeProjection::UpdateView(NodeId directory) {
+  RareParts& rare = RareOf(directories_.at(directory));
+  if (rare.view == nullptr) {
+    rare.view = std::make_shared<View>();
+    rare.view->members = {directory};
+    with_views_.insert(directory);
+  }
+  const std::shared_ptr<View> view = rare.view;
+  std::set<std::string> changed;
+  bool is_anew = false;
+  for (const NodeId member : view->members) {
+    if (auto names = changed_names_.extract(member)) changed.merge(names.mapped());
+    is_anew = anew_.erase(member) > 0 || is_anew;
+  }
+  View next;
+  next.members = view->members;
+  next.contested = view->contested;
+  if (is_anew) FindContested(next);
+  for (const std::string& name : changed) {
+    if (IsContested(next.members, name)) {
+      next.contested.insert(name);
+    } else {
+      next.contested.erase(name);
+    }
+  }
+
+  Groups groups;
+  for (const std::string& name : next.contested) groups.emplace(name, Resolve(next.members, name));
+  NameEntries(next, groups);
+  next.counted_folded = view->counted_folded;
+  NoteDifferences(*view, next);
+  *view = std::move(next);
+  Count(*view);
+
+  for (const auto& [name, group] : groups) {
+    for (const Shown& one : group) {
+      if (one.is_directory()) Unite(one.nodes);
+    }
+  }
+  for (const NodeId member : view->members) {
+    const Directory& table = directories_.at(member);
+    const auto stand_alone = [&](const std::string& name, const Directory::Group& group) {
+      if (group.front().is_directory() && !view->contested.contains(name)) Unite({group.front().node});
+    };
+    if (is_anew) {
+      for (const auto& [name, group] : table.groups) stand_alone(name, group);
+      continue;
+    }
+    for (const std::string& name : changed) {
+      if (const auto group = table.groups.find(name); group != table.groups.end()) stand_alone(name, group->second);
+    }
+  }
+  if (!view->is_union() && view->contested.empty()) {
+    with_views_.erase(directory);
+    rare.view.reset();
+    if (rare.siblings.empty() && rare.foreign.empty()) directories_.at(directory).rare.reset();
+  }
+}
+
+void TreeProjection::FindContested(View& view) const {
+  view.contested.clear();
+  for (const NodeId member : view.members) {
+    const Directory& table = directories_.at(member);
+    for (const auto& [name, group] : table.groups) {
+      if ((view.is_union() || group.size() > 1) && IsContested(view.members, name)) view.contested.insert(name);
+    }
+    if (table.rare == nullptr) continue;
+    for (const auto& [name, siblings] : table.rare->siblings) view.contested.insert(name);
+  }
+}
+
+// How many claimants show as part of another.
+void TreeProjection::Count(View& view) {
+  std::size_t folded = 0;
+  for (const auto& [name, entry] : view.by_name) {
+    const std::size_t others = entry.shown.nodes.size() - 1;
+    folded += others;
+    if (entry.shown.is_directory()) view.folded_subdirectories += static_cast<std::uint32_t>(others);
+  }
+  if (!directories_.at(view.members.front()).is_reachable) folded = 0;
+  folded_entries_ += folded - view.counted_folded;
+  view.counted_folded = folded;
+}
+
+void TreeProjection::NoteDifferences(const View& before, const View& after) {
+  if (!announces_) return;
+  for (const auto& [one, other] : {std::pair(&before, &after), std::pair(&after, &before)}) {
+    for (const auto& [name, entry] : one->by_name) {
+      const auto found = other->by_name.find(name);
+      if (found != other->by_name.end() && found->second.shown.node == entry.shown.node &&
+          found->second.shown.target == entry.shown.target) {
+        continue;
+      }
+      NoteTarget(entry.shown.target);
+      for (const NodeId member : after.members) {
+        changed_.names.push_back({member, name});
+        changed_.targets.push_back(member);
+      }
+    }
+  }
+}
+
+void TreeProjection::NoteAllNames(const View& view) {
+  if (!announces_) return;
+  for (const NodeId member : view.members) {
+    NoteTarget(member);
+    const Directory& table = directories_.at(member);
+    for (const auto& [name, group] : table.groups) NoteName(member, table, name);
+    for (const auto& [name, entry] : view.by_name) changed_.names.push_back({member, name});
+  }
+  for (const auto& [name, entry] : view.by_name) NoteTarget(entry.shown.target);
+}
+
+void TreeProjection::Unite(const std::vector<NodeId>& members) {
+  const auto view_of = [&](NodeId member) {
+    const auto& rare = directories_.at(member).rare;
+    return rare == nullptr ? nullptr : rare->view;
+  };
+  const std::shared_ptr<View> present = view_of(members.front());
+  if (members.size() == 1) {
+    if (present != nullptr && present->is_union()) Dissolve(present);
+    return;
+  }
+  if (present != nullptr && present->members == members) return;
+  for (const NodeId member : members) {
+    if (const std::shared_ptr<View> view = view_of(member)) Dissolve(view);
+  }
+  const auto view = std::make_shared<View>();
+  view->members = members;
+  for (const NodeId member : members) {
+    RareOf(directories_.at(member)).view = view;
+    with_views_.insert(member);
+    anew_.erase(member);
+  }
+  anew_.insert(members.front());
+  NoteAllNames(*view);
+}
+
+void TreeProjection::LeaveUnion(NodeId directory) {
+  const auto found = directories_.find(directory);
+  if (found == directories_.end() || found->second.rare == nullptr) return;
+  const std::shared_ptr<View> view = found->second.rare->view;
+  if (view != nullptr && view->is_union()) Dissolve(view);
+}
+
+void TreeProjection::Dissolve(const std::shared_ptr<View>& view) {
+  NoteAllNames(*view);
+  folded_entries_ -= view->counted_folded;
+  for (const NodeId member : view->members) {
+    directories_.at(member).rare->view.reset();
+    with_views_.erase(member);
+    anew_.insert(member);
+  }
+}
+
+}  // namespace copse::fs

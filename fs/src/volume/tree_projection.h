@@ -1,0 +1,233 @@
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/container/inlined_vector.h>
+#include <absl/container/node_hash_map.h>
+#include <copse/fs/projection.h>
+
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace copse::fs {
+
+/// Who claims a stored name in a directory of the tree: a directory, which leads to itself, or a dentry.
+struct Claimant {
+  NodeId node;
+  NodeId target;
+  bool is_directory() const { return node == target; }
+};
+
+/// What is shown under one name: claimants that show as one, or a sibling.
+struct Shown {
+  EntryType type = EntryType::kFile;
+  bool is_ghost = false;
+  NodeId node;
+  NodeId target;
+  crdt::Timestamp claim;
+  crdt::ActorId author = 0;
+  std::vector<NodeId> nodes;  ///< As in EntryParts.
+
+  bool is_directory() const { return type == EntryType::kDirectory; }
+  bool is_sibling() const { return type == EntryType::kSibling; }
+  /// What its position in a listing is made of.
+  NodeId listed_as() const { return is_sibling() ? target : node; }
+};
+
+/// A directory as people see it, where that is not simply what the tree has: several directories united, or names that
+/// several claim. Kept for those names only; all others are looked up in the tables of the members.
+struct View {
+  struct Entry {
+    Shown shown;
+    bool is_generated = false;
+  };
+
+  std::vector<NodeId> members;                        ///< The representative first, then ascending by claim.
+  std::set<std::string, std::less<>> contested;       ///< Stored names with several claimants, or siblings.
+  std::map<std::string, Entry, std::less<>> by_name;  ///< Every entry of a contested name.
+  absl::flat_hash_map<NodeId, std::string> name_of;   ///< Of every node and sibling that is part of one of them.
+  std::uint32_t folded_subdirectories = 0;            ///< Directories that show as part of another.
+  std::size_t counted_folded = 0;  ///< All that show so, if the directory is reachable: its part of the total.
+
+  bool is_union() const { return members.size() > 1; }
+};
+
+/// What few directories have.
+struct RareParts {
+  std::shared_ptr<View> view;  ///< Shared by the members of a union. Null: as in the tree.
+  std::map<std::string, std::vector<NodeId>, std::less<>> siblings;  ///< By stored name.
+  std::set<NodeId> foreign;  ///< Ghosts and siblings: listed here, though they are no children in the tree.
+  std::size_t ghost_directories = 0;
+};
+
+struct NameHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+};
+
+/// The table of one directory node: who claims which stored name in it.
+struct Directory {
+  using Group = absl::InlinedVector<Claimant, 1>;  // In no order; never empty.
+
+  absl::flat_hash_map<std::string, Group, NameHash, std::equal_to<>> groups;
+  std::unique_ptr<RareParts> rare;  // Nearly always absent.
+  std::size_t entries = 0;          // Claimants and siblings.
+  std::uint32_t subdirectories = 0;
+  bool is_reachable = false;  // From the root, through directories only.
+  bool is_in_trash = false;
+};
+
+/// How a file shows that does not simply show by its live names: it has siblings, or is brought back.
+struct FilePresence {
+  bool is_ghost = false;  ///< `beside` is in trash and shows the file.
+  bool is_lost = false;   ///< The old place is no directory, as far as is known.
+  NodeId beside;          ///< The dentry that is brought back, or that siblings are shown beside.
+  crdt::Placement place;  ///< Of `beside`.
+  FileVersions versions;
+
+  bool is_ordinary() const { return !is_ghost && versions.siblings.empty(); }
+  friend bool operator==(const FilePresence&, const FilePresence&) = default;
+};
+
+/// The projection, in layers, each a function of those before it:
+///   tables      for each directory node, who claims which name: as the tree has it (projection_tables.cc)
+///   files       siblings, and files that are brought back, enter the tables (projection_files.cc)
+///   ghosts      deleted directories that are still used enter the tables (projection_ghosts.cc)
+///   reachable   a flag for each directory, carried down from the root (projection_tables.cc)
+///   views       unions, and who of several claimants gets which name (projection_views.cc, projection_groups.cc)
+/// An update takes in the events, and goes through the layers with what they touched. No state survives that the tree
+/// does not give, so a projection kept by events equals one built anew.
+class TreeProjection final : public Projection {
+ public:
+  explicit TreeProjection(const crdt::Tree& tree);
+
+  Invalidations Update(std::span<const crdt::NetEvent> events) override;
+  std::optional<ShownEntry> Lookup(NodeId directory, std::string_view name) const override;
+  std::optional<EntryParts> PartsOf(NodeId directory, std::string_view name) const override;
+  void List(NodeId directory, std::uint64_t after,
+            const std::function<bool(std::uint64_t, const ShownEntry&)>& visit) const override;
+  bool IsEmpty(NodeId directory) const override;
+  std::uint32_t LinksOf(NodeId target) const override;
+  std::vector<NodeId> NamesOf(NodeId inode) const override;
+  std::optional<NodeId> ParentOf(NodeId directory) const override;
+  std::optional<ShownPlace> ShownAt(NodeId node) const override;
+  std::vector<NodeId> MembersOf(NodeId directory) const override;
+  NodeId RepresentativeOf(NodeId directory) const override;
+  std::optional<crdt::Placement> GhostPlaceOf(NodeId node) const override;
+  FileVersions VersionsOf(NodeId inode) const override;
+  std::optional<Sibling> SiblingOf(NodeId id) const override;
+  std::vector<Conflict> Conflicts() const override;
+  std::optional<Conflict> ConflictOf(NodeId directory, std::string_view name) const override;
+  std::uint64_t EntryCount() const override { return reachable_entries_ - folded_entries_; }
+
+ private:
+  // projection.cc: reading.
+  /// The table of a directory that is shown; null for all else.
+  const Directory* ShownTable(NodeId node) const;
+  static const View* ViewOf(const Directory& table) { return table.rare == nullptr ? nullptr : table.rare->view.get(); }
+  /// Where `node` claims a name: as the tree has it, or as a ghost. Null if it claims none.
+  const crdt::Placement* ClaimedPlaceOf(NodeId node) const;
+  /// `directory`, or those that it is united with. Valid as long as both arguments.
+  static std::span<const NodeId> MembersOf(const NodeId& directory, const Directory& table);
+  std::optional<Claimant> FindClaimant(const crdt::Placement& place, NodeId node) const;
+  std::optional<ShownEntry> EntryAt(const View* view, NodeId id) const;
+  template <typename Visit>
+  void ForEachName(NodeId inode, const Visit& visit) const;
+
+  // projection_tables.cc: events, what stands where, and what can be reached.
+  void TakeIn(const crdt::NetEvent& event);
+  void TakeInDirectory(NodeId node, bool is_typed);
+  void Settle();
+  void RememberName(NodeId dentry);
+  void TouchFile(NodeId inode);
+  /// What `node` leads to wherever it is shown; nothing if it breaks the types of nodes.
+  std::optional<NodeId> TargetOf(NodeId node) const;
+  void Reindex(NodeId node, const crdt::Placement* before);
+  void DropGhost(NodeId node);
+  void AddClaimant(NodeId parent, const std::string& name, Claimant claimant, bool is_ghost);
+  void RemoveClaimant(NodeId parent, const std::string& name, NodeId node, bool is_ghost);
+  void AddEntries(NodeId directory, Directory& table, std::ptrdiff_t count);
+  void NoteUse(NodeId directory, const Directory& table);
+  void UpdateReachable(NodeId directory);
+  void NoteAttributes(NodeId node);
+  void NoteName(NodeId directory, const Directory& table, const std::string& name);
+  void NoteTarget(NodeId target);
+
+  // projection_files.cc: versions of files, and files that are brought back.
+  bool IsDirectory(NodeId node) const;
+  std::span<const NodeId> NamesEverOf(NodeId inode) const;
+  FilePresence PresenceOf(NodeId inode) const;
+  void PresentByLiveName(NodeId inode, FilePresence& presence) const;
+  void PresentAfterDeletion(NodeId inode, std::optional<NodeId> deleted, FilePresence& presence) const;
+  crdt::Placement OldPlaceOf(NodeId node, bool& is_lost) const;
+  void UpdateFile(NodeId inode);
+  void Attach(NodeId inode, const FilePresence& presence);
+  void Detach(const FilePresence& presence);
+
+  // projection_ghosts.cc: deleted directories that are still used.
+  std::optional<NodeId> TrashedAbove(NodeId directory) const;
+  std::map<NodeId, crdt::Placement> GhostDirectories() const;
+  void UpdateGhostDirectories();
+
+  // projection_groups.cc: the claimants of one name, and the names they get.
+  using Groups = std::map<std::string, std::vector<Shown>>;  ///< By stored name.
+  /// What is shown of those who claim `stored`: who has it, if anybody, and then the others in the order in which they
+  /// are given names.
+  std::vector<Shown> Resolve(std::span<const NodeId> members, const std::string& stored) const;
+  void ResolveDirectories(std::vector<NodeId> directories, std::vector<Shown>& shown) const;
+  Shown ShowUnited(std::vector<NodeId> directories) const;
+  Shown ShowFile(NodeId inode, std::vector<NodeId> dentries) const;
+  Shown ShowSibling(NodeId id) const;
+  crdt::Timestamp ClaimOf(NodeId node) const;
+  bool IsInTrash(NodeId node) const;
+  bool IsContested(std::span<const NodeId> members, const std::string& stored) const;
+  void NameEntries(View& view, const Groups& groups) const;
+
+  // projection_views.cc: what is shown as one directory.
+  static RareParts& RareOf(Directory& table);
+  void MarkChanged(NodeId directory, const Directory& table, const std::string& name);
+  void UpdateViews();
+  void UpdateView(NodeId directory);
+  void FindContested(View& view) const;
+  void Count(View& view);
+  void NoteDifferences(const View& before, const View& after);
+  void NoteAllNames(const View& view);
+  /// Sees to it that exactly `members` are shown as one.
+  void Unite(const std::vector<NodeId>& members);
+  void LeaveUnion(NodeId directory);
+  void Dissolve(const std::shared_ptr<View>& view);
+
+  // projection_conflicts.cc
+  std::optional<Conflict> ConflictAbout(const View& view, const std::string& stored) const;
+  std::string StoredNameOf(const Shown& shown) const;
+
+  const crdt::Tree& tree_;
+  absl::node_hash_map<NodeId, Directory> directories_;
+  /// Every dentry that names the inode, wherever it lies.
+  absl::flat_hash_map<NodeId, absl::InlinedVector<NodeId, 2>> names_;
+  absl::flat_hash_map<NodeId, FilePresence> presences_;  ///< By inode; only those that are not ordinary.
+  absl::flat_hash_map<NodeId, NodeId> siblings_;         ///< Id to inode.
+  absl::flat_hash_map<NodeId, crdt::Placement> ghosts_;  ///< What is in trash and shown, and where.
+  std::set<NodeId> ghost_directories_;
+  std::set<NodeId> used_in_trash_;  ///< Directories in trash with claimants other than ghost directories.
+  std::set<NodeId> with_views_;     ///< Directories that have one.
+  std::set<NodeId> lost_files_;     ///< Inodes whose presence is_lost.
+  std::uint64_t reachable_entries_ = 0;
+  std::uint64_t folded_entries_ = 0;
+
+  // What the present update has touched.
+  bool announces_ = true;  ///< Not while the projection is built: nobody has looked yet.
+  Invalidations changed_;
+  std::vector<NodeId> touched_files_;
+  std::vector<NodeId> moved_directories_;
+  bool use_in_trash_changed_ = false;
+  std::map<NodeId, std::set<std::string>> changed_names_;  ///< Stored names, of directories that have or get a view.
+  std::set<NodeId> anew_;  ///< Directories of which contested names are to be found anew.
+};
+
+}  // namespace copse::fs
