@@ -6,6 +6,12 @@ round=0
 case ${1:-} in
   tree)
     build_tests=ON build_preset release copse_crdt_tests
+    echo "soak tree: every history of up to 4 moves of 4 nodes"
+    COPSE_OPS=4 build/tests/crdt/copse_crdt_tests --gtest_filter='TreeExhaustively.*' --gtest_brief=1
+    first=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+    histories=${COPSE_HISTORIES:-1000000}
+    echo "soak tree: $histories random histories from seed $first on"
+    COPSE_HISTORIES=$histories COPSE_FIRST_SEED=$first build/tests/crdt/copse_crdt_tests --gtest_filter='TreeHistories.*' --gtest_brief=1
     while [ "$(seconds_now)" -lt "$end" ]; do
       seed=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
       echo "soak tree: round $round, RC_PARAMS=\"seed=$seed max_success=5000\""

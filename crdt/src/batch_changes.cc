@@ -5,41 +5,34 @@
 #include <utility>
 
 namespace copse::crdt {
-namespace {
 
-std::optional<Placement> PlacementOf(const Node& node) {
-  return node.place.parent == nullptr ? std::nullopt : std::optional<Placement>(node.place.placement);
+PlaceOfNode PlaceOfNode::Of(const MoveTable& moves, const Node& node) {
+  const MoveIndex outside = LastOutsideTrash(moves, node.in_effect);
+  return {node.in_effect, outside == node.in_effect ? kNoMove : outside};
 }
 
-bool AreEqual(const Placement* a, const Placement* b) { return a == nullptr || b == nullptr ? a == b : *a == *b; }
-
-}  // namespace
-
-BatchChanges::Change& BatchChanges::ChangeOf(Node& node) {
+BatchChanges::Change& BatchChanges::ChangeOf(Slot slot) {
+  Node& node = nodes_[slot];
   if (node.change == 0) {
-    const Placement* before_trash = node.place.before_trash.get();
-    changes_.push_back(Change{
-        &node, PlacementOf(node), before_trash == nullptr ? nullptr : std::make_unique<Placement>(*before_trash), {}});
+    changes_.push_back(Change{slot, PlaceOfNode::Of(moves_, node), {}});
     node.change = static_cast<std::uint32_t>(changes_.size());
   }
   return changes_[node.change - 1];
 }
 
-void BatchChanges::AboutToPlace(Node& node) { ChangeOf(node); }
-
-void BatchChanges::AboutToWrite(Node& node, const Register& one) {
-  ChangeOf(node).registers_before.push_back(RegisterBefore{one.id(), one.kind(), one.VersionTimes()});
+void BatchChanges::AboutToWrite(Slot node, const Register& one) {
+  ChangeOf(node).registers.push_back(RegisterBefore{one.id(), one.kind(), one.VersionTimes()});
 }
 
-std::vector<FieldId> BatchChanges::ChangedFields(Change& change) {
+std::vector<FieldId> BatchChanges::ChangedFields(Change& change) const {
   // Of several notes on one register the first tells how it was before the batch.
-  auto& notes = change.registers_before;
+  auto& notes = change.registers;
   const auto register_of = [](const RegisterBefore& note) { return std::tie(note.id, note.kind); };
   std::stable_sort(notes.begin(), notes.end(),
                    [&](const RegisterBefore& a, const RegisterBefore& b) { return register_of(a) < register_of(b); });
   std::vector<FieldId> fields;
   for (auto note = notes.begin(); note != notes.end();) {
-    const Register* now = change.node->registers.Find(note->id.number, note->id.key, note->kind);
+    const Register* now = nodes_[change.node].registers->Find(note->id.number, note->id.key, note->kind);
     const bool changed = now->VersionTimes() != note->times;
     if (changed && (fields.empty() || fields.back() != note->id)) fields.push_back(note->id);
     note = std::find_if(note, notes.end(),
@@ -48,16 +41,35 @@ std::vector<FieldId> BatchChanges::ChangedFields(Change& change) {
   return fields;
 }
 
+void BatchChanges::MoveBetweenParents(NodeId node, MoveIndex from, MoveIndex to) {
+  const Slot old_parent = moves_[from].parent;
+  const Slot new_parent = moves_[to].parent;
+  if (old_parent == new_parent) return;
+  if (old_parent != kNoSlot) nodes_[old_parent].directory->children.erase(node);
+  if (new_parent == kNoSlot) return;
+  std::set<NodeId>& children = nodes_.DirectoryOf(new_parent).children;
+  children.insert(children.end(), node);  // New nodes mostly have the highest id yet.
+}
+
 std::vector<NetEvent> BatchChanges::Take() {
   std::vector<NetEvent> events;
+  events.reserve(changes_.size());
+  const auto placement = [this](MoveIndex move) {
+    return move == kNoMove ? std::nullopt : std::optional<Placement>(moves_[move].placement);
+  };
   for (Change& change : changes_) {
-    change.node->change = 0;
-    NetEvent event{change.node->id, std::move(change.place_before), PlacementOf(*change.node), ChangedFields(change),
-                   !AreEqual(change.before_trash_before.get(), change.node->place.before_trash.get())};
-    if (event.moved() || !event.fields.empty() || event.place_before_trash_changed) events.push_back(std::move(event));
+    Node& node = nodes_[change.node];
+    node.change = 0;
+    const PlaceOfNode now = PlaceOfNode::Of(moves_, node);
+    std::vector<FieldId> fields = change.registers.empty() ? std::vector<FieldId>() : ChangedFields(change);
+    if (now == change.place && fields.empty()) continue;
+    MoveBetweenParents(node.id, change.place.in_effect, now.in_effect);
+    events.push_back(NetEvent{node.id, placement(change.place.in_effect), placement(now.in_effect), std::move(fields),
+                              now.before_trash != change.place.before_trash});
   }
   changes_.clear();
-  std::sort(events.begin(), events.end(), [](const NetEvent& a, const NetEvent& b) { return a.node < b.node; });
+  const auto by_node = [](const NetEvent& a, const NetEvent& b) { return a.node < b.node; };
+  if (!std::is_sorted(events.begin(), events.end(), by_node)) std::sort(events.begin(), events.end(), by_node);
   return events;
 }
 
