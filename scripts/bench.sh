@@ -1,9 +1,15 @@
-# ./dev bench [NAME]
+# ./dev bench [NAME] [--check]: --check also writes docs/benchmarks.md and fails where a goal is missed.
 name=mount
 case ${1:-} in
-  '') ;;
-  mount) name=$1; shift ;;
-  *) fail "no benchmark '$1'; there is: mount" ;;
+  '' | --check) ;;
+  mount | tree) name=$1; shift ;;
+  *) fail "no benchmark '$1'; there are: mount tree" ;;
 esac
-[ $# -eq 0 ] || fail "usage: ./dev bench [NAME]"
+check=
+if [ "${1:-}" = --check ]; then
+  [ "$name" = tree ] || fail "bench $name has no goals to check"
+  check=1
+  shift
+fi
+[ $# -eq 0 ] || fail "usage: ./dev bench [NAME] [--check]"
 . "scripts/bench_$name.sh"
