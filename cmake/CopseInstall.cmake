@@ -22,7 +22,7 @@ copse_install_layer(base DESCRIPTION "interfaces to the outside world"
   REQUIRES "absl_status absl_statusor libcrypto libsodium" LIBS "-pthread")
 copse_install_layer(crdt DESCRIPTION "move-only tree CRDT" REQUIRES "absl_status absl_statusor absl_raw_hash_set absl_hash")
 copse_install_layer(replica DESCRIPTION "durable, signed and sealed op logs and chunks"
-  REQUIRES "copse-base copse-crdt libcrypto libsodium libzstd")
+  REQUIRES "copse-base copse-crdt libcrypto libssl libsodium libzstd")
 copse_install_layer(fs DESCRIPTION "POSIX operations on the tree, and the libfuse3 frontend"
   REQUIRES "copse-base copse-crdt fuse3")
 

@@ -6,6 +6,7 @@
 #include <copse/crdt/bytes.h>
 #include <copse/crdt/op_codec.h>
 #include <copse/fs/content.h>
+#include <copse/replica/invitation.h>
 
 #include <array>
 #include <cstdio>
@@ -15,9 +16,11 @@
 #include <utility>
 #include <vector>
 
+#include "admission_codec.h"
 #include "chunk_seal.h"
 #include "cli/control_protocol.h"
 #include "content/manifest_page.h"
+#include "content/manifest_writer.h"
 #include "content/staging_log.h"
 #include "frame.h"
 #include "frame_keys.h"
@@ -196,7 +199,7 @@ Inputs StagingInputs() {
   // The example of docs/format/staging.md.
   fs::StagingHeader header;
   header.node = crdt::NodeId::Of(7, 42);
-  header.base_size = 10;
+  header.base = fs::InlineManifest("0123456789", 1, false);
   header.base_heads = {Timestamp::Of(1, 7)};
   fs::StagingChange change;
   change.size = 10'000;
@@ -209,7 +212,7 @@ Inputs StagingInputs() {
   cut.size = 5'000;
   cut.changes = fs::ChangeSet(4'500);
   cut.changes.Set(4'600, 4'700, fs::RangeKind::kData);
-  const std::string two = one + fs::EncodeStagingChange(cut);
+  const std::string two = one + fs::EncodeStagingPublication(base::Sha256("version")) + fs::EncodeStagingChange(cut);
   std::string damaged = two;
   damaged[one.size() - 1] ^= 1;
   return {{"example", one}, {"cut", two}, {"torn", two.substr(0, two.size() - 2)}, {"damaged", damaged}};
@@ -240,6 +243,33 @@ Inputs TreeInputs() {
   return inputs;
 }
 
+Inputs AdmissionInputs() {
+  replica::Admission admission;
+  admission.volume.fill(0x11);
+  admission.founder = std::string(32, '\x22');
+  admission.volume_key = std::string(32, '\x33');
+  admission.epoch_keys = {{0, std::string(32, '\x44')}, {7, std::string(32, '\x45')}};
+  admission.grant = {std::string(32, '\x55'), replica::Role::kWriter, 17, 33, "desk"};
+  admission.frames = {{1, 9}, {300, 2}};
+  return {{"welcome", EncodeAdmission(admission)}};
+}
+
+Inputs InvitationInputs() {
+  replica::Invitation invitation;
+  invitation.volume.fill(0x11);
+  invitation.inviter = std::string(32, '\x22');
+  invitation.secret = std::string(32, '\x33');
+  invitation.expires = 1'700'000'000'000'000'000;
+  invitation.endpoints = {"192.0.2.1:4711", "[2001:db8::1]:4711"};
+  // The text, and what its check bytes stand behind: 16 + 32 + 32 + 8 bytes, then the endpoints.
+  std::string plain = std::string(16, '\x11') + invitation.inviter + invitation.secret + std::string(8, '\0');
+  plain += std::string(
+      "\x01\x04"
+      "a:42",
+      6);
+  return {{"text", EncodeInvitation(invitation)}, {"plain", plain}};
+}
+
 bool Write(const std::filesystem::path& directory, const Inputs& inputs) {
   std::filesystem::create_directories(directory);
   for (const auto& [name, bytes] : inputs) {
@@ -254,7 +284,9 @@ bool Write(const std::filesystem::path& directory, const Inputs& inputs) {
 }
 
 int Main(const std::filesystem::path& corpus) {
-  const std::array<std::pair<const char*, Inputs>, 10> corpora = {{{"op_codec", OpInputs()},
+  const std::array<std::pair<const char*, Inputs>, 12> corpora = {{{"op_codec", OpInputs()},
+                                                                   {"admission", AdmissionInputs()},
+                                                                   {"invitation", InvitationInputs()},
                                                                    {"frame", FrameInputs()},
                                                                    {"segment", SegmentInputs()},
                                                                    {"pack", PackInputs()},

@@ -21,9 +21,12 @@ void Check(std::string_view bytes) {
   Require(bytes.substr(0, header.size()) == header);
   const fs::StagingChange& sum = log->sum;
   if (!sum.changes.ranges().empty()) Require(sum.changes.ranges().rbegin()->second.end <= sum.size);
-  const auto again = fs::ParseStagingLog(header + fs::EncodeStagingChange(sum));
-  Require(again.ok() && again->sum.size == sum.size && again->sum.mtime == sum.mtime &&
-          again->sum.changes.limit() == sum.changes.limit() && again->sum.changes.ranges() == sum.changes.ranges());
+  std::string rewritten = header + fs::EncodeStagingChange(sum);
+  for (const base::Hash& root : log->publications) rewritten += fs::EncodeStagingPublication(root);
+  const auto again = fs::ParseStagingLog(rewritten);
+  Require(again.ok() && again->publications == log->publications && again->sum.size == sum.size &&
+          again->sum.mtime == sum.mtime && again->sum.changes.limit() == sum.changes.limit() &&
+          again->sum.changes.ranges() == sum.changes.ranges());
 }
 
 std::string WithChecksums(std::string bytes) {

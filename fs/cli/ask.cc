@@ -17,11 +17,19 @@
 namespace copse::cli {
 namespace {
 
-absl::StatusOr<Json> AskHere(const std::string& store, const std::string& command, const Json& arguments) {
-  Progress progress(command + " " + store);
+absl::StatusOr<std::unique_ptr<OpenVolume>> OpenHere(const std::string& store, Progress& progress) {
   OpenVolume::Options options;
   options.on_progress = [&](std::uint64_t ops) { progress.Update(std::to_string(ops) + " changes replayed"); };
-  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<OpenVolume> opened, OpenVolume::Open(store, options));
+  absl::StatusOr<std::unique_ptr<OpenVolume>> opened = OpenVolume::Open(store, options);
+  if (!absl::IsUnavailable(opened.status())) return opened;
+  return absl::UnavailableError(store +
+                                ": another process has this store open and does not answer; wait until it has ended, "
+                                "or end it, and try again");
+}
+
+absl::StatusOr<Json> AskHere(const std::string& store, const std::string& command, const Json& arguments) {
+  Progress progress(command + " " + store);
+  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<OpenVolume> opened, OpenHere(store, progress));
   progress.Update("");
   COPSE_ASSIGN_OR_RETURN(Json result, RunVolumeCommand({*opened, std::nullopt, nullptr,
                                                         [&](const std::string& detail) { progress.Update(detail); }},
@@ -49,11 +57,7 @@ absl::StatusOr<Json> Ask(const std::string& path, const std::string& command, co
     return absl::UnavailableError(*location.mount_point + ": the process of this mount is gone; run `copse mount " +
                                   location.store + " " + *location.mount_point + "` again");
   }
-  absl::StatusOr<Json> result = AskHere(location.store, command, arguments);
-  if (!absl::IsUnavailable(result.status())) return result;
-  return absl::UnavailableError(location.store +
-                                ": another process has this store open and does not answer; wait until it has ended, "
-                                "or end it, and try again");
+  return AskHere(location.store, command, arguments);
 }
 
 }  // namespace copse::cli

@@ -57,6 +57,7 @@ struct Options {
   std::string role = "writer";
   std::vector<std::string> addresses;
   std::int64_t timeout_s = 24 * 3600;
+  std::int64_t lifetime_s = 24 * 3600;
   ServeOptions serve;
 };
 
@@ -118,12 +119,17 @@ void AddInvite(CLI::App& app, Options& options, Run& run) {
   AddPath(command, options);
   command->add_option("--role", options.role, "writer, or admin, who may invite others")
       ->check(CLI::IsMember({"writer", "admin"}));
-  command->add_option("--address", options.addresses, "How the new replica reaches this one (default: where it listens)")
+  command
+      ->add_option("--address", options.addresses, "How the new replica reaches this one (default: where it listens)")
       ->allow_extra_args(false)
       ->type_name("HOST:PORT");
+  command->add_option("--lifetime", options.lifetime_s, "How long it is good for (default: a day)")
+      ->type_name("SECONDS")
+      ->check(CLI::NonNegativeNumber);
   command->final_callback([&options, &run] {
     run = [&options] {
-      const Json arguments{{"role", options.role}, {"addresses", options.addresses}};
+      const Json arguments{
+          {"role", options.role}, {"addresses", options.addresses}, {"lifetime_s", options.lifetime_s}};
       return Print(Ask(options.path, "invite", arguments), options.json, InviteText);
     };
   });
@@ -150,9 +156,8 @@ void AddServe(CLI::App& app, Options& options, Run& run) {
   command->add_option("STORE", options.path, "The store")->required();
   AddAddresses(command, options.serve.listen, options.serve.peers);
   command->add_flag("-v", options.serve.verbosity, "Say what happens; twice: in detail");
-  command->final_callback([&options, &run] {
-    run = [&options] { return RunServeProcess(options.path, options.serve); };
-  });
+  command->final_callback(
+      [&options, &run] { run = [&options] { return RunServeProcess(options.path, options.serve); }; });
 }
 
 int RunMount(const Options& options) {
@@ -282,8 +287,7 @@ int RunCommandLine(int argc, char** argv) {
   AddVolumeCommand(app, options, run, "members", "List the replicas of the volume", MembersText);
   AddSync(app, options, run);
   AddServe(app, options, run);
-  AddVolumeCommand(app, options, run, "conflicts", "List names that changes on several replicas claim",
-                   ConflictsText);
+  AddVolumeCommand(app, options, run, "conflicts", "List names that changes on several replicas claim", ConflictsText);
   AddTrash(app, options, run);
   AddDump(app, options, run);
   AddVerify(app, options, run);

@@ -19,6 +19,12 @@ std::string NameOf(const replica::PeerStatus& peer) {
   return peer.endpoint.empty() ? peer.label : peer.label + " (" + peer.endpoint + ")";
 }
 
+/// HOST:PORT of a network's endpoint.
+std::string WithoutScheme(const std::string& endpoint) {
+  constexpr std::string_view kScheme = "tcp:";
+  return endpoint.substr(0, kScheme.size()) == kScheme ? endpoint.substr(kScheme.size()) : endpoint;
+}
+
 }  // namespace
 
 struct Exchanging::State : std::enable_shared_from_this<Exchanging::State> {
@@ -57,8 +63,8 @@ absl::Status Exchanging::State::Start() {
       if (const std::shared_ptr<State> state = weak.lock()) state->TakeChange();
     });
   };
-  exchange = std::make_shared<replica::Exchange>(opened.exchange_environment(), store.identity(),
-                                                 store.exchange_side(), std::move(callbacks));
+  exchange = std::make_shared<replica::Exchange>(opened.exchange_environment(), store.identity(), store.exchange_side(),
+                                                 std::move(callbacks));
   const std::weak_ptr<replica::Exchange> weak = exchange;
   store.set_exchange_events({[weak] {
                                if (const auto alive = weak.lock()) alive->OnHeadsChanged();
@@ -68,7 +74,8 @@ absl::Status Exchanging::State::Start() {
                              }});
   exchange->RequestChunks(store.MissingChunks());
   for (const std::string& endpoint : options.listen) {
-    COPSE_ASSIGN_OR_RETURN(listening.emplace_back(), exchange->Listen(endpoint));
+    COPSE_ASSIGN_OR_RETURN(const std::string listens, exchange->Listen(endpoint));
+    listening.push_back(WithoutScheme(listens));
   }
   const replica::Store::Addresses remembered = options.use_remembered ? store.addresses() : replica::Store::Addresses();
   // With the ports that were chosen: others come back to them.
@@ -86,7 +93,7 @@ void Exchanging::State::ListenAsBefore(const std::vector<std::string>& endpoints
     absl::StatusOr<std::string> listens = exchange->Listen(endpoint);
     // An address of another day may be somebody else's now, or of another network: no reason not to work here.
     if (listens.ok()) {
-      listening.push_back(*std::move(listens));
+      listening.push_back(WithoutScheme(*listens));
     } else {
       Log("cannot listen at " + endpoint + " as before: " + std::string(listens.status().message()));
     }
@@ -107,7 +114,7 @@ void Exchanging::State::TakeChange() {
       if (peers[i].connected && !before.connected) lines.push_back("connected to " + NameOf(peers[i]));
       if (!peers[i].connected && before.connected) lines.push_back("disconnected from " + NameOf(peers[i]));
       if (!peers[i].last_error.empty() && peers[i].last_error != before.last_error) {
-        lines.push_back(NameOf(peers[i]) + ": " + peers[i].last_error);
+        lines.push_back(peers[i].last_error);
       }
     }
     logged = peers;
@@ -121,11 +128,12 @@ absl::StatusOr<std::string> Exchanging::State::StillToCome(const std::vector<std
   const std::vector<replica::PeerStatus> peers = exchange->GetStatus();
   std::string text;
   for (const std::string& endpoint : endpoints) {
-    const auto peer = std::find_if(peers.begin(), peers.end(), [&](const auto& one) { return one.endpoint == endpoint; });
+    const auto peer =
+        std::find_if(peers.begin(), peers.end(), [&](const auto& one) { return one.endpoint == endpoint; });
     if (peer == peers.end()) {
       text = "connecting to " + endpoint;
     } else if (!peer->connected && !peer->last_error.empty()) {
-      return absl::UnavailableError(endpoint + ": " + peer->last_error);
+      return absl::UnavailableError(peer->last_error);
     } else if (!peer->connected) {
       text = "connecting to " + endpoint;
     } else if (!peer->in_sync) {

@@ -25,8 +25,8 @@ absl::Status FetchAll(OpenVolume& opened, const std::vector<std::string>& endpoi
   COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<Exchanging> exchanging, Exchanging::Start(opened, std::move(options)));
   absl::Status status;
   for (const std::string& endpoint : endpoints) {
-    status = exchanging->Synchronize({endpoint}, kFetchMax,
-                                     [&](const std::string& detail) { progress.Update(detail); });
+    status =
+        exchanging->Synchronize({endpoint}, kFetchMax, [&](const std::string& detail) { progress.Update(detail); });
     if (status.ok()) return opened.store().RememberAddresses({{}, {endpoint}});
   }
   return status;

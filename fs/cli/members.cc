@@ -40,8 +40,8 @@ absl::StatusOr<Json> Invite(const VolumeContext& context, const Json& arguments)
   }
   auto endpoints = arguments.value("addresses", std::vector<std::string>());
   if (endpoints.empty()) {
-    std::vector<std::string> listening = context.exchanging != nullptr ? context.exchanging->listening()
-                                                                       : std::vector<std::string>();
+    std::vector<std::string> listening =
+        context.exchanging != nullptr ? context.exchanging->listening() : std::vector<std::string>();
     if (listening.empty()) listening = store.addresses().listen;
     for (const std::string& endpoint : listening) {
       for (std::string& reachable : ReachableAs(endpoint)) endpoints.push_back(std::move(reachable));
@@ -49,7 +49,8 @@ absl::StatusOr<Json> Invite(const VolumeContext& context, const Json& arguments)
   }
   if (endpoints.empty()) {
     return absl::FailedPreconditionError(
-        "nobody could reach this replica: mount or serve it with --listen HOST:PORT first, or give --address HOST:PORT");
+        "nobody could reach this replica: mount or serve it with --listen HOST:PORT first, or give --address "
+        "HOST:PORT");
   }
   const std::chrono::seconds lifetime(arguments.value("lifetime_s", std::int64_t{24 * 3600}));
   COPSE_ASSIGN_OR_RETURN(

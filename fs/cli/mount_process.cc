@@ -140,7 +140,9 @@ absl::Status MountProcess::Start() {
 absl::StatusOr<Json> MountProcess::Answer(const std::string& command, const Json& arguments) {
   log_->Debug("asked for " + command);
   absl::StatusOr<Json> result =
-      command == "unmount" ? Unmount() : RunVolumeCommand({*opened_, plan_.mount_point, exchanging_.get(), nullptr}, command, arguments);
+      command == "unmount"
+          ? Unmount()
+          : RunVolumeCommand({*opened_, plan_.mount_point, exchanging_.get(), nullptr}, command, arguments);
   if (!result.ok()) log_->Info(command + ": " + std::string(result.status().message()));
   return result;
 }

@@ -8,8 +8,8 @@
 // only exists once the replay is over. Hence the tree is made at the first op (by then the store is locked and checked,
 // so reading its identity again is safe) and submits through a journal that learns of the store when that is open.
 
-#include <copse/base/check.h>
 #include <copse/base/asio_network.h>
+#include <copse/base/check.h>
 #include <copse/base/executor.h>
 #include <copse/base/posix_storage.h>
 #include <copse/base/random.h>
@@ -45,8 +45,8 @@ struct Machine {
   base::SystemClock clock;
   base::SystemRandom random;
   base::AsioNetwork network;
-  // Three threads: publishing a file waits for the store's sync, which the store's own timer may be at, and neither is to
-  // wait for what other replicas send.
+  // Three threads: publishing a file waits for the store's sync, which the store's own timer may be at, and neither is
+  // to wait for what other replicas send.
   base::ThreadExecutor store_executor;
   base::ThreadExecutor volume_executor;
   base::ThreadExecutor exchange_executor;
@@ -160,7 +160,7 @@ replica::Store& OpenVolume::store() { return *state_->store; }
 base::Storage& OpenVolume::storage() { return state_->machine.storage; }
 replica::Exchange::Environment OpenVolume::exchange_environment() {
   Machine& machine = state_->machine;
-  return {machine.network, machine.clock, machine.random, machine.exchange_executor};
+  return {machine.network, machine.exchange_executor, machine.clock, machine.random};
 }
 base::Clock& OpenVolume::clock() { return state_->machine.clock; }
 bool OpenVolume::read_only() const { return state_->read_only; }

@@ -111,8 +111,9 @@ std::string StatusText(const Json& result) {
                              Text(result, "waiting_ops") + " waiting");
   for (const Json& endpoint : result.at("listening")) text += Row("listening", endpoint.get<std::string>());
   for (const Json& peer : result.at("peers")) text += Row("peer", PeerText(peer));
-  text += Row("conflicts", Text(result, "conflicts") +
-                               (result.at("conflicts") == 0 ? "" : "; list them: copse conflicts " + Text(result, "store")));
+  text += Row("conflicts",
+              Text(result, "conflicts") +
+                  (result.at("conflicts") == 0 ? "" : "; list them: copse conflicts " + Text(result, "store")));
   if (result.at("chunks_missing") != 0) {
     text += Row("to fetch", Count(result, "chunks_missing", "chunk") + ", " + Size(result, "chunk_bytes_missing"));
   }
@@ -173,6 +174,20 @@ std::string MembersText(const Json& result) {
 std::string SyncText(const Json& result) {
   std::string text;
   for (const Json& peer : result.at("peers")) text += "in sync with " + peer.get<std::string>() + "\n";
+  return text;
+}
+
+std::string ConflictsText(const Json& result) {
+  const Json& groups = result.at("conflicts");
+  if (groups.empty()) return "no name is claimed by several entries\n";
+  std::string text;
+  for (const Json& group : groups) {
+    text += Printable(Text(group, "path")) + "\n";
+    for (const Json& entry : group.at("entries")) {
+      text += "    " + Printable(Text(entry, "path")) + (entry.at("kind") == "directory" ? "/" : "") + "  by " +
+              Text(entry, "label") + ": " + Text(entry, "why") + "\n";
+    }
+  }
   return text;
 }
 

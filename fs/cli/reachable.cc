@@ -16,7 +16,8 @@ constexpr std::size_t kAddressesMax = 8;
 
 /// The numeric address of `interface`; empty where it is of no use to others.
 std::string HostOf(const ifaddrs& interface) {
-  if (interface.ifa_addr == nullptr || (interface.ifa_flags & IFF_UP) == 0 || (interface.ifa_flags & IFF_LOOPBACK) != 0) {
+  if (interface.ifa_addr == nullptr || (interface.ifa_flags & IFF_UP) == 0 ||
+      (interface.ifa_flags & IFF_LOOPBACK) != 0) {
     return "";
   }
   const int family = interface.ifa_addr->sa_family;

@@ -18,8 +18,8 @@ absl::StatusOr<Json> Status(const VolumeContext& context) {
   const fs::Volume::Usage shown = context.opened.volume().GetUsage();
   COPSE_ASSIGN_OR_RETURN(const base::Storage::Space disk, context.opened.storage().FreeSpace(store.path()));
   Json peers = Json::array();
-  for (const replica::PeerStatus& peer : context.exchanging == nullptr ? std::vector<replica::PeerStatus>()
-                                                                       : context.exchanging->peers()) {
+  for (const replica::PeerStatus& peer :
+       context.exchanging == nullptr ? std::vector<replica::PeerStatus>() : context.exchanging->peers()) {
     peers.push_back({{"address", peer.endpoint},
                      {"label", peer.label},
                      {"connected", peer.connected},

@@ -34,7 +34,8 @@ void ObeyStopSignals(const std::function<void()>* stop) {
   if (stop == nullptr) return;
   struct sigaction action {};
   action.sa_handler = Stop;
-  // Without SA_RESTART: the wait that the signal ends must return. All our system calls go on after EINTR by themselves.
+  // Without SA_RESTART: the wait that the signal ends must return. All our system calls go on after EINTR by
+  // themselves.
   action.sa_flags = 0;
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);

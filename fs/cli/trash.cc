@@ -7,32 +7,13 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/kind_name.h"
 #include "cli/volume_commands.h"
 
 namespace copse::cli {
 namespace {
 
 using TrashEntry = fs::Volume::TrashEntry;
-
-const char* NameOf(fs::Kind kind) {
-  switch (kind) {
-    case fs::Kind::kDirectory:
-      return "directory";
-    case fs::Kind::kRegular:
-      return "file";
-    case fs::Kind::kSymlink:
-      return "symlink";
-    case fs::Kind::kFifo:
-      return "fifo";
-    case fs::Kind::kSocket:
-      return "socket";
-    case fs::Kind::kCharacterDevice:
-      return "character device";
-    case fs::Kind::kBlockDevice:
-      return "block device";
-  }
-  return "unknown";
-}
 
 std::optional<std::uint64_t> NumberIn(std::string_view text) {
   std::uint64_t number = 0;
@@ -78,7 +59,7 @@ absl::StatusOr<Json> ListTrash(const VolumeContext& context) {
   for (const TrashEntry& entry : context.opened.volume().ListTrash()) {
     entries.push_back({{"node", entry.node.value},
                        {"deleted_at_ns", entry.deleted_at},
-                       {"kind", NameOf(entry.kind)},
+                       {"kind", KindName(entry.kind)},
                        {"size", entry.size},
                        {"path", entry.path}});
   }

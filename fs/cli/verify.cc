@@ -100,11 +100,15 @@ absl::StatusOr<Json> Verify(const VolumeContext& context) {
   if (!replayed.ok()) {
     found.problems.push_back("the log cannot be replayed: " + std::string(replayed.status().message()));
   } else if (*replayed != live) {
-    found.problems.push_back("replaying the log gives another tree than the one in use; keep STORE/feeds and report it");
+    found.problems.push_back(
+        "replaying the log gives another tree than the one in use; keep STORE/feeds and report it");
   }
-  return Json{{"store", opened.store().path()},   {"frames", found.frames},
-              {"ops", found.ops},                 {"chunks", found.chunks},
-              {"chunks_missing", found.chunks_missing}, {"problems", found.problems}};
+  return Json{{"store", opened.store().path()},
+              {"frames", found.frames},
+              {"ops", found.ops},
+              {"chunks", found.chunks},
+              {"chunks_missing", found.chunks_missing},
+              {"problems", found.problems}};
 }
 
 }  // namespace copse::cli

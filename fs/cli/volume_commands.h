@@ -45,8 +45,8 @@ absl::StatusOr<Json> ListConflicts(const VolumeContext& context);
 
 /// Arguments: none.
 absl::StatusOr<Json> ListMembers(const VolumeContext& context);
-/// Arguments, each optional: `role` ("writer" or "admin"), `addresses` (a list of HOST:PORT; default: where this replica
-/// listens, or did last), `lifetime_s`.
+/// Arguments, each optional: `role` ("writer" or "admin"), `addresses` (a list of HOST:PORT; default: where this
+/// replica listens, or did last), `lifetime_s`.
 absl::StatusOr<Json> Invite(const VolumeContext& context, const Json& arguments);
 
 /// Arguments, each optional: `peers`, a list of HOST:PORT (default: those remembered), `timeout_s`. Returns when this

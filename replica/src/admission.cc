@@ -1,61 +1,93 @@
-#include "admission.h"
-
-#include <copse/base/hash.h>
 #include <copse/base/status_macros.h>
-#include <copse/crdt/bytes.h>
+#include <copse/replica/exchange.h>
 
-#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <utility>
 
-#include "grant_codec.h"
+#include "message_reader.h"
 #include "signing.h"
+#include "tls_connection.h"
 
 namespace copse::replica {
 namespace {
 
-constexpr std::size_t kKeyBytes = 32;
+constexpr std::chrono::seconds kAnswerMax{14};  ///< After the at most 5 that connecting takes.
+
+/// What comes first: an answer, an end, or the end of patience.
+class Outcome {
+ public:
+  void Set(absl::StatusOr<std::string> result) {
+    const std::lock_guard lock(mutex_);
+    if (!result_.has_value()) result_ = std::move(result);
+    changed_.notify_all();
+  }
+  absl::StatusOr<std::string> Wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return result_.has_value(); });
+    return *result_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<absl::StatusOr<std::string>> result_;
+};
+
+/// The answer in `reader`, if it is whole.
+std::optional<absl::StatusOr<std::string>> AnswerIn(MessageReader& reader) {
+  for (;;) {
+    const absl::StatusOr<std::optional<MessageReader::Item>> next = reader.Next();
+    if (!next.ok()) return next.status();
+    if (!next->has_value()) return std::nullopt;
+    const Message& message = (*next)->message;
+    if (const auto* welcome = std::get_if<message::Welcome>(&message)) return welcome->bytes;
+    if (const auto* refused = std::get_if<message::Refused>(&message)) {
+      return absl::PermissionDeniedError("refused: " + refused->reason);
+    }
+    // Whoever was let in by an earlier request, and did not hear of it, is greeted as a member first.
+    const bool is_greeting =
+        std::holds_alternative<message::Hello>(message) || std::holds_alternative<message::Credit>(message);
+    if (!is_greeting) {
+      return absl::DataLossError("answered " + NameOf(message) + " to Join");
+    }
+  }
+}
 
 }  // namespace
 
-std::string EncodeAdmission(const Admission& admission) {
-  crdt::ByteWriter writer;
-  writer.Raw(base::AsBytes(admission.volume));
-  writer.Raw(admission.founder);
-  writer.Raw(admission.volume_key);
-  writer.U32(static_cast<std::uint32_t>(admission.epoch_keys.size()));
-  for (const auto& [epoch, key] : admission.epoch_keys) {
-    writer.U32(epoch);
-    writer.Raw(key);
+absl::StatusOr<std::string> RequestAdmission(base::Network& network, base::Executor& executor,
+                                             const AdmissionRequest& request) {
+  if (request.signing_secret.size() != kSigningSecretBytes || request.inviter_key.size() != kSigningPublicBytes ||
+      request.secret.size() != kAdmissionSecretBytes || !IsLabel(request.label)) {
+    return absl::InvalidArgumentError("the invitation or the label is malformed");
   }
-  WriteGrant(admission.grant, writer);
-  writer.U32(static_cast<std::uint32_t>(admission.frames.size()));
-  for (const auto& [actor, frames] : admission.frames) {
-    writer.U16(actor);
-    writer.U64(frames);
-  }
-  return std::move(writer).Take();
-}
+  COPSE_ASSIGN_OR_RETURN(std::unique_ptr<base::Connection> inner, network.Connect(request.endpoint));
 
-absl::StatusOr<Admission> DecodeAdmission(std::string_view bytes) {
-  crdt::ByteReader reader(bytes);
-  Admission admission;
-  COPSE_ASSIGN_OR_RETURN(const std::string_view volume, reader.Raw(admission.volume.size()));
-  std::copy(volume.begin(), volume.end(), reinterpret_cast<char*>(admission.volume.data()));
-  COPSE_ASSIGN_OR_RETURN(admission.founder, reader.Raw(kSigningPublicBytes));
-  COPSE_ASSIGN_OR_RETURN(admission.volume_key, reader.Raw(kKeyBytes));
-  COPSE_ASSIGN_OR_RETURN(const std::uint32_t epochs, reader.U32());
-  for (std::uint32_t i = 0; i < epochs; ++i) {
-    COPSE_ASSIGN_OR_RETURN(const std::uint32_t epoch, reader.U32());
-    COPSE_ASSIGN_OR_RETURN(admission.epoch_keys[epoch], reader.Raw(kKeyBytes));
-  }
-  if (admission.epoch_keys.empty()) return reader.Error("a key");
-  COPSE_ASSIGN_OR_RETURN(admission.grant, ReadGrant(reader));
-  COPSE_ASSIGN_OR_RETURN(const std::uint32_t feeds, reader.U32());
-  for (std::uint32_t i = 0; i < feeds; ++i) {
-    COPSE_ASSIGN_OR_RETURN(const crdt::ActorId actor, reader.U16());
-    COPSE_ASSIGN_OR_RETURN(admission.frames[actor], reader.U64());
-  }
-  COPSE_RETURN_IF_ERROR(reader.ExpectEnd());
-  return admission;
+  const auto outcome = std::make_shared<Outcome>();
+  const auto reader = std::make_shared<MessageReader>();
+  TlsConnection::Options options;
+  options.judge = [expected = request.inviter_key](const std::string& key) {
+    return key == expected ? absl::OkStatus()
+                           : absl::PermissionDeniedError("whoever answers there is not who made the invitation");
+  };
+  TlsConnection connection(TlsCredentials::Of(request.signing_secret), std::move(inner), executor, std::move(options));
+  connection.Start({[outcome, reader](std::string_view bytes) {
+                      reader->Append(bytes);
+                      if (auto answer = AnswerIn(*reader)) outcome->Set(*std::move(answer));
+                    },
+                    [outcome](const absl::Status& reason) {
+                      outcome->Set(reason.ok() ? absl::UnavailableError("closed the connection without an answer")
+                                               : reason);
+                    }});
+  connection.Send(EncodeMessage(message::Join{request.secret, request.label}));  // Goes to the expected key only.
+  const base::Executor::WorkId limit =
+      executor.Post([outcome] { outcome->Set(absl::UnavailableError("did not answer in time")); }, kAnswerMax);
+  absl::StatusOr<std::string> result = outcome->Wait();
+  executor.Cancel(limit);
+  if (result.ok()) return result;
+  return absl::Status(result.status().code(), request.endpoint + ": " + std::string(result.status().message()));
 }
 
 }  // namespace copse::replica

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "admission.h"
+#include "admission_codec.h"
 #include "hex.h"
 #include "layout.h"
 #include "signing.h"

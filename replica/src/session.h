@@ -43,7 +43,7 @@ class Session {
   /// The most that waits to be sent before no more answers are made, and before the session ends because the peer
   /// does not read.
   static constexpr std::size_t kUnsentBytesMax = 2 << 20;
-  static constexpr std::size_t kUnreadBytesMax = 16 << 20;
+  static constexpr std::size_t kUnreadBytesMax = 10 << 20;
   /// Frames and chunks that may be on the way to either end, but for the last message, which may exceed it.
   static constexpr std::uint64_t kWindowBytes = 8 << 20;
   static constexpr std::size_t kRunBytesMax = 1 << 20;
@@ -51,6 +51,7 @@ class Session {
   static constexpr std::chrono::seconds kPingAfter{15};    ///< Without having sent anything.
   static constexpr std::chrono::seconds kDeadAfter{45};    ///< Without having heard anything.
   static constexpr std::chrono::seconds kCompareEvery{30};
+  static constexpr std::chrono::seconds kChunksStatedEvery{1};  ///< While their number changes.
 
   /// Greets the peer, if it is a member, through `send`, which must not call back. `host` must outlive the session.
   Session(SessionHost& host, Options options, std::function<void(std::string bytes)> send, Nanoseconds now);

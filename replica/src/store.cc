@@ -172,7 +172,7 @@ absl::Status Store::State::WriteRound(std::span<const crdt::Op> ops, std::vector
   COPSE_RETURN_IF_ERROR(chunks->Sync());
   if (ops.empty() && grants.empty()) return absl::OkStatus();
   const bool is_founder = identity.signing_public == identity.founder;
-  if (is_founder && feeds.at(identity.actor)->end().frames == 0) {
+  if (is_founder && FindFeed(identity.actor)->end().frames == 0) {
     grants.insert(grants.begin(),
                   {identity.signing_public, Role::kAdmin, identity.actor, identity.actor_range_end, identity.label});
   }

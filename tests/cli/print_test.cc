@@ -22,12 +22,8 @@ TEST(PrintTest, ANameInTheTrashCannotMoveTheCursor) {
 }
 
 TEST(PrintTest, EveryProblemIsALineAndTheSumIsTheLast) {
-  const Json damaged{{"store", "/s"},
-                     {"frames", 1},
-                     {"ops", 2},
-                     {"chunks", 0},
-                     {"chunks_missing", 0},
-                     {"problems", {"feeds/1: bad", "chunks/2: bad"}}};
+  const Json damaged{{"store", "/s"}, {"frames", 1},         {"ops", 2},
+                     {"chunks", 0},   {"chunks_missing", 0}, {"problems", {"feeds/1: bad", "chunks/2: bad"}}};
   EXPECT_EQ(VerifyText(damaged), "feeds/1: bad\nchunks/2: bad\nverified 1 frame, 2 changes and 0 chunks: 2 problems\n");
   Json sound = damaged;
   sound["problems"] = Json::array();

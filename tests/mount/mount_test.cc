@@ -30,7 +30,7 @@ void MountTest::SetUp() {
   options.volume_key = std::string(32, 'k');
   options.reserve_bytes = 0;
   std::vector<std::string> notes;
-  auto volume = fs::Volume::Open({storage_, clock_, *executor_, content_, journal_}, *replica_, options, notes);
+  auto volume = fs::Volume::Open({storage_, clock_, *executor_, *content_, journal_}, *replica_, options, notes);
   ASSERT_TRUE(volume.ok()) << volume.status();
   volume_ = *std::move(volume);
   fs::AttributeChanges owner;

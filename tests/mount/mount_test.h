@@ -3,7 +3,6 @@
 #include <copse/base/clock.h>
 #include <copse/base/executor.h>
 #include <copse/base/posix_storage.h>
-#include <copse/crdt/journal.h>
 #include <copse/crdt/tree_replica.h>
 #include <copse/fs/frontend.h>
 #include <copse/fs/volume.h>
@@ -20,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "fs/volume/volume_fixture.h"
 #include "support/files.h"
 #include "support/memory_content_store.h"
 #include "support/temporary_directory.h"
@@ -74,6 +74,9 @@ class MountTest : public testing::Test {
   absl::Status WaitForServing();
 
   fs::Volume& volume() { return *volume_; }
+  crdt::TreeReplica& replica() { return *replica_; }
+  fs::RecordingJournal& journal() { return journal_; }
+  const std::shared_ptr<MemoryContentStore>& content() const { return content_; }
   const std::string& mount_point() const { return mount_point_; }
   /// A directory beside the mount.
   std::string scratch() const { return scratch_.path(); }
@@ -86,8 +89,8 @@ class MountTest : public testing::Test {
   base::SystemClock clock_;
   const TemporaryDirectory scratch_;
   std::string mount_point_;
-  crdt::NullJournal journal_;
-  MemoryContentStore content_;
+  fs::RecordingJournal journal_;
+  const std::shared_ptr<MemoryContentStore> content_ = std::make_shared<MemoryContentStore>();
   std::unique_ptr<base::ThreadExecutor> executor_;
   std::unique_ptr<crdt::TreeReplica> replica_;
   std::unique_ptr<fs::Volume> volume_;

@@ -42,6 +42,16 @@ TEST(MemoryNetworkTest, PortsAreChosenOneAfterTheOther) {
   EXPECT_EQ((*second)->endpoint(), "tcp:[::1]:49153");
 }
 
+TEST(MemoryNetworkTest, AnAddressIsTheSameHoweverItIsWritten) {
+  ManualExecutor executor([] { return std::chrono::nanoseconds(0); });
+  MemoryNetwork network(executor);
+  const auto listener = network.Listen("desk:4040", [](std::unique_ptr<Connection>) {});
+  ASSERT_TRUE(listener.ok());
+  EXPECT_EQ((*listener)->endpoint(), "tcp:desk:4040");
+  EXPECT_TRUE(network.Connect("tcp:desk:4040").ok());
+  EXPECT_TRUE(network.Connect("desk:4040").ok());
+}
+
 TEST(MemoryNetworkTest, AConnectionThatNobodyTookIsClosed) {
   ManualExecutor executor([] { return std::chrono::nanoseconds(0); });
   MemoryNetwork network(executor);

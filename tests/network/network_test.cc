@@ -233,6 +233,30 @@ TEST_P(NetworkTest, ConnectingFromACallbackWorks) {
   EXPECT_EQ(connected, true);
 }
 
+TEST_P(NetworkTest, ConnectingWithoutBlockingGivesTheSameConnection) {
+  Listen();
+  absl::StatusOr<std::unique_ptr<Connection>> connected = ConnectAndWait(setting->network(), listener->endpoint());
+  ASSERT_TRUE(connected.ok()) << connected.status();
+  caller = *std::move(connected);
+  callee = acceptance.Next();
+  ASSERT_NE(callee, nullptr);
+  caller->Start(at_caller.Events());
+  callee->Start(at_callee.Events());
+  caller->Send("question");
+  callee->Send("answer");
+  EXPECT_EQ(at_callee.WaitForBytes(8), "question");
+  EXPECT_EQ(at_caller.WaitForBytes(6), "answer");
+}
+
+TEST_P(NetworkTest, ConnectingWithoutBlockingTellsTheSameErrors) {
+  Listen();
+  const std::string endpoint = listener->endpoint();
+  listener.reset();
+  EXPECT_TRUE(absl::IsUnavailable(ConnectAndWait(setting->network(), endpoint).status()));
+  EXPECT_TRUE(absl::IsUnavailable(ConnectAndWait(setting->network(), "unix:/nowhere/at/all").status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(ConnectAndWait(setting->network(), "udp:host:1").status()));
+}
+
 TEST_P(NetworkTest, ConnectionsAreIndependentOfEachOther) {
   Listen();
   constexpr int kConnections = 5;

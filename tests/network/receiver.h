@@ -85,4 +85,24 @@ class Acceptance {
   std::vector<std::unique_ptr<Connection>> connections_;
 };
 
+/// Connects without blocking and waits for the outcome; kDeadlineExceeded when patience is over.
+inline absl::StatusOr<std::unique_ptr<Connection>> ConnectAndWait(Network& network, const std::string& endpoint) {
+  struct Outcome {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::optional<absl::StatusOr<std::unique_ptr<Connection>>> result;
+  };
+  const auto outcome = std::make_shared<Outcome>();
+  network.Connect(endpoint, [outcome](absl::StatusOr<std::unique_ptr<Connection>> result) {
+    const std::lock_guard lock(outcome->mutex);
+    outcome->result = std::move(result);
+    outcome->changed.notify_all();
+  });
+  std::unique_lock lock(outcome->mutex);
+  if (!outcome->changed.wait_for(lock, kPatience, [&] { return outcome->result.has_value(); })) {
+    return absl::DeadlineExceededError("no answer");
+  }
+  return *std::move(outcome->result);
+}
+
 }  // namespace copse::base

@@ -283,5 +283,20 @@ TEST_F(SessionTest, AStrangerWithAnInvitationIsAdmittedAndLearnsNothingElse) {
   EXPECT_EQ(sent, EncodeMessage(message::Welcome{"welcome phone with the stranger's key"}));
 }
 
+TEST_F(SessionTest, AMemberThatDidNotHearTheAnswerToItsJoinIsAnsweredAgain) {
+  laptop.secret = std::string(kAdmissionSecretBytes, 's');
+  std::string sent;
+  Session::Options options = world.OptionsFor(laptop);
+  options.peer_key = "the phone's key";
+  Session session(
+      laptop, options, [&](const std::string& bytes) { sent += bytes; }, world.now);
+  session.OnBytes(EncodeMessage(message::Join{std::string(kAdmissionSecretBytes, 's'), "phone"}), world.now);
+  EXPECT_TRUE(session.has_ended());
+  EXPECT_TRUE(session.status().ok());
+  const std::string welcome = EncodeMessage(message::Welcome{"welcome phone with the phone's key"});
+  ASSERT_GE(sent.size(), welcome.size());
+  EXPECT_EQ(sent.substr(sent.size() - welcome.size()), welcome);
+}
+
 }  // namespace
 }  // namespace copse::replica

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "signing.h"
+
 namespace copse::replica {
 namespace {
 
@@ -89,6 +91,17 @@ absl::StatusOr<std::string> FakeHost::Admit(const std::string& peer_key, std::st
   if (secret.empty() || offered != secret) return absl::PermissionDeniedError("the invitation is not valid");
   secret.clear();
   return "welcome " + label + " with " + peer_key;
+}
+
+Identity IdentityOf(crdt::ActorId actor) {
+  Identity identity;
+  identity.volume.fill(0x77);
+  identity.actor = actor;
+  identity.label = "replica" + std::to_string(actor);
+  const SigningKeys keys = SigningKeysOf(std::string(kSigningSeedBytes, static_cast<char>(actor)));
+  identity.signing_public = keys.public_key;
+  identity.signing_secret = keys.secret_key;
+  return identity;
 }
 
 FakeHost& World::Add(crdt::ActorId actor) {

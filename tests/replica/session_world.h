@@ -57,6 +57,9 @@ class FakeHost final : public SessionHost {
   crdt::ActorId actor_;
 };
 
+/// The keys of the replica of `actor`, the same each time.
+Identity IdentityOf(crdt::ActorId actor);
+
 /// Replicas and the conversations between them, in one thread, with time that moves when told.
 class World {
  public:

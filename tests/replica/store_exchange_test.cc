@@ -65,7 +65,9 @@ class StoreExchangeTest : public testing::Test {
   /// Makes `newcomer` a member, let in by `inviter`, with all that it must hold.
   void Join(Replica& inviter, Replica& newcomer, const std::string& label) {
     const Invitation invitation = inviter.store->Invite(Role::kWriter, seconds(60), {"inviter:1"}).value();
-    Joining joining = Joining::Begin(newcomer.machine.storage(), newcomer.machine.environment().random, Machine::kPath, invitation, label).value();
+    Joining joining = Joining::Begin(newcomer.machine.storage(), newcomer.machine.environment().random, Machine::kPath,
+                                     invitation, label)
+                          .value();
     const auto welcome = inviter.side().Admit(joining.signing_public(), invitation.secret, label);
     ASSERT_TRUE(welcome.ok()) << welcome.status();
     ASSERT_TRUE(joining.Admit(newcomer.machine.storage(), *welcome).ok());
@@ -363,7 +365,9 @@ TEST_F(StoreExchangeTest, JoiningGoesOnWhereItBrokeOff) {
 
 TEST_F(StoreExchangeTest, AWelcomeThatIsDamagedOrForAnotherIsRefused) {
   const Invitation invitation = one_.store->Invite(Role::kWriter, seconds(60), {}).value();
-  Joining joining = Joining::Begin(three_.machine.storage(), three_.machine.environment().random, Machine::kPath, invitation, "phone").value();
+  Joining joining =
+      Joining::Begin(three_.machine.storage(), three_.machine.environment().random, Machine::kPath, invitation, "phone")
+          .value();
   const std::string other = one_.side().Admit(std::string(32, 'k'), invitation.secret, "phone").value();
   EXPECT_TRUE(absl::IsDataLoss(joining.Admit(three_.machine.storage(), other)));
   for (std::size_t length = 0; length < other.size(); ++length) {

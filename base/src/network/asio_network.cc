@@ -1,11 +1,10 @@
 #include <copse/base/asio_network.h>
 
 // Sockets of both families are one type here (Asio's generic stream protocol): after the address is made, nothing
-// differs. Accepting and all connections share one thread; connecting borrows the caller's, in an io_context of its
-// own, so that it may also be called from a callback.
+// differs. Accepting and all connections share one thread. Connecting that blocks borrows the caller's, in an
+// io_context of its own, so that it may also be called from a callback.
 
 #include <copse/base/status_macros.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,12 +12,12 @@
 #include <cstring>
 #include <future>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "network/asio.h"
+#include "network/asio_connector.h"
 #include "network/asio_stream.h"
 #include "network/endpoint.h"
 #include "network/unix_address.h"
@@ -27,24 +26,17 @@ namespace copse::base {
 namespace {
 
 using internal::AsioStream;
+using internal::CloseOnExec;
 using internal::Endpoint;
+using internal::StatusOf;
 using internal::StreamAcceptor;
 using internal::StreamSocket;
+using internal::Target;
 using internal::UnixAddress;
 namespace asio = boost::asio;
-using Address = asio::generic::stream_protocol::endpoint;
+using Address = internal::SocketAddress;
 
-constexpr std::chrono::seconds kConnectMax{5};
 constexpr std::chrono::milliseconds kAcceptPause{100};
-
-void CloseOnExec(int descriptor) { ::fcntl(descriptor, F_SETFD, FD_CLOEXEC); }
-
-absl::Status StatusOf(const std::string& endpoint, const boost::system::error_code& error) {
-  const std::string message = endpoint + ": " + error.message();
-  if (error == asio::error::address_in_use) return absl::AlreadyExistsError(message);
-  if (error == asio::error::access_denied) return absl::PermissionDeniedError(message);
-  return absl::UnavailableError(message);
-}
 
 class AsioConnection final : public Connection {
  public:
@@ -150,18 +142,7 @@ absl::Status Bind(StreamAcceptor& acceptor, const Address& address, const std::s
   return error ? StatusOf(name, error) : absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<Address>> Resolve(asio::io_context& context, const Endpoint& endpoint,
-                                             const std::string& name) {
-  boost::system::error_code error;
-  asio::ip::tcp::resolver resolver(context);
-  const auto results = resolver.resolve(endpoint.host, endpoint.port, error);
-  if (error) return StatusOf(name, error);
-  std::vector<Address> addresses;
-  for (const auto& result : results) addresses.emplace_back(result.endpoint());
-  return addresses;
-}
-
-/// Connects to the first of `addresses` that answers, within kConnectMax in all.
+/// Connects to the first of `addresses` that answers, within internal::kConnectMax in all.
 absl::StatusOr<StreamSocket> ConnectToAny(asio::io_context& home, const std::vector<Address>& addresses,
                                           const std::string& name) {
   asio::io_context here;
@@ -172,7 +153,7 @@ absl::StatusOr<StreamSocket> ConnectToAny(asio::io_context& home, const std::vec
     result = error;
     reached = address;
   });
-  here.run_for(kConnectMax);
+  here.run_for(internal::kConnectMax);
   if (result) return StatusOf(name, result);
   CloseOnExec(socket.native_handle());
   StreamSocket connected(home);
@@ -184,6 +165,7 @@ absl::StatusOr<StreamSocket> ConnectToAny(asio::io_context& home, const std::vec
 
 struct AsioNetwork::State {
   asio::io_context context;
+  const std::shared_ptr<internal::Mailbox> mailbox = std::make_shared<internal::Mailbox>(context);
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   std::thread thread{[this] { context.run(); }};
 };
@@ -191,6 +173,7 @@ struct AsioNetwork::State {
 AsioNetwork::AsioNetwork() : state_(std::make_unique<State>()) {}
 
 AsioNetwork::~AsioNetwork() {
+  state_->mailbox->Close();
   state_->context.stop();
   state_->thread.join();
 }
@@ -204,8 +187,8 @@ absl::StatusOr<std::unique_ptr<Listener>> AsioNetwork::Listen(const std::string&
     const asio::local::stream_protocol::endpoint local(address.short_path());
     COPSE_RETURN_IF_ERROR(Bind(acceptor, Address(local), endpoint, true));
   } else {
-    COPSE_ASSIGN_OR_RETURN(const std::vector<Address> addresses, Resolve(state_->context, parsed, endpoint));
-    COPSE_RETURN_IF_ERROR(Bind(acceptor, addresses.front(), endpoint, false));
+    COPSE_ASSIGN_OR_RETURN(const Target target, internal::FindTarget(parsed, endpoint));
+    COPSE_RETURN_IF_ERROR(Bind(acceptor, target.addresses.front(), endpoint, false));
     asio::ip::tcp::endpoint bound;
     const Address local = acceptor.local_endpoint();
     bound.resize(local.size());
@@ -219,19 +202,17 @@ absl::StatusOr<std::unique_ptr<Listener>> AsioNetwork::Listen(const std::string&
 
 absl::StatusOr<std::unique_ptr<Connection>> AsioNetwork::Connect(const std::string& endpoint) {
   COPSE_ASSIGN_OR_RETURN(const Endpoint parsed, internal::ParseEndpoint(endpoint));
-  std::vector<Address> addresses;
-  std::optional<UnixAddress> address;
-  if (parsed.is_unix) {
-    absl::StatusOr<UnixAddress> made = UnixAddress::Of(parsed.path);
-    if (absl::IsNotFound(made.status())) return absl::UnavailableError(std::string(made.status().message()));
-    COPSE_RETURN_IF_ERROR(made.status());
-    address.emplace(std::move(*made));
-    addresses.emplace_back(asio::local::stream_protocol::endpoint(address->short_path()));
-  } else {
-    COPSE_ASSIGN_OR_RETURN(addresses, Resolve(state_->context, parsed, endpoint));
-  }
-  COPSE_ASSIGN_OR_RETURN(StreamSocket socket, ConnectToAny(state_->context, addresses, endpoint));
+  COPSE_ASSIGN_OR_RETURN(const Target target, internal::FindTarget(parsed, endpoint));
+  COPSE_ASSIGN_OR_RETURN(StreamSocket socket, ConnectToAny(state_->context, target.addresses, endpoint));
   return std::make_unique<AsioConnection>(std::move(socket));
+}
+
+void AsioNetwork::Connect(const std::string& endpoint, OnConnected on_done) {
+  internal::ConnectWithoutBlocking(state_->context, state_->mailbox, endpoint,
+                                   [on_done = std::move(on_done)](absl::StatusOr<StreamSocket> socket) {
+                                     if (!socket.ok()) return on_done(socket.status());
+                                     on_done(std::make_unique<AsioConnection>(*std::move(socket)));
+                                   });
 }
 
 }  // namespace copse::base

@@ -15,7 +15,7 @@ bool IsPort(const std::string& text) {
 
 absl::StatusOr<Endpoint> ParseEndpoint(const std::string& text) {
   const absl::Status malformed =
-      absl::InvalidArgumentError(text + ": not an endpoint; give unix:/absolute/path or tcp:HOST:PORT");
+      absl::InvalidArgumentError(text + ": not an endpoint; give HOST:PORT, tcp:HOST:PORT or unix:/absolute/path");
   Endpoint endpoint;
   if (text.rfind("unix:", 0) == 0) {
     endpoint.is_unix = true;
@@ -24,8 +24,7 @@ absl::StatusOr<Endpoint> ParseEndpoint(const std::string& text) {
     if (endpoint.path.find('\0') != std::string::npos) return malformed;
     return endpoint;
   }
-  if (text.rfind("tcp:", 0) != 0) return malformed;
-  const std::string address = text.substr(4);
+  const std::string address = text.rfind("tcp:", 0) == 0 ? text.substr(4) : text;
   const std::size_t colon = address.rfind(':');
   if (colon == std::string::npos || colon == 0) return malformed;
   endpoint.host = address.substr(0, colon);

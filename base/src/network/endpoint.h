@@ -14,7 +14,7 @@ struct Endpoint {
   std::string port;  ///< 0..65535, decimal.
 };
 
-/// Errors: kInvalidArgument neither `unix:/absolute/path` nor `tcp:HOST:PORT`.
+/// Errors: kInvalidArgument neither `unix:/absolute/path` nor `tcp:HOST:PORT` nor `HOST:PORT`.
 absl::StatusOr<Endpoint> ParseEndpoint(const std::string& text);
 
 /// `tcp:HOST:PORT`, with brackets around an IPv6 address.

@@ -138,6 +138,11 @@ struct Acceptor {
   bool stopped = false;
 };
 
+/// One text for each address, however it was written.
+std::string AddressOf(const internal::Endpoint& parsed, const std::string& endpoint) {
+  return parsed.is_unix ? endpoint : internal::TcpEndpoint(parsed.host, static_cast<unsigned>(std::stoul(parsed.port)));
+}
+
 }  // namespace
 
 struct MemoryNetwork::State {
@@ -178,7 +183,7 @@ absl::StatusOr<std::unique_ptr<Listener>> MemoryNetwork::Listen(
   auto acceptor = std::make_shared<Acceptor>();
   acceptor->on_connection = std::move(on_connection);
   const std::lock_guard lock(state_->mutex);
-  std::string reachable = endpoint;
+  std::string reachable = AddressOf(parsed, endpoint);
   if (!parsed.is_unix && std::stoul(parsed.port) == 0) {
     reachable = internal::TcpEndpoint(parsed.host, state_->next_port++);
   }
@@ -189,11 +194,12 @@ absl::StatusOr<std::unique_ptr<Listener>> MemoryNetwork::Listen(
 }
 
 absl::StatusOr<std::unique_ptr<Connection>> MemoryNetwork::Connect(const std::string& endpoint) {
-  COPSE_RETURN_IF_ERROR(internal::ParseEndpoint(endpoint).status());
+  COPSE_ASSIGN_OR_RETURN(const internal::Endpoint parsed, internal::ParseEndpoint(endpoint));
+  const std::string address = AddressOf(parsed, endpoint);
   std::shared_ptr<Acceptor> acceptor;
   {
     const std::lock_guard lock(state_->mutex);
-    const auto found = state_->acceptors.find(endpoint);
+    const auto found = state_->acceptors.find(address);
     if (found == state_->acceptors.end()) return absl::UnavailableError(endpoint + ": nobody listens there");
     acceptor = found->second;
   }
@@ -207,6 +213,13 @@ absl::StatusOr<std::unique_ptr<Connection>> MemoryNetwork::Connect(const std::st
     if (!acceptor->stopped) acceptor->on_connection(std::move(*accepted));
   });
   return std::make_unique<MemoryConnection>(caller);
+}
+
+void MemoryNetwork::Connect(const std::string& endpoint, OnConnected on_done) {
+  auto connected = std::make_shared<absl::StatusOr<std::unique_ptr<Connection>>>(Connect(endpoint));
+  state_->executor.Post([weak = std::weak_ptr(state_), connected, on_done = std::move(on_done)] {
+    if (!weak.expired()) on_done(std::move(*connected));
+  });
 }
 
 }  // namespace copse::base

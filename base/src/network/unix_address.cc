@@ -31,6 +31,12 @@ absl::StatusOr<UnixAddress> UnixAddress::Of(const std::string& path) {
 UnixAddress::UnixAddress(UnixAddress&& other) noexcept
     : short_path_(std::move(other.short_path_)), directory_(std::exchange(other.directory_, -1)) {}
 
+UnixAddress& UnixAddress::operator=(UnixAddress&& other) noexcept {
+  std::swap(short_path_, other.short_path_);
+  std::swap(directory_, other.directory_);
+  return *this;
+}
+
 UnixAddress::~UnixAddress() {
   if (directory_ >= 0) ::close(directory_);
 }

@@ -14,7 +14,7 @@ class UnixAddress {
   static absl::StatusOr<UnixAddress> Of(const std::string& path);
   ~UnixAddress();
   UnixAddress(UnixAddress&& other) noexcept;
-  UnixAddress& operator=(UnixAddress&&) = delete;
+  UnixAddress& operator=(UnixAddress&& other) noexcept;
 
   const std::string& short_path() const { return short_path_; }
 

@@ -22,8 +22,8 @@ absl::Status TooLarge() { return absl::InvalidArgumentError("a file has less tha
 StagedFile::State::State(std::shared_ptr<StagingContext> the_context, NodeId the_node, const Manifest& the_base,
                          std::vector<crdt::Timestamp> the_base_heads, bool the_fixed_chunks)
     : context(std::move(the_context)),
-      node(the_node),
       fixed_chunks(the_fixed_chunks),
+      node(the_node),
       base(std::make_shared<const ManifestReader>(context->content, context->cache, the_base)),
       base_heads(std::move(the_base_heads)),
       size(the_base.size),
@@ -155,6 +155,11 @@ std::vector<crdt::Timestamp> StagedFile::base_heads() const {
   return state_->base_heads;
 }
 
+base::Hash StagedFile::base_root() const {
+  const std::shared_lock lock(state_->mutex);
+  return state_->base->manifest().plain_root;
+}
+
 absl::StatusOr<std::size_t> StagedFile::Read(std::uint64_t offset, std::span<char> out) const {
   // Staged bytes are copied under the lock; the base is immutable and read after it, since that may take long.
   struct BasePart {
@@ -247,6 +252,18 @@ absl::StatusOr<Manifest> StagedFile::Publish() {
 absl::Status StagedFile::Rebase(const Manifest& base, std::vector<crdt::Timestamp> base_heads) {
   const std::lock_guard turn(state_->writer);
   return state_->Rebase(base, std::move(base_heads));
+}
+
+bool StagedFile::Follow(const Manifest& base, std::vector<crdt::Timestamp> base_heads) {
+  const std::unique_lock turn(state_->writer, std::try_to_lock);
+  return turn.owns_lock() && state_->Follow(base, std::move(base_heads));
+}
+
+void StagedFile::Readdress(NodeId node, std::vector<crdt::Timestamp> base_heads) {
+  const std::unique_lock lock(state_->mutex);
+  state_->node = node;
+  state_->base_heads = std::move(base_heads);
+  state_->log_is_outdated = state_->log != nullptr;
 }
 
 absl::Status StagedFile::Discard() {

@@ -8,6 +8,8 @@
 
 // What goes to disk, and what leaves it. The order of steps is what a crash leaves readable:
 //   Persist  bytes before the log that names them; the first log comes whole, by rename.
+//   Publish  where there is a log, it notes the version before anybody can make an op of it: recovery then knows the op
+//            for its own, and replaces it.
 //   Rebase   the op is durable (the caller saw to it), then the log goes, durably, then the bytes. A crash before the
 //            log is gone recovers contents that are published already; whoever recovers them sees that by the plain
 //            root and discards them. The log must not come back after later versions, hence the directory's sync.
@@ -36,7 +38,14 @@ absl::Status StagedFile::State::Persist() {
     bytes.Adopt(std::move(spilled));
   }
   COPSE_RETURN_IF_ERROR(bytes.Sync());
-  return log ? AppendToLog() : WriteLog(base->manifest().size, base_heads, changes);
+  std::vector<crdt::Timestamp> heads;
+  bool is_new = false;
+  {
+    const std::shared_lock lock(mutex);
+    heads = base_heads;
+    is_new = !log || log_is_outdated;
+  }
+  return is_new ? WriteLog(base->manifest(), heads, changes) : AppendToLog();
 }
 
 absl::Status StagedFile::State::AppendToLog() {
@@ -54,16 +63,23 @@ absl::Status StagedFile::State::AppendToLog() {
   return absl::OkStatus();
 }
 
-absl::Status StagedFile::State::WriteLog(std::uint64_t base_size, const std::vector<crdt::Timestamp>& heads,
+absl::Status StagedFile::State::WriteLog(const Manifest& the_base, const std::vector<crdt::Timestamp>& heads,
                                          const ChangeSet& sum) {
   const std::string path = context->LogPath(bytes.stem());
-  const std::string contents =
-      EncodeStagingHeader({node, base_size, fixed_chunks, heads}) + EncodeStagingChange({size, mtime, sum});
+  std::string contents;
+  {
+    const std::shared_lock lock(mutex);
+    contents = EncodeStagingHeader({node, the_base, fixed_chunks, heads}) + EncodeStagingChange({size, mtime, sum});
+    // What was published on this base may become an op at any moment.
+    const bool is_publishing = unpublished && heads == base_heads;
+    if (is_publishing) contents += EncodeStagingPublication(published_root);
+  }
   COPSE_RETURN_IF_ERROR(base::ReplaceFile(context->storage, path, contents));
   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<base::File> file,
                          context->storage.Open(path, base::Storage::OpenMode::kReadWrite));
   const std::unique_lock lock(mutex);
   log = std::move(file);
+  log_is_outdated = heads != base_heads;
   log_bytes = contents.size();
   unpersisted = ChangeSet(size);
   persisted_size = size;
@@ -76,8 +92,15 @@ absl::StatusOr<Manifest> StagedFile::State::Publish() {
       Manifest manifest,
       PublishContents({context->content, context->chunker, *base, changes, size, mtime, fixed_chunks,
                        [this](std::uint64_t offset, std::span<char> out) { return ReadAll(offset, out); }}));
+  if (log) {
+    const std::string record = EncodeStagingPublication(manifest.plain_root);
+    COPSE_RETURN_IF_ERROR(log->WriteAt(log_bytes, record));
+    COPSE_RETURN_IF_ERROR(log->Sync());
+    log_bytes += record.size();
+  }
   const std::unique_lock lock(mutex);
   unpublished = ChangeSet(size);
+  published_root = manifest.plain_root;
   touched_since_publish = false;
   return manifest;
 }
@@ -89,15 +112,22 @@ absl::Status StagedFile::State::Rebase(const Manifest& new_base, std::vector<crd
   // what came later means the same on top of that version as on top of the old base.
   if (log) {
     COPSE_RETURN_IF_ERROR(bytes.Sync());
-    COPSE_RETURN_IF_ERROR(WriteLog(new_base.size, heads, *unpublished));
+    COPSE_RETURN_IF_ERROR(WriteLog(new_base, heads, *unpublished));
   }
   auto reader = std::make_shared<const ManifestReader>(context->content, context->cache, new_base);
   const std::unique_lock lock(mutex);
   base = std::move(reader);
   base_heads = std::move(heads);
+  log_is_outdated = false;
   const ChangeSet before = std::exchange(changes, *std::exchange(unpublished, std::nullopt));
   FreeUnused(before, changes);
   return absl::OkStatus();
+}
+
+bool StagedFile::State::Follow(const Manifest& new_base, std::vector<crdt::Timestamp> heads) {
+  // Clean, it has nothing on disk, so this takes no time.
+  if (dirty || log || bytes.has_file()) return false;
+  return Reset(new_base, std::move(heads)).ok();
 }
 
 absl::Status StagedFile::State::Discard() { return Reset(base->manifest(), base_heads); }

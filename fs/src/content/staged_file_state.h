@@ -25,7 +25,8 @@ namespace copse::fs {
 
 /// Two locks, so that slow work does not stop readers: `writer` makes those who change the file take turns, for as long
 /// as they need; `mutex` is held exclusively only while members change, and shared by readers. Members change under
-/// both, so whoever holds `writer` may read them without `mutex`. Methods say what they expect to be held.
+/// both, so whoever holds `writer` may read them without `mutex`; but for `node`, `base_heads` and `log_is_outdated`,
+/// which change under `mutex` alone. Methods say what they expect to be held.
 struct StagedFile::State {
   State(std::shared_ptr<StagingContext> the_context, NodeId the_node, const Manifest& the_base,
         std::vector<crdt::Timestamp> the_base_heads, bool the_fixed_chunks);
@@ -56,8 +57,9 @@ struct StagedFile::State {
   absl::Status RemoveLog();
   /// Clean on `new_base`, without any staging.
   absl::Status Reset(const Manifest& new_base, std::vector<crdt::Timestamp> heads);
+  bool Follow(const Manifest& new_base, std::vector<crdt::Timestamp> heads);
   /// Replaces the log by one that says: `changes` on a base of these heads.
-  absl::Status WriteLog(std::uint64_t base_size, const std::vector<crdt::Timestamp>& heads, const ChangeSet& sum);
+  absl::Status WriteLog(const Manifest& the_base, const std::vector<crdt::Timestamp>& heads, const ChangeSet& sum);
 
   // With both.
   /// Frees the bytes of `before` that `after` does not name.
@@ -65,12 +67,12 @@ struct StagedFile::State {
   void Touch(std::uint64_t new_size, base::UnixNanoseconds now);
 
   const std::shared_ptr<StagingContext> context;
-  const NodeId node;
   const bool fixed_chunks;
 
   std::mutex writer;
   mutable std::shared_mutex mutex;
 
+  NodeId node;
   std::shared_ptr<const ManifestReader> base;
   std::vector<crdt::Timestamp> base_heads;
   std::uint64_t size = 0;
@@ -80,11 +82,13 @@ struct StagedFile::State {
   StagedBytes bytes;
 
   std::optional<ChangeSet> unpublished;  // Since the last Publish; nothing unless a Rebase to it may come.
+  base::Hash published_root{};           // Of that Publish.
   bool touched_since_publish = false;
 
   std::unique_ptr<base::File> log;  // While there is a staging on disk that Recover would find.
   std::uint64_t log_bytes = 0;
-  ChangeSet unpersisted;  // Since the log's last change; means something while there is a log.
+  bool log_is_outdated = false;  // The file was readdressed since.
+  ChangeSet unpersisted;         // Since the log's last change; means something while there is a log.
   std::uint64_t persisted_size = 0;
   base::UnixNanoseconds persisted_mtime = 0;
 };

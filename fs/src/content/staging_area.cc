@@ -128,8 +128,7 @@ std::unique_ptr<StagedFile> StagingArea::OpenFile(NodeId node, const Manifest& b
 }
 
 absl::StatusOr<std::vector<StagingArea::Recovered>> StagingArea::Recover(
-    const std::function<std::optional<Manifest>(NodeId node, const std::vector<crdt::Timestamp>& heads)>& base_of,
-    std::vector<std::string>& left) {
+    const std::function<bool(NodeId node)>& is_file, std::vector<std::string>& left) {
   State& state = *state_;
   COPSE_ASSIGN_OR_RETURN(const Listing listing, ListStagings(state.storage, state.directory));
   std::set<std::string> candidates;
@@ -155,7 +154,6 @@ absl::StatusOr<std::vector<StagingArea::Recovered>> StagingArea::Recover(
     state.left = candidates;
   }
   std::vector<Recovered> recovered;
-  std::set<NodeId> nodes;
   for (const std::string& stem : candidates) {
     absl::StatusOr<State::Opened> opened = state.OpenStaging(stem);
     if (!opened.ok()) {
@@ -163,21 +161,20 @@ absl::StatusOr<std::vector<StagingArea::Recovered>> StagingArea::Recover(
       continue;
     }
     const StagingHeader& header = opened->contents.header;
-    const std::optional<Manifest> base =
-        nodes.contains(header.node) ? std::nullopt : base_of(header.node, header.base_heads);
-    if (!base || base->size != header.base_size) {
-      left.push_back(state.LogPath(stem) + ": the version that it was written upon is not known here");
+    if (!is_file(header.node)) {
+      left.push_back(state.LogPath(stem) + ": its file is not known here");
       continue;
     }
-    nodes.insert(header.node);
-    auto file = std::make_unique<StagedFile::State>(state_, header.node, *base, header.base_heads, header.fixed_chunks);
+    auto file =
+        std::make_unique<StagedFile::State>(state_, header.node, header.base, header.base_heads, header.fixed_chunks);
     file->Resume(stem, std::move(opened->data), std::move(opened->log), opened->contents);
     {
       const std::lock_guard lock(state.mutex);
       state.left.erase(stem);
       state.live.insert(stem);
     }
-    recovered.push_back({header.node, std::unique_ptr<StagedFile>(new StagedFile(std::move(file)))});
+    recovered.push_back({header.node, std::unique_ptr<StagedFile>(new StagedFile(std::move(file))),
+                         std::move(opened->contents.publications)});
   }
   return recovered;
 }

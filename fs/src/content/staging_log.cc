@@ -10,7 +10,8 @@
 
 #include "content/manifest_page.h"
 
-// A log is a header and then changes, each one record: length, CRC-32C, body. One Persist appends one change, so that
+// A log is a header and then changes, each one record: length, CRC-32C, body. Between them stand notes of publications,
+// by which recovery knows a version that is an op already for its own. One Persist appends one change, so that
 // after a crash its ranges, cut and size hold together or not at all. A record that is bad and last was being written
 // when the machine stopped, and is dropped; one that a valid record follows is damage, and nothing is guessed then.
 
@@ -18,9 +19,9 @@ namespace copse::fs {
 namespace {
 
 constexpr std::string_view kMagic = "copseSTG";
-constexpr std::uint16_t kFormat = 1;
+constexpr std::uint16_t kFormat = 2;
 constexpr std::size_t kFrameBytes = 8;
-enum RecordType : std::uint8_t { kHeader = 1, kChange = 2 };
+enum RecordType : std::uint8_t { kHeader = 1, kChange = 2, kPublication = 3 };
 
 std::string Record(crdt::ByteWriter body) {
   crdt::ByteWriter record;
@@ -55,10 +56,12 @@ absl::Status DecodeHeader(std::string_view body, StagingHeader& header) {
   COPSE_ASSIGN_OR_RETURN(const std::string_view magic, reader.Raw(kMagic.size()));
   if (magic != kMagic) return reader.Error("the magic copseSTG");
   COPSE_ASSIGN_OR_RETURN(const std::uint16_t format, reader.U16());
-  if (format != kFormat) return reader.Error("staging format 1, found " + std::to_string(format));
+  if (format != kFormat) return reader.Error("staging format 2, found " + std::to_string(format));
   COPSE_ASSIGN_OR_RETURN(header.node.value, reader.U64());
-  COPSE_ASSIGN_OR_RETURN(header.base_size, reader.U64());
-  if (header.base_size > kFileBytesMax) return reader.Error("a base size below 2^63");
+  COPSE_ASSIGN_OR_RETURN(const std::uint64_t base_bytes, reader.Varint());
+  if (base_bytes > reader.remaining()) return reader.Error("a base of as many bytes as there are");
+  COPSE_ASSIGN_OR_RETURN(const std::string_view base, reader.Raw(base_bytes));
+  COPSE_ASSIGN_OR_RETURN(header.base, DecodeManifest(base));
   COPSE_ASSIGN_OR_RETURN(const std::uint8_t chunking, reader.U8());
   if (chunking > 1) return reader.Error("chunking 0 or 1");
   header.fixed_chunks = chunking == 1;
@@ -100,6 +103,29 @@ absl::StatusOr<StagingChange> DecodeChange(std::string_view body) {
   return change;
 }
 
+absl::StatusOr<base::Hash> DecodePublication(std::string_view body) {
+  crdt::ByteReader reader(body);
+  base::Hash plain_root;
+  COPSE_RETURN_IF_ERROR(reader.U8().status());
+  COPSE_ASSIGN_OR_RETURN(const std::string_view bytes, reader.Raw(plain_root.size()));
+  COPSE_RETURN_IF_ERROR(reader.ExpectEnd());
+  std::copy(bytes.begin(), bytes.end(), plain_root.begin());
+  return plain_root;
+}
+
+absl::Status TakeRecord(std::string_view body, StagingLogContents& contents) {
+  if (body.front() == kPublication) {
+    COPSE_ASSIGN_OR_RETURN(const base::Hash plain_root, DecodePublication(body));
+    contents.publications.push_back(plain_root);
+    return absl::OkStatus();
+  }
+  COPSE_ASSIGN_OR_RETURN(const StagingChange change, DecodeChange(body));
+  contents.sum.changes.Apply(change.changes);
+  contents.sum.size = change.size;
+  contents.sum.mtime = change.mtime;
+  return absl::OkStatus();
+}
+
 absl::Status At(std::uint64_t offset, const absl::Status& status) {
   return absl::DataLossError("record at " + std::to_string(offset) + ": " + std::string(status.message()));
 }
@@ -112,7 +138,9 @@ std::string EncodeStagingHeader(const StagingHeader& header) {
   body.Raw(kMagic);
   body.U16(kFormat);
   body.U64(header.node.value);
-  body.U64(header.base_size);
+  const std::string base = EncodeManifest(header.base);
+  body.Varint(base.size());
+  body.Raw(base);
   body.U8(header.fixed_chunks ? 1 : 0);
   body.Varint(header.base_heads.size());
   for (const crdt::Timestamp head : header.base_heads) body.U64(head.value);
@@ -134,20 +162,26 @@ std::string EncodeStagingChange(const StagingChange& change) {
   return Record(std::move(body));
 }
 
+std::string EncodeStagingPublication(const base::Hash& plain_root) {
+  crdt::ByteWriter body;
+  body.U8(kPublication);
+  body.Raw(base::AsBytes(plain_root));
+  return Record(std::move(body));
+}
+
 absl::StatusOr<StagingLogContents> ParseStagingLog(std::string_view bytes) {
   StagingLogContents contents;
   const auto header = RecordBody(bytes);
   if (!header) return absl::DataLossError("record at 0: expected a whole header");
   COPSE_RETURN_IF_ERROR(DecodeHeader(*header, contents.header));
-  contents.sum.changes = ChangeSet(contents.header.base_size);
+  contents.sum.changes = ChangeSet(contents.header.base.size);
   std::size_t offset = kFrameBytes + header->size();
   const std::size_t first_change = offset;
   while (const auto body = RecordBody(bytes.substr(offset))) {
-    absl::StatusOr<StagingChange> change = DecodeChange(*body);
-    if (!change.ok()) return At(offset, change.status());
-    contents.sum.changes.Apply(change->changes);
-    contents.sum.size = change->size;
-    contents.sum.mtime = change->mtime;
+    const bool is_first = offset == first_change;
+    if (is_first && body->front() != kChange) return At(offset, absl::DataLossError("expected a change"));
+    absl::Status taken = TakeRecord(*body, contents);
+    if (!taken.ok()) return At(offset, taken);
     offset += kFrameBytes + body->size();
   }
   if (offset < bytes.size() && HasRecord(bytes.substr(offset + 1))) {

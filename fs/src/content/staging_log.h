@@ -3,8 +3,10 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <copse/base/clock.h>
+#include <copse/base/hash.h>
 #include <copse/crdt/timestamp.h>
 #include <copse/fs/attributes.h>
+#include <copse/fs/content.h>
 
 #include <cstdint>
 #include <string>
@@ -18,8 +20,8 @@ namespace copse::fs {
 /// The records of a staging file's log (STORE/staging/NODE.extents). docs/format/staging.md.
 struct StagingHeader {
   NodeId node;
-  std::uint64_t base_size = 0;  ///< Bytes.
-  bool fixed_chunks = false;    ///< How to cut what is published.
+  Manifest base;              ///< Itself, because peers may replace its heads before it is needed again.
+  bool fixed_chunks = false;  ///< How to cut what is published.
   std::vector<crdt::Timestamp> base_heads;
 };
 
@@ -32,10 +34,13 @@ struct StagingChange {
 
 std::string EncodeStagingHeader(const StagingHeader& header);
 std::string EncodeStagingChange(const StagingChange& change);
+/// A version with this plain root is about to become an op.
+std::string EncodeStagingPublication(const base::Hash& plain_root);
 
 struct StagingLogContents {
   StagingHeader header;
-  StagingChange sum;              ///< All changes in one; size and mtime are those of the last.
+  StagingChange sum;  ///< All changes in one; size and mtime are those of the last.
+  std::vector<base::Hash> publications;
   std::uint64_t valid_bytes = 0;  ///< A torn record may follow.
 };
 

@@ -55,36 +55,40 @@ void TakeTimeRegisters(const crdt::Tree& tree, NodeId node, Times& times) {
 
 }  // namespace
 
-Attributes Volume::State::AttributesOf(NodeId node, Kind kind) {
+Attributes Volume::State::AttributesOf(const Subject& subject) {
   std::shared_ptr<OpenFile> open;
   std::optional<base::UnixNanoseconds> atime;
   {
     const std::lock_guard lock(local_mutex);
-    if (const auto local = locals.find(node); local != locals.end()) {
+    if (const auto local = locals.find(subject.key); local != locals.end()) {
       open = local->second.open;
       atime = local->second.atime;
     }
   }
-  const bool is_staged = open != nullptr && open->staged->dirty();
-  Attributes shown = AttributesWith(node, kind, is_staged ? open.get() : nullptr);
+  // A sibling that is removed has nothing but what is open of it.
+  const bool is_gone = subject.is_sibling() && !projection->SiblingOf(subject.key);
+  const bool is_staged = open != nullptr && (open->staged->dirty() || open->is_behind || is_gone);
+  Attributes shown = AttributesWith(subject, is_staged ? open.get() : nullptr);
   if (atime) shown.atime = *atime;
   return shown;
 }
 
 Attributes Volume::State::PublishedAttributesOf(NodeId node, Kind kind) const {
-  return AttributesWith(node, kind, nullptr);
+  return AttributesWith({node, node, node, kind}, nullptr);
 }
 
-Attributes Volume::State::AttributesWith(NodeId node, Kind kind, const OpenFile* staged) const {
+Attributes Volume::State::AttributesWith(const Subject& subject, const OpenFile* staged) const {
+  const NodeId node = subject.inode;
+  const Kind kind = subject.kind;
   Attributes shown;
-  shown.node = node;
+  shown.node = subject.number;
   shown.kind = kind;
   const bool is_directory = kind == Kind::kDirectory;
   shown.mode = static_cast<std::uint32_t>(schema::UnsignedOf(tree(), node, schema::kMode)
                                               .value_or(is_directory ? kDefaultDirectoryMode : kDefaultFileMode));
   shown.uid = static_cast<std::uint32_t>(schema::UnsignedOf(tree(), node, schema::kUid).value_or(0));
   shown.gid = static_cast<std::uint32_t>(schema::UnsignedOf(tree(), node, schema::kGid).value_or(0));
-  shown.links = projection->LinksOf(node);
+  shown.links = projection->LinksOf(subject.key);
 
   Times times;
   switch (kind) {
@@ -100,7 +104,12 @@ Attributes Volume::State::AttributesWith(NodeId node, Kind kind, const OpenFile*
       if (staged != nullptr) {
         shown.size = staged->staged->size();
         shown.blocks = BlocksOf(staged->staged->allocated_bytes());
-      } else if (const auto head = schema::ShownHead(tree(), node)) {
+      } else if (subject.is_sibling()) {
+        const auto [version, heads] = BaseOf(subject);
+        shown.size = version.size;
+        shown.blocks = BlocksOf(AllocatedBytes(version));
+        times.TakeMtime(heads.empty() ? crdt::Timestamp() : heads.back(), version.mtime);
+      } else if (const auto head = HeadOf(node)) {
         shown.size = head->second.size;
         shown.blocks = BlocksOf(AllocatedBytes(head->second));
         times.TakeMtime(head->first, head->second.mtime);
@@ -116,8 +125,11 @@ Attributes Volume::State::AttributesWith(NodeId node, Kind kind, const OpenFile*
   }
   if (is_directory) shown.blocks = BlocksOf(shown.size);
   // Staged contents changed after every op up to this counter, and before every later one.
-  if (staged != nullptr) {
+  if (staged != nullptr && staged->staged->dirty()) {
     times.TakeMtime(crdt::Timestamp::Of(staged->written_at_counter, UINT16_MAX), staged->staged->mtime());
+  } else if (staged != nullptr) {
+    const std::vector<crdt::Timestamp> heads = staged->staged->base_heads();
+    if (!heads.empty()) times.TakeMtime(heads.back(), staged->staged->mtime());
   }
   TakeTimeRegisters(tree(), node, times);
   shown.mtime = times.mtime;
@@ -126,12 +138,17 @@ Attributes Volume::State::AttributesWith(NodeId node, Kind kind, const OpenFile*
   return shown;
 }
 
-Volume::Entry Volume::State::LookedUp(NodeId node, Kind kind) {
-  {
-    const std::lock_guard lock(local_mutex);
-    ++locals[node].lookups;
-  }
-  return Entry{node, AttributesOf(node, kind)};
+void Volume::State::CountLookup(const Subject& subject) {
+  const auto sibling = subject.is_sibling() ? projection->SiblingOf(subject.key) : std::nullopt;
+  const std::lock_guard lock(local_mutex);
+  Local& local = locals[subject.number];
+  ++local.lookups;
+  if (sibling) SetServedVersion(subject.number, local, {sibling->inode, sibling->heads});
+}
+
+Volume::Entry Volume::State::LookedUp(const Subject& subject) {
+  CountLookup(subject);
+  return Entry{subject.number, AttributesOf(subject)};
 }
 
 // As relatime does (mount(8)): often enough for programs that ask "read since it was changed?", seldom enough to cost
@@ -139,9 +156,9 @@ Volume::Entry Volume::State::LookedUp(NodeId node, Kind kind) {
 void Volume::State::NoteAccess(NodeId node) {
   const base::UnixNanoseconds now = env.clock.Now();
   const TreeReadLock tree_lock(tree_mutex);
-  const auto kind = schema::KindOf(tree(), node);
-  if (!kind) return;
-  const Attributes shown = AttributesOf(node, *kind);
+  const auto subject = SubjectOf(node);
+  if (!subject.ok()) return;
+  const Attributes shown = AttributesOf(*subject);
   if (shown.atime > shown.mtime && shown.atime > shown.ctime && now - shown.atime < kDay) return;
   const std::lock_guard lock(local_mutex);
   if (const auto local = locals.find(node); local != locals.end()) local->second.atime = now;
@@ -149,8 +166,8 @@ void Volume::State::NoteAccess(NodeId node) {
 
 absl::StatusOr<Attributes> Volume::GetAttributes(NodeId node) {
   const State::TreeReadLock lock(state_->tree_mutex);
-  COPSE_ASSIGN_OR_RETURN(const Kind kind, state_->KindOrError(node));
-  return state_->AttributesOf(node, kind);
+  COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));
+  return state_->AttributesOf(subject);
 }
 
 absl::StatusOr<Attributes> Volume::SetAttributes(const Caller&, NodeId node, const AttributeChanges& changes) {
@@ -165,40 +182,59 @@ absl::StatusOr<Attributes> Volume::SetAttributes(const Caller&, NodeId node, con
     COPSE_ASSIGN_OR_RETURN(const bool is_changed, state_->TruncateTo(*file, *changes.size, now));
     if (!is_changed && !mtime) mtime = now;  // Truncating to the same size is a change of contents to POSIX.
   }
-  const State::TreeWriteLock lock(state_->tree_mutex);
-  COPSE_ASSIGN_OR_RETURN(const Kind kind, state_->KindOrError(node));
-  std::vector<crdt::Field> fields;
-  if (changes.mode) {
-    fields.push_back(schema::Set(schema::kMode, schema::EncodeUnsigned(*changes.mode & schema::kModeMask)));
-  } else if (kind != Kind::kDirectory && (changes.uid || changes.gid || changes.size)) {
-    fields = state_->PrivilegesToClear(node, changes.clear_setid);
-  }
-  if (changes.uid) fields.push_back(schema::Set(schema::kUid, schema::EncodeUnsigned(*changes.uid)));
-  if (changes.gid) fields.push_back(schema::Set(schema::kGid, schema::EncodeUnsigned(*changes.gid)));
-  if (mtime) fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(*mtime)));
-  const base::UnixNanoseconds ctime = changes.ctime.value_or(now);
-  if (changes.ctime || (!fields.empty() && mtime != ctime)) {
-    fields.push_back(schema::Set(schema::kCtime, schema::EncodeTime(ctime)));
-  }
-  if (!fields.empty()) {
-    Batch batch(state_->replica);
-    batch.Set(node, std::move(fields));
-    COPSE_RETURN_IF_ERROR(state_->Commit(std::move(batch)).status());
-  }
-  if (atime) {
-    const std::lock_guard local_lock(state_->local_mutex);
-    if (const auto local = state_->locals.find(node); local != state_->locals.end()) {
-      local->second.atime = *atime;
+  Invalidations changed;
+  Attributes shown;
+  {
+    const State::TreeWriteLock lock(state_->tree_mutex);
+    COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));
+    const Kind kind = subject.kind;
+    std::vector<crdt::Field> fields;
+    if (changes.mode) {
+      fields.push_back(schema::Set(schema::kMode, schema::EncodeUnsigned(*changes.mode & schema::kModeMask)));
+    } else if (kind != Kind::kDirectory && (changes.uid || changes.gid || changes.size)) {
+      fields = state_->PrivilegesToClear(subject.inode, changes.clear_setid);
     }
+    if (changes.uid) fields.push_back(schema::Set(schema::kUid, schema::EncodeUnsigned(*changes.uid)));
+    if (changes.gid) fields.push_back(schema::Set(schema::kGid, schema::EncodeUnsigned(*changes.gid)));
+    if (mtime) fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(*mtime)));
+    const base::UnixNanoseconds ctime = changes.ctime.value_or(now);
+    if (changes.ctime || (!fields.empty() && mtime != ctime)) {
+      fields.push_back(schema::Set(schema::kCtime, schema::EncodeTime(ctime)));
+    }
+    if (!fields.empty()) {
+      COPSE_ASSIGN_OR_RETURN(changed, state_->SetRegisters(subject, fields, now));
+    }
+    if (atime) {
+      const std::lock_guard local_lock(state_->local_mutex);
+      if (const auto local = state_->locals.find(subject.key); local != state_->locals.end()) {
+        local->second.atime = *atime;
+      }
+    }
+    shown = state_->AttributesOf(subject);
   }
-  return state_->AttributesOf(node, kind);
+  state_->Announce(std::move(changed), {node});
+  return shown;
+}
+
+absl::StatusOr<Invalidations> Volume::State::SetRegisters(const Subject& subject,
+                                                          const std::vector<crdt::Field>& fields,
+                                                          base::UnixNanoseconds now) {
+  Batch batch(replica);
+  if (subject.kind == Kind::kDirectory) {
+    AppendPlacement(batch, subject.inode, now);
+    for (const NodeId member : projection->MembersOf(subject.inode)) batch.Set(member, fields);
+  } else {
+    AppendRevival(batch, subject.inode, now);
+    batch.Set(subject.inode, fields);
+  }
+  return Commit(std::move(batch));
 }
 
 absl::StatusOr<std::string> Volume::ReadLink(NodeId node) {
   const State::TreeReadLock lock(state_->tree_mutex);
-  COPSE_ASSIGN_OR_RETURN(const Kind kind, state_->KindOrError(node));
-  const crdt::RegisterVersion* target = state_->tree().Value(node, schema::kSymlinkTarget);
-  if (kind != Kind::kSymlink || target == nullptr || !target->value) {
+  COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));
+  const crdt::RegisterVersion* target = state_->tree().Value(subject.inode, schema::kSymlinkTarget);
+  if (subject.kind != Kind::kSymlink || target == nullptr || !target->value) {
     return PosixError(std::errc::invalid_argument, "inode " + std::to_string(node.value) + " is no symbolic link");
   }
   return *target->value;

@@ -44,22 +44,4 @@ void Batch::Trash(NodeId node, base::UnixNanoseconds now) {
   draft.guard = placement->claim;
 }
 
-void Batch::Unlink(NodeId dentry, NodeId inode, bool last, base::UnixNanoseconds now) {
-  Trash(dentry, now);
-  std::vector<Field> fields = {schema::Set(schema::kCtime, schema::EncodeTime(now))};
-  const auto versions = replica_.tree().Versions(inode, schema::kContent);
-  if (last && !versions.empty()) {
-    // What is shown under the name goes with it, and so do its equals: they are one version to those who look.
-    schema::Unlinked unlinked;
-    const auto shown = DecodeManifest(*versions.back().value);
-    for (const crdt::RegisterVersion& version : versions) {
-      const auto manifest = DecodeManifest(*version.value);
-      const bool equal = shown.ok() && manifest.ok() && manifest->plain_root == shown->plain_root;
-      (equal ? unlinked.dropped : unlinked.kept).push_back(version.time);
-    }
-    fields.push_back(schema::Replace(schema::kUnlinked, schema::EncodeUnlinked(unlinked), {}));
-  }
-  Set(inode, std::move(fields));
-}
-
 }  // namespace copse::fs

@@ -25,9 +25,9 @@ class Batch {
   void TouchDirectory(crdt::NodeId directory, base::UnixNanoseconds now);
   /// Moves the node that gives a name to trash under the name it has, provided it is still where its author saw it.
   void Trash(crdt::NodeId node, base::UnixNanoseconds now);
-  /// One name of `inode` is deleted; with `last`, the heads that its author saw are written down.
-  void Unlink(crdt::NodeId dentry, crdt::NodeId inode, bool last, base::UnixNanoseconds now);
 
+  /// The time of the op that is added next.
+  crdt::Timestamp TimeOfNext() const { return replica_.TimeOfNextOp(drafts_.size()); }
   bool empty() const { return drafts_.empty(); }
   std::vector<crdt::TreeReplica::Draft> Take() && { return std::move(drafts_); }
 

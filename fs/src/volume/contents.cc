@@ -47,17 +47,22 @@ absl::Status Volume::State::ClearPrivileges(OpenFile& file, bool clear_setid) {
   if (file.unprivileged_at_counter.load(std::memory_order_relaxed) == now) return absl::OkStatus();
   {
     const TreeReadLock lock(tree_mutex);
-    if (PrivilegesToClear(file.node, /*clear_setid=*/true).empty()) {
+    if (PrivilegesToClear(file.inode, /*clear_setid=*/true).empty()) {
       file.unprivileged_at_counter = replica.lamport_counter();
       return absl::OkStatus();
     }
   }
-  const TreeWriteLock lock(tree_mutex);
-  std::vector<crdt::Field> fields = PrivilegesToClear(file.node, clear_setid);
-  if (fields.empty()) return absl::OkStatus();
-  Batch batch(replica);
-  batch.Set(file.node, std::move(fields));
-  return Commit(std::move(batch)).status();
+  Invalidations changed;
+  {
+    const TreeWriteLock lock(tree_mutex);
+    std::vector<crdt::Field> fields = PrivilegesToClear(file.inode, clear_setid);
+    if (fields.empty()) return absl::OkStatus();
+    Batch batch(replica);
+    batch.Set(file.inode, std::move(fields));
+    COPSE_ASSIGN_OR_RETURN(changed, Commit(std::move(batch)));
+  }
+  Announce(std::move(changed), {file.key});
+  return absl::OkStatus();
 }
 
 void Volume::State::NoteChange(OpenFile& file, std::uint64_t bytes) {
@@ -66,6 +71,14 @@ void Volume::State::NoteChange(OpenFile& file, std::uint64_t bytes) {
   file.written_bytes += bytes;
   unpublished_bytes += bytes;
   SchedulePublication(file, options.publish_rest);
+  if (!has_sibling_numbers) return;
+  // Which number the writer has used is not known here.
+  const NodeId key = file.key;
+  {
+    const std::lock_guard lock(local_mutex);
+    if (!sibling_numbers.contains(key)) return;
+  }
+  Announce({{}, {key}}, {});
 }
 
 absl::StatusOr<bool> Volume::State::TruncateTo(OpenFile& file, std::uint64_t size, base::UnixNanoseconds now) {
@@ -95,7 +108,7 @@ absl::StatusOr<std::size_t> Volume::State::WriteTo(OpenFile& file, bool append, 
 
 absl::StatusOr<std::size_t> Volume::Read(NodeId node, Handle* handle, std::uint64_t offset, std::span<char> out) {
   COPSE_ASSIGN_OR_RETURN(const State::Pin file, state_->PinFor(node, handle));
-  if (handle != nullptr && handle->IsFirstRead()) state_->NoteAccess(file->node);
+  if (handle != nullptr && handle->IsFirstRead()) state_->NoteAccess(file->key);
   return file->staged->Read(offset, out);
 }
 
@@ -152,7 +165,7 @@ absl::StatusOr<std::size_t> Volume::CopyRange(NodeId from, Handle* from_handle, 
   COPSE_RETURN_IF_ERROR(CheckRange(from_offset, 0));
   const std::uint64_t wanted = std::min(length, kFileBytesMax - from_offset);
   const bool overlaps =
-      source->node == target->node && from_offset < to_offset + wanted && to_offset < from_offset + wanted;
+      source->key.load() == target->key.load() && from_offset < to_offset + wanted && to_offset < from_offset + wanted;
   if (overlaps) return PosixError(std::errc::invalid_argument, "the ranges of copy_file_range overlap");
   // Through memory: the target's chunks are found to be the source's when they are stored.
   std::string buffer(std::min<std::uint64_t>(wanted, kCopyBytes), '\0');

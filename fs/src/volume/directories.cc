@@ -4,9 +4,10 @@
 namespace copse::fs {
 namespace {
 
-absl::Status CheckDirectory(const absl::StatusOr<Kind>& kind, NodeId node) {
-  if (!kind.ok()) return kind.status();
-  if (*kind == Kind::kDirectory) return absl::OkStatus();
+absl::Status CheckDirectory(const crdt::Tree& tree, NodeId node) {
+  const auto kind = schema::KindOf(tree, node);
+  if (kind == Kind::kDirectory) return absl::OkStatus();
+  if (!kind) return PosixError(std::errc::no_such_file_or_directory, "no inode " + std::to_string(node.value));
   return PosixError(std::errc::not_a_directory, "inode " + std::to_string(node.value) + " is no directory");
 }
 
@@ -14,25 +15,25 @@ absl::Status CheckDirectory(const absl::StatusOr<Kind>& kind, NodeId node) {
 
 absl::Status Volume::List(NodeId directory, std::uint64_t after, const ListVisitor& visit) {
   const State::TreeReadLock lock(state_->tree_mutex);
-  COPSE_RETURN_IF_ERROR(CheckDirectory(state_->KindOrError(directory), directory));
+  COPSE_RETURN_IF_ERROR(CheckDirectory(state_->tree(), directory));
   state_->projection->List(directory, after, [&](std::uint64_t position, const ShownEntry& entry) {
-    const auto kind = schema::KindOf(state_->tree(), entry.target);
-    COPSE_CHECK(kind.has_value());  // A shown entry leads to an inode with a kind.
-    return visit(position, entry, *kind);
+    if (entry.is_generated) state_->Remember(directory, entry);
+    ShownEntry numbered = entry;
+    numbered.target = state_->NumberOf(entry);
+    return visit(position, numbered, state_->KindOf(entry));
   });
   return absl::OkStatus();
 }
 
 absl::Status Volume::ListPlus(NodeId directory, std::uint64_t after, const ListPlusVisitor& visit) {
   const State::TreeReadLock lock(state_->tree_mutex);
-  COPSE_RETURN_IF_ERROR(CheckDirectory(state_->KindOrError(directory), directory));
+  COPSE_RETURN_IF_ERROR(CheckDirectory(state_->tree(), directory));
   state_->projection->List(directory, after, [&](std::uint64_t position, const ShownEntry& shown) {
-    const auto kind = schema::KindOf(state_->tree(), shown.target);
-    COPSE_CHECK(kind.has_value());  // A shown entry leads to an inode with a kind.
-    const Entry entry{shown.target, state_->AttributesOf(shown.target, *kind)};
-    if (!visit(position, shown.name, entry)) return false;
-    const std::lock_guard local_lock(state_->local_mutex);
-    ++state_->locals[shown.target].lookups;
+    if (shown.is_generated) state_->Remember(directory, shown);
+    const auto subject = state_->SubjectOf(state_->NumberOf(shown));
+    COPSE_CHECK(subject.ok());  // What is shown leads to something.
+    if (!visit(position, shown.name, Entry{subject->number, state_->AttributesOf(*subject)})) return false;
+    state_->CountLookup(*subject);
     return true;
   });
   return absl::OkStatus();
@@ -41,14 +42,14 @@ absl::Status Volume::ListPlus(NodeId directory, std::uint64_t after, const ListP
 absl::Status Volume::FsyncDirectory(NodeId directory) {
   {
     const State::TreeReadLock lock(state_->tree_mutex);
-    COPSE_RETURN_IF_ERROR(CheckDirectory(state_->KindOrError(directory), directory));
+    COPSE_RETURN_IF_ERROR(CheckDirectory(state_->tree(), directory));
   }
   return state_->env.journal.Sync();
 }
 
 absl::StatusOr<NodeId> Volume::Parent(NodeId directory) {
   const State::TreeReadLock lock(state_->tree_mutex);
-  COPSE_RETURN_IF_ERROR(CheckDirectory(state_->KindOrError(directory), directory));
+  COPSE_RETURN_IF_ERROR(CheckDirectory(state_->tree(), directory));
   const auto parent = state_->projection->ParentOf(directory);
   if (!parent) {
     return PosixError(std::errc::no_such_file_or_directory,

@@ -61,7 +61,7 @@ std::string Volume::Dump(crdt::VersionVector* known) {
       json["kind"] = NameOfKind(Kind::kDirectory);
     } else if (kind) {
       const Attributes shown = state_->PublishedAttributesOf(node, *kind);
-      const auto head = schema::ShownHead(tree, node);
+      const auto head = state_->HeadOf(node);
       json["size"] = shown.size;
       json["ctime"] = shown.ctime;
       json["mtime"] = shown.mtime;

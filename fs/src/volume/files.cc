@@ -14,18 +14,6 @@ bool HasFixedChunks(const crdt::Tree& tree, NodeId node) {
   return chunking != nullptr && chunking->value == kFixedChunking;
 }
 
-// The version shown, and the heads that it stands for: its own, and those with equal bytes.
-std::pair<Manifest, std::vector<crdt::Timestamp>> BaseOf(const crdt::Tree& tree, NodeId inode) {
-  auto head = schema::ShownHead(tree, inode);
-  if (!head) return {};
-  std::vector<crdt::Timestamp> heads;
-  for (const crdt::RegisterVersion& version : tree.Versions(inode, schema::kContent)) {
-    const auto manifest = DecodeManifest(*version.value);
-    if (manifest.ok() && manifest->plain_root == head->second.plain_root) heads.push_back(version.time);
-  }
-  return {std::move(head->second), std::move(heads)};
-}
-
 }  // namespace
 
 Volume::State::Pin Volume::State::PinOpen(NodeId node) {
@@ -36,13 +24,26 @@ Volume::State::Pin Volume::State::PinOpen(NodeId node) {
   return Pin(*this, local->second.open);
 }
 
-Volume::State::Pin Volume::State::PinUnderTreeLock(NodeId node) {
+Volume::State::Pin Volume::State::PinFile(const std::shared_ptr<OpenFile>& file) {
   const std::lock_guard lock(local_mutex);
-  std::shared_ptr<OpenFile>& open = locals[node].open;
+  ++file->users;
+  return Pin(*this, file);
+}
+
+NodeId Volume::State::KeyOf(NodeId number) {
+  const TreeReadLock lock(tree_mutex);
+  const auto subject = SubjectOf(number);
+  return subject.ok() ? subject->key : number;
+}
+
+Volume::State::Pin Volume::State::PinUnderTreeLock(const Subject& subject) {
+  const std::lock_guard lock(local_mutex);
+  std::shared_ptr<OpenFile>& open = locals[subject.key].open;
   if (open == nullptr) {
-    auto [base, heads] = BaseOf(tree(), node);
-    open =
-        std::make_shared<OpenFile>(node, staging->OpenFile(node, base, std::move(heads), HasFixedChunks(tree(), node)));
+    auto [base, heads] = BaseOf(subject);
+    const bool is_fixed = HasFixedChunks(tree(), subject.inode);
+    open = std::make_shared<OpenFile>(subject.key, subject.inode,
+                                      staging->OpenFile(subject.inode, base, std::move(heads), is_fixed));
   }
   ++open->users;
   return Pin(*this, open);
@@ -50,26 +51,61 @@ Volume::State::Pin Volume::State::PinUnderTreeLock(NodeId node) {
 
 absl::StatusOr<Volume::State::Pin> Volume::State::PinRegular(NodeId node) {
   const TreeReadLock lock(tree_mutex);
-  COPSE_ASSIGN_OR_RETURN(const Kind kind, KindOrError(node));
-  if (kind == Kind::kDirectory) {
+  COPSE_ASSIGN_OR_RETURN(const Subject subject, SubjectOf(node));
+  if (subject.kind == Kind::kDirectory) {
     return PosixError(std::errc::is_a_directory, "inode " + std::to_string(node.value) + " is a directory");
   }
-  if (kind != Kind::kRegular) {
+  if (subject.kind != Kind::kRegular) {
     return PosixError(std::errc::invalid_argument, "inode " + std::to_string(node.value) + " is no regular file");
   }
-  return PinUnderTreeLock(node);
+  return PinUnderTreeLock(subject);
 }
 
 absl::StatusOr<Volume::State::Pin> Volume::State::PinFor(NodeId node, Handle* handle) {
   if (handle == nullptr) return PinRegular(node);
+  Pin file;
+  {
+    const std::lock_guard lock(local_mutex);
+    const std::shared_ptr<OpenFile>& held = handle->file();
+    ++held->users;
+    file = Pin(*this, held);
+    const auto local = locals.find(held->key);
+    const bool is_in_place = local != locals.end() && local->second.open == held;
+    if (is_in_place && held->key.load() == held->inode.load()) return file;
+  }
+  // Of a sibling, or of one that another file has taken the place of: where it is clean, the handle goes over to what
+  // shows its version now.
+  if (file->staged->dirty()) return file;
+  Pin there;
+  {
+    const TreeReadLock lock(tree_mutex);
+    const auto subject = SubjectOf(file->key);
+    if (subject.ok()) there = PinUnderTreeLock(*subject);
+  }
+  if (there && &*there != &*file) MoveHandle(handle, *file, there);
+  return there ? std::move(there) : std::move(file);
+}
+
+void Volume::State::MoveHandle(Handle* handle, OpenFile& from, const Pin& to) {
   const std::lock_guard lock(local_mutex);
-  ++handle->file()->users;
-  return Pin(*this, handle->file());
+  if (handle->file().get() != &from) return;
+  // The use of `from` that is over is not its last: the caller has a pin.
+  --from.users;
+  --from.handles;
+  handle->file() = to.file();
+  ++to->users;
+  ++to->handles;
 }
 
 void Volume::State::DropIfUnused(absl::flat_hash_map<NodeId, Local>::iterator local) {
   Local& entry = local->second;
-  if (entry.open != nullptr && entry.open->users == 0) entry.open.reset();
+  if (entry.open != nullptr && entry.open->users == 0) {
+    // What the number stood for is known by it for as long as the kernel has it.
+    if (entry.version) {
+      SetServedVersion(local->first, entry, {entry.open->inode, entry.open->staged->base_heads()});
+    }
+    entry.open.reset();
+  }
   if (entry.is_idle()) locals.erase(local);
 }
 
@@ -77,17 +113,18 @@ void Volume::State::Unpin(OpenFile& file) {
   {
     const std::lock_guard lock(local_mutex);
     if (--file.users > 0) return;
-    const auto local = locals.find(file.node);
+    const auto local = locals.find(file.key);
+    if (local == locals.end() || local->second.open.get() != &file) return;  // Another has taken its place.
     if (!file.staged->dirty()) {
       DropIfUnused(local);
       return;
     }
     if (local->second.lookups > 0) return;  // A shared mapping may still read it. Forget asks again.
   }
-  if (HasName(file.node)) return;  // Publication is posted and asks again.
+  if (MayPublish(file)) return;  // Publication is posted and asks again.
   {
     const std::lock_guard lock(local_mutex);
-    const auto local = locals.find(file.node);
+    const auto local = locals.find(file.key);
     const bool is_ours = local != locals.end() && local->second.open.get() == &file;
     if (!is_ours || file.users > 0 || local->second.lookups > 0) return;
     ++file.users;
@@ -96,12 +133,7 @@ void Volume::State::Unpin(OpenFile& file) {
   unpublished_bytes -= file.written_bytes.exchange(0);
   const std::lock_guard lock(local_mutex);
   --file.users;
-  DropIfUnused(locals.find(file.node));
-}
-
-bool Volume::State::HasName(NodeId inode) {
-  const TreeReadLock lock(tree_mutex);
-  return projection->LinksOf(inode) > 0;
+  DropIfUnused(locals.find(file.key));
 }
 
 Volume::Handle* Volume::State::MakeHandle(Pin pin, OpenFlags flags) {
@@ -127,10 +159,14 @@ absl::StatusOr<Volume::Handle*> Volume::Open(NodeId node, OpenFlags flags) {
     const base::UnixNanoseconds now = state_->env.clock.Now();
     COPSE_ASSIGN_OR_RETURN(const bool is_changed, state_->TruncateTo(*pin, 0, now));
     if (!is_changed) {
-      const State::TreeWriteLock lock(state_->tree_mutex);
-      Batch batch(state_->replica);
-      batch.Set(node, {schema::Set(schema::kMtime, schema::EncodeTime(now))});
-      COPSE_RETURN_IF_ERROR(state_->Commit(std::move(batch)).status());
+      Invalidations changed;
+      {
+        const State::TreeWriteLock lock(state_->tree_mutex);
+        COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));
+        COPSE_ASSIGN_OR_RETURN(
+            changed, state_->SetRegisters(subject, {schema::Set(schema::kMtime, schema::EncodeTime(now))}, now));
+      }
+      state_->Announce(std::move(changed), {node});
     }
   }
   return state_->MakeHandle(std::move(pin), flags);
@@ -140,9 +176,10 @@ void Volume::Release(Handle* handle) {
   // More written and not published than this: who closes a file waits for its publication, so that memory stays bounded
   // when programs write faster than chunks can be sealed.
   constexpr std::uint64_t kUnpublishedBytesMax = 64 << 20;
-  const State::Pin last(*state_, handle->file());  // Ends the handle's use.
+  State::Pin last;
   {
     const std::lock_guard lock(state_->local_mutex);
+    last = State::Pin(*state_, handle->file());  // Ends the handle's use.
     COPSE_CHECK(state_->handles.erase(handle) == 1);
   }
   if (--last->handles > 0 || !last->staged->dirty()) return;

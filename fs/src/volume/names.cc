@@ -22,22 +22,40 @@ absl::StatusOr<Volume::Entry> Volume::Lookup(NodeId parent, std::string_view nam
   const State::TreeReadLock lock(state_->tree_mutex);
   if (name == "." || name == "..") return state_->LookUpByNode(parent, name);
   COPSE_RETURN_IF_ERROR(state_->CheckEntry(parent, name));
-  const auto entry = state_->projection->Lookup(parent, name);
-  if (!entry) return NoEntry(name);
-  COPSE_ASSIGN_OR_RETURN(const Kind kind, state_->KindOrError(entry->target));
-  return state_->LookedUp(entry->target, kind);
+  auto entry = state_->projection->Lookup(parent, name);
+  if (entry && entry->is_generated) state_->Remember(parent, *entry);
+  if (!entry) {
+    const auto served = state_->FindEntry(parent, name);
+    if (!served) return NoEntry(name);
+    entry = served->entry;
+  }
+  COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(state_->NumberOf(*entry)));
+  return state_->LookedUp(subject);
+}
+
+NodeId Volume::State::NumberOf(const ShownEntry& entry) {
+  if (entry.type != EntryType::kDirectory) return entry.target;
+  const std::vector<NodeId> members = projection->MembersOf(entry.target);
+  if (members.size() == 1) return entry.target;
+  const std::lock_guard lock(local_mutex);
+  for (const NodeId member : members) {
+    if (const auto local = locals.find(member); local != locals.end() && local->second.lookups > 0) return member;
+  }
+  return entry.target;
 }
 
 absl::StatusOr<Volume::Entry> Volume::State::LookUpByNode(NodeId node, std::string_view name) {
-  COPSE_ASSIGN_OR_RETURN(Kind kind, KindOrError(node));
-  if (projection->LinksOf(node) == 0) return NoEntry(name);
-  if (name == ".") return LookedUp(node, kind);
+  COPSE_ASSIGN_OR_RETURN(Subject subject, SubjectOf(node));
+  if (projection->LinksOf(subject.key) == 0) return NoEntry(name);
+  if (name == ".") return LookedUp(subject);
   const auto parent = projection->ParentOf(node);
-  if (kind != Kind::kDirectory || !parent) return NoEntry(name);
-  return LookedUp(*parent, Kind::kDirectory);
+  if (subject.kind != Kind::kDirectory || !parent) return NoEntry(name);
+  COPSE_ASSIGN_OR_RETURN(subject, SubjectOf(*parent));
+  return LookedUp(subject);
 }
 
 std::pair<std::uint32_t, bool> Volume::State::GroupFor(const Caller& caller, NodeId directory) const {
+  directory = projection->RepresentativeOf(directory);
   const std::uint64_t mode = schema::UnsignedOf(tree(), directory, schema::kMode).value_or(0);
   if ((mode & S_ISGID) == 0) return {caller.gid, false};
   return {static_cast<std::uint32_t>(schema::UnsignedOf(tree(), directory, schema::kGid).value_or(0)), true};
@@ -62,15 +80,18 @@ absl::StatusOr<Volume::Entry> Volume::State::MakeInode(const Caller& caller, Nod
     fields.push_back(schema::Set(schema::kGid, schema::EncodeUnsigned(GroupFor(caller, parent).first)));
     fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(now)));
     Batch batch(replica);
+    const NodeId into = AppendPlacement(batch, parent, now);
     const NodeId inode = batch.Make({crdt::kFileInodes, {}}, std::move(fields));
-    batch.Make({parent, std::string(name)}, {schema::Set(schema::kInode, schema::EncodeNode(inode))});
-    batch.TouchDirectory(parent, now);
+    batch.Make({into, std::string(name)}, {schema::Set(schema::kInode, schema::EncodeNode(inode))});
+    batch.TouchDirectory(into, now);
     COPSE_ASSIGN_OR_RETURN(changed, Commit(std::move(batch)));
-    entry = LookedUp(inode, kind);
-    if (pin != nullptr) *pin = PinUnderTreeLock(inode);
+    const Subject subject{inode, inode, inode, kind};
+    entry = LookedUp(subject);
+    if (pin != nullptr) *pin = PinUnderTreeLock(subject);
+    ForgetName(parent, name);
+    ForgetKnown(changed, parent, name, inode);
   }
-  const Invalidations::Name known[] = {{parent, std::string(name)}};
-  Announce(std::move(changed), known);
+  Announce(std::move(changed), {parent, entry.node});
   return entry;
 }
 
@@ -113,18 +134,20 @@ absl::StatusOr<Volume::Entry> Volume::MakeDirectory(const Caller& caller, NodeId
     const auto [gid, inherits_setgid] = state_->GroupFor(caller, parent);
     const std::uint32_t bits = (mode & schema::kModeMask) | (inherits_setgid ? S_ISGID : 0u);
     Batch batch(state_->replica);
+    const NodeId into = state_->AppendPlacement(batch, parent, now);
     const NodeId node =
-        batch.Make({parent, std::string(name)}, {schema::Set(schema::kKind, schema::EncodeKind(Kind::kDirectory)),
-                                                 schema::Set(schema::kMode, schema::EncodeUnsigned(bits)),
-                                                 schema::Set(schema::kUid, schema::EncodeUnsigned(caller.uid)),
-                                                 schema::Set(schema::kGid, schema::EncodeUnsigned(gid)),
-                                                 schema::Set(schema::kMtime, schema::EncodeTime(now))});
-    batch.TouchDirectory(parent, now);
+        batch.Make({into, std::string(name)}, {schema::Set(schema::kKind, schema::EncodeKind(Kind::kDirectory)),
+                                               schema::Set(schema::kMode, schema::EncodeUnsigned(bits)),
+                                               schema::Set(schema::kUid, schema::EncodeUnsigned(caller.uid)),
+                                               schema::Set(schema::kGid, schema::EncodeUnsigned(gid)),
+                                               schema::Set(schema::kMtime, schema::EncodeTime(now))});
+    batch.TouchDirectory(into, now);
     COPSE_ASSIGN_OR_RETURN(changed, state_->Commit(std::move(batch)));
-    entry = state_->LookedUp(node, Kind::kDirectory);
+    entry = state_->LookedUp({node, node, node, Kind::kDirectory});
+    state_->ForgetName(parent, name);
+    state_->ForgetKnown(changed, parent, name, node);
   }
-  const Invalidations::Name known[] = {{parent, std::string(name)}};
-  state_->Announce(std::move(changed), known);
+  state_->Announce(std::move(changed), {parent, entry.node});
   return entry;
 }
 
@@ -136,42 +159,44 @@ absl::StatusOr<Volume::Entry> Volume::Link(const Caller&, NodeId node, NodeId ne
   Entry entry;
   {
     const State::TreeWriteLock lock(state_->tree_mutex);
-    COPSE_ASSIGN_OR_RETURN(const Kind kind, state_->KindOrError(node));
-    if (kind == Kind::kDirectory) {
+    COPSE_ASSIGN_OR_RETURN(State::Subject subject, state_->SubjectOf(node));
+    if (subject.kind == Kind::kDirectory) {
       return PosixError(std::errc::operation_not_permitted, "a directory has one name only");
     }
     COPSE_RETURN_IF_ERROR(state_->CheckEntryForChange(new_parent, new_name));
     if (state_->projection->Lookup(new_parent, new_name)) return EntryExists(new_name);
-    if (state_->projection->LinksOf(node) == 0) return NoEntry(new_name);  // Its last name is gone.
+    if (state_->projection->LinksOf(subject.key) == 0) return NoEntry(new_name);  // Its last name is gone.
     Batch batch(state_->replica);
-    batch.Make({new_parent, std::string(new_name)}, {schema::Set(schema::kInode, schema::EncodeNode(node))});
-    batch.Set(node, {schema::Set(schema::kCtime, schema::EncodeTime(now))});
-    batch.TouchDirectory(new_parent, now);
+    const NodeId into = state_->AppendPlacement(batch, new_parent, now);
+    if (const auto sibling = state_->projection->SiblingOf(subject.key)) {
+      // A further version has no names of its own: the new name makes a file of it, which stays beside the other too.
+      const NodeId own = state_->AppendOwnFile(batch, *sibling, {into, std::string(new_name)}, now).inode;
+      subject = {own, own, own, Kind::kRegular};
+    } else {
+      state_->AppendRevival(batch, subject.inode, now);
+      batch.Make({into, std::string(new_name)}, {schema::Set(schema::kInode, schema::EncodeNode(subject.inode))});
+      batch.Set(subject.inode, {schema::Set(schema::kCtime, schema::EncodeTime(now))});
+    }
+    batch.TouchDirectory(into, now);
     COPSE_ASSIGN_OR_RETURN(changed, state_->Commit(std::move(batch)));
-    entry = state_->LookedUp(node, kind);
+    entry = state_->LookedUp(subject);
+    state_->ForgetName(new_parent, new_name);
+    state_->ForgetKnown(changed, new_parent, new_name, entry.node);
   }
-  const Invalidations::Name known[] = {{new_parent, std::string(new_name)}};
-  state_->Announce(std::move(changed), known);
+  state_->Announce(std::move(changed), {new_parent, entry.node});
   return entry;
 }
 
-Volume::State::Pin Volume::State::PinUnpublished(NodeId inode) {
+Volume::State::Pin Volume::State::PinUnpublished(const ShownEntry& entry) {
+  if (entry.type == EntryType::kDirectory) return {};
   const std::lock_guard lock(local_mutex);
-  const auto local = locals.find(inode);
+  const auto local = locals.find(entry.target);
   if (local == locals.end() || local->second.open == nullptr) return {};
   const std::shared_ptr<OpenFile>& file = local->second.open;
   // What a process has open when the name goes dies with the last handle, as on any POSIX system.
-  if (file->handles > 0 || !file->staged->dirty() || projection->LinksOf(inode) != 1) return {};
+  if (file->handles > 0 || !file->staged->dirty() || projection->LinksOf(entry.target) != 1) return {};
   ++file->users;
   return Pin(*this, file);
-}
-
-void Volume::State::AppendRemoval(Batch& batch, const ShownEntry& entry, base::UnixNanoseconds now) const {
-  if (entry.node == entry.target) {
-    batch.Trash(entry.node, now);
-  } else {
-    batch.Unlink(entry.node, entry.target, projection->LinksOf(entry.target) == 1, now);
-  }
 }
 
 absl::Status Volume::State::Remove(NodeId parent, std::string_view name, bool directory) {
@@ -179,36 +204,46 @@ absl::Status Volume::State::Remove(NodeId parent, std::string_view name, bool di
   for (bool published = false;; published = true) {
     Pin unpublished;
     Invalidations changed;
+    NodeId removed;
     {
       const TreeWriteLock lock(tree_mutex);
       COPSE_RETURN_IF_ERROR(CheckEntry(parent, name));
-      const auto entry = projection->Lookup(parent, name);
-      if (!entry) return NoEntry(name);
-      const bool is_directory = entry->node == entry->target;
+      const auto parts = FindEntry(parent, name);
+      if (!parts) return NoEntry(name);
+      const ShownEntry& entry = parts->entry;
+      removed = entry.target;
+      const bool is_directory = entry.type == EntryType::kDirectory;
       if (directory && !is_directory) {
         return PosixError(std::errc::not_a_directory, "'" + std::string(name) + "' is no directory");
       }
       if (!directory && is_directory) {
         return PosixError(std::errc::is_a_directory, "'" + std::string(name) + "' is a directory");
       }
-      if (is_directory && !projection->IsEmpty(entry->target)) {
+      if (is_directory && !projection->IsEmpty(removed)) {
         return PosixError(std::errc::directory_not_empty, "'" + std::string(name) + "' is not empty");
       }
-      if (!published && !is_directory) unpublished = PinUnpublished(entry->target);
+      if (!published) unpublished = PinUnpublished(entry);
       if (!unpublished) {
         const base::UnixNanoseconds now = env.clock.Now();
+        const auto ghosts = GhostsFrom(parent);
         Batch batch(replica);
-        AppendRemoval(batch, *entry, now);
-        batch.TouchDirectory(parent, now);
+        AppendRemoval(batch, *parts, now);
+        // Nothing, for a directory that was deleted before and is emptied now.
+        if (!batch.empty()) batch.TouchDirectory(projection->RepresentativeOf(parent), now);
         COPSE_ASSIGN_OR_RETURN(changed, Commit(std::move(batch)));
+        NoteRemoval(entry);
+        // Shown all the same: the kernel, which takes one name off it, does not know how.
+        if (tree().Versions(parts->inode, schema::kContent).size() > 1) removed = NodeId{};
+        RememberEmptied(ghosts);
+        ForgetName(parent, name);
+        ForgetKnown(changed, parent, name, std::nullopt);
       }
     }
     if (unpublished) {
       Publish(*unpublished).IgnoreError();  // On a full disk, deleting goes on.
       continue;
     }
-    const Invalidations::Name known[] = {{parent, std::string(name)}};
-    Announce(std::move(changed), known);
+    Announce(std::move(changed), {parent, removed});
     return absl::OkStatus();
   }
 }

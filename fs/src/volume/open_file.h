@@ -12,13 +12,23 @@
 
 namespace copse::fs {
 
-/// What one inode with bytes in use needs in memory: shared by its handles, and kept until what was written is
-/// published.
-struct OpenFile {
-  OpenFile(NodeId node_in_use, std::unique_ptr<StagedFile> file) : node(node_in_use), staged(std::move(file)) {}
+/// What one version line with bytes in use needs in memory: that of a file, or of a sibling beside it. Shared by its
+/// handles, and kept until what was written is published.
+struct OpenFile : std::enable_shared_from_this<OpenFile> {
+  OpenFile(NodeId its_key, NodeId its_inode, std::unique_ptr<StagedFile> file)
+      : key(its_key), inode(its_inode), staged(std::move(file)) {}
 
-  const NodeId node;
+  /// What it is known by: the inode, or the id of a sibling. Both numbers change when a sibling becomes a file of its
+  /// own, under tree_mutex (exclusive) and local_mutex.
+  std::atomic<NodeId> key;
+  std::atomic<NodeId> inode;  ///< Where its versions are published.
   const std::unique_ptr<StagedFile> staged;
+
+  /// The inode shows another version by now, and this one has yet to follow. Set and cleared under tree_mutex.
+  std::atomic<bool> is_behind = false;
+  /// The last name was removed through this mount: unless it gets another one, what is written dies with the last
+  /// handle. Written under tree_mutex.
+  std::atomic<bool> is_removed_here = false;
 
   unsigned users = 0;                 ///< Handles, and calls that work on it now. Guarded by State::local_mutex.
   std::atomic<unsigned> handles = 0;  ///< Of these, handles.

@@ -48,10 +48,19 @@ class Merged {
 
 }  // namespace
 
-const Directory* TreeProjection::ShownTable(NodeId node) const {
+const Directory* TreeProjection::TableOf(NodeId node) const {
   const auto found = directories_.find(node);
-  if (found == directories_.end() || !found->second.is_reachable || !IsDirectory(node)) return nullptr;
-  return &found->second;
+  return found == directories_.end() ? nullptr : &found->second;
+}
+
+const Directory* TreeProjection::ShownTable(NodeId node) const {
+  const Directory* table = TableOf(node);
+  return table == nullptr || !table->is_reachable ? nullptr : table;
+}
+
+bool TreeProjection::IsDirectory(NodeId node) const {
+  const Directory* table = TableOf(node);
+  return table != nullptr && table->is_directory;
 }
 
 std::span<const NodeId> TreeProjection::MembersOf(const NodeId& directory, const Directory& table) {
@@ -62,18 +71,16 @@ std::span<const NodeId> TreeProjection::MembersOf(const NodeId& directory, const
 const crdt::Placement* TreeProjection::ClaimedPlaceOf(NodeId node) const {
   if (const auto ghost = ghosts_.find(node); ghost != ghosts_.end()) return &ghost->second;
   const crdt::Placement* placement = tree_.PlacementOf(node);
-  return placement == nullptr || !FindClaimant(*placement, node) ? nullptr : placement;
+  const Directory* table = placement == nullptr ? nullptr : TableOf(placement->parent);
+  return table == nullptr || FindClaimant(*table, placement->name, node) == nullptr ? nullptr : placement;
 }
 
-std::optional<Claimant> TreeProjection::FindClaimant(const crdt::Placement& place, NodeId node) const {
-  const auto directory = directories_.find(place.parent);
-  if (directory == directories_.end()) return std::nullopt;
-  const auto group = directory->second.groups.find(place.name);
-  if (group == directory->second.groups.end()) return std::nullopt;
-  for (const Claimant& claimant : group->second) {
-    if (claimant.node == node) return claimant;
-  }
-  return std::nullopt;
+const Claimant* TreeProjection::FindClaimant(const Directory& table, const std::string& name, NodeId node) const {
+  const auto group = table.groups.find(name);
+  if (group == table.groups.end()) return nullptr;
+  const auto found = std::find_if(group->second.begin(), group->second.end(),
+                                  [&](const Claimant& claimant) { return claimant.node == node; });
+  return found == group->second.end() ? nullptr : &*found;
 }
 
 std::optional<ShownEntry> TreeProjection::Lookup(NodeId directory, std::string_view name) const {
@@ -114,8 +121,9 @@ std::optional<EntryParts> TreeProjection::PartsOf(NodeId directory, std::string_
   return parts;
 }
 
-// What lists as `id`; nothing if that shows as part of another, or not at all.
-std::optional<ShownEntry> TreeProjection::EntryAt(const View* view, NodeId id) const {
+// What lists as `id` in `table`; nothing if that shows as part of another, or not at all.
+std::optional<ShownEntry> TreeProjection::EntryAt(const Directory& table, NodeId id) const {
+  const View* view = ViewOf(table);
   if (view != nullptr) {
     if (const auto name = view->name_of.find(id); name != view->name_of.end()) {
       const auto entry = view->by_name.find(name->second);
@@ -126,8 +134,9 @@ std::optional<ShownEntry> TreeProjection::EntryAt(const View* view, NodeId id) c
   const auto ghost = ghosts_.find(id);
   const bool is_ghost = ghost != ghosts_.end();
   const crdt::Placement& place = is_ghost ? ghost->second : *tree_.PlacementOf(id);
-  const auto claimant = FindClaimant(place, id);
-  if (!claimant) return std::nullopt;
+  const bool is_union = view != nullptr && view->is_union();
+  const Claimant* claimant = FindClaimant(is_union ? directories_.at(place.parent) : table, place.name, id);
+  if (claimant == nullptr) return std::nullopt;
   return OrdinaryEntry(place.name, *claimant, is_ghost);
 }
 
@@ -135,6 +144,15 @@ void TreeProjection::List(NodeId directory, std::uint64_t after,
                           const std::function<bool(std::uint64_t, const ShownEntry&)>& visit) const {
   const Directory* table = ShownTable(directory);
   if (table == nullptr) return;
+  if (table->rare == nullptr) {
+    const std::set<NodeId>& children = tree_.ChildrenOf(directory);
+    for (auto child = children.upper_bound(NodeAtPosition(after)); child != children.end(); ++child) {
+      const std::string& name = tree_.PlacementOf(*child)->name;
+      const Claimant* claimant = FindClaimant(*table, name, *child);
+      if (claimant != nullptr && !visit(PositionOf(*child), OrdinaryEntry(name, *claimant, /*is_ghost=*/false))) return;
+    }
+    return;
+  }
   Merged ids;
   for (const NodeId member : MembersOf(directory, *table)) {
     ids.Add(tree_.ChildrenOf(member), NodeAtPosition(after));
@@ -142,7 +160,7 @@ void TreeProjection::List(NodeId directory, std::uint64_t after,
     if (rare != nullptr) ids.Add(rare->foreign, NodeAtPosition(after));
   }
   while (const auto id = ids.Next()) {
-    const auto entry = EntryAt(ViewOf(*table), *id);
+    const auto entry = EntryAt(*table, *id);
     if (entry && !visit(PositionOf(*id), *entry)) return;
   }
 }
@@ -174,8 +192,15 @@ void TreeProjection::ForEachName(NodeId inode, const Visit& visit) const {
   for (const NodeId dentry : NamesEverOf(inode)) {
     const crdt::Placement* place = ClaimedPlaceOf(dentry);
     const Directory* table = place == nullptr ? nullptr : ShownTable(place->parent);
-    if (table != nullptr && EntryAt(ViewOf(*table), dentry)) visit(dentry);
+    if (table != nullptr && !ShowsAsPartOfAnother(*table, dentry)) visit(dentry);
   }
+}
+
+bool TreeProjection::ShowsAsPartOfAnother(const Directory& table, NodeId node) const {
+  const View* view = ViewOf(table);
+  if (view == nullptr) return false;
+  const auto name = view->name_of.find(node);
+  return name != view->name_of.end() && view->by_name.find(name->second)->second.shown.node != node;
 }
 
 std::vector<NodeId> TreeProjection::NamesOf(NodeId inode) const {

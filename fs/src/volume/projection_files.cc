@@ -76,7 +76,16 @@ std::optional<Timestamp> HighestUnseen(const Heads& heads, const Deletions& dele
 
 }  // namespace
 
-bool TreeProjection::IsDirectory(NodeId node) const { return schema::KindOf(tree_, node) == Kind::kDirectory; }
+// Whether the file has but one version and some live name: then that is what it shows.
+bool TreeProjection::IsPlain(NodeId inode) const {
+  if (tree_.Versions(inode, schema::kContent).size() != 1) return false;
+  const auto names = NamesEverOf(inode);
+  return std::any_of(names.begin(), names.end(), [&](NodeId dentry) {
+    const crdt::Placement* placement = tree_.PlacementOf(dentry);
+    const Directory* table = placement == nullptr ? nullptr : TableOf(placement->parent);
+    return table != nullptr && table->is_directory && FindClaimant(*table, placement->name, dentry);
+  });
+}
 
 FilePresence TreeProjection::PresenceOf(NodeId inode) const {
   FilePresence presence;
@@ -160,8 +169,9 @@ crdt::Placement TreeProjection::OldPlaceOf(NodeId node, bool& is_lost) const {
 }
 
 void TreeProjection::UpdateFile(NodeId inode) {
-  FilePresence presence = PresenceOf(inode);
   const auto found = presences_.find(inode);
+  if (found == presences_.end() && IsPlain(inode)) return;  // Nearly always.
+  FilePresence presence = PresenceOf(inode);
   if (found == presences_.end() ? presence.is_ordinary() : found->second == presence) return;
   NoteTarget(inode);
   if (found != presences_.end()) Detach(found->second);
@@ -191,7 +201,7 @@ void TreeProjection::Attach(NodeId inode, const FilePresence& presence) {
     NoteTarget(sibling.id);
   }
   AddEntries(parent, table, static_cast<std::ptrdiff_t>(presence.versions.siblings.size()));
-  MarkChanged(parent, table, name);
+  MarkChanged(parent, table, name, /*has_rivals=*/true);
 }
 
 void TreeProjection::Detach(const FilePresence& presence) {
@@ -211,7 +221,7 @@ void TreeProjection::Detach(const FilePresence& presence) {
   }
   if (beside.empty()) table.rare->siblings.erase(name);
   AddEntries(parent, table, -static_cast<std::ptrdiff_t>(presence.versions.siblings.size()));
-  MarkChanged(parent, table, name);
+  MarkChanged(parent, table, name, /*has_rivals=*/true);
 }
 
 }  // namespace copse::fs

@@ -157,6 +157,7 @@ void TreeProjection::NameEntries(View& view, const Groups& groups) const {
       for (unsigned attempt = 1;; ++attempt) {
         const std::string name = GeneratedName(stored, loser.is_directory(), label, loser.claim, attempt);
         if (!is_stored_elsewhere(name) && add(name, loser, true)) break;
+        view.tried_in_vain.insert(name);
       }
     }
   }

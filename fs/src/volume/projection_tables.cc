@@ -28,19 +28,18 @@ bool IsStanding(const crdt::Placement& placement) {
 }  // namespace
 
 TreeProjection::TreeProjection(const crdt::Tree& tree) : tree_(tree) {
+  directories_[crdt::kRoot].is_directory = true;
   directories_[crdt::kRoot].is_reachable = true;
   announces_ = false;
-  crdt::NetEvent event;
   for (const NodeId node : tree.Nodes()) {
-    event.node = node;
-    event.after.reset();
-    if (const crdt::Placement* placement = tree.PlacementOf(node)) event.after = *placement;
-    event.fields.clear();
-    for (const std::uint32_t number : {schema::kKind, schema::kInode}) {
-      if (tree.Value(node, number) != nullptr) event.fields.push_back({number, {}});
+    if (crdt::IsPermanent(node)) continue;
+    if (schema::InodeOf(tree, node)) RememberName(node);
+    AddStanding(node);
+    if (schema::KindOf(tree, node) == Kind::kDirectory) {
+      TakeInDirectory(node, /*is_typed=*/false);
+    } else {
+      TouchFile(node);
     }
-    if (!tree.Versions(node, schema::kContent).empty()) event.fields.push_back({schema::kContent, {}});
-    TakeIn(event);
   }
   Settle();
   announces_ = true;
@@ -71,13 +70,13 @@ void TreeProjection::TakeIn(const crdt::NetEvent& event) {
     if (field.number == schema::kContent || field.number == schema::kUnlinked) TouchFile(node);
     if (field.number == schema::kPurged) TouchFile(schema::InodeOf(tree_, node).value_or(node));
     if (field.number == schema::kLabel) {
-      for (const NodeId directory : with_views_) changed_names_[directory];  // Any generated name may bear it.
+      anew_.insert(with_views_.begin(), with_views_.end());  // Any generated name may bear it.
     }
   }
   NoteAttributes(node);
   if (crdt::IsPermanent(node) || (!event.moved() && !is_typed && !event.place_before_trash_changed)) return;
   Reindex(node, event.before ? &*event.before : nullptr);
-  if (IsDirectory(node)) {
+  if (schema::KindOf(tree_, node) == Kind::kDirectory) {
     TakeInDirectory(node, is_typed);
   } else if (const auto inode = schema::InodeOf(tree_, node)) {
     TouchFile(*inode);
@@ -94,6 +93,7 @@ void TreeProjection::TakeInDirectory(NodeId node, bool is_typed) {
   if (std::exchange(table.is_in_trash, is_in_trash) && !is_in_trash) {
     use_in_trash_changed_ = used_in_trash_.erase(node) > 0 || use_in_trash_changed_;
   }
+  table.is_directory = true;
   NoteUse(node, table);
   moved_directories_.push_back(node);
   if (!is_typed) return;
@@ -131,11 +131,17 @@ std::optional<NodeId> TreeProjection::TargetOf(NodeId node) const {
 
 // Takes `node` out of the tables, where `before` and the tree have it, and puts it where it belongs now.
 void TreeProjection::Reindex(NodeId node, const crdt::Placement* before) {
-  const crdt::Placement* placement = tree_.PlacementOf(node);
   DropGhost(node);
   if (before != nullptr) RemoveClaimant(before->parent, before->name, node, /*is_ghost=*/false);
+  const crdt::Placement* placement = tree_.PlacementOf(node);
+  if (placement == nullptr) return;
+  if (IsStanding(*placement)) RemoveClaimant(placement->parent, placement->name, node, /*is_ghost=*/false);
+  AddStanding(node);
+}
+
+void TreeProjection::AddStanding(NodeId node) {
+  const crdt::Placement* placement = tree_.PlacementOf(node);
   if (placement == nullptr || !IsStanding(*placement)) return;
-  RemoveClaimant(placement->parent, placement->name, node, /*is_ghost=*/false);
   if (const auto target = TargetOf(node)) {
     AddClaimant(placement->parent, placement->name, {node, *target}, /*is_ghost=*/false);
   }
@@ -160,7 +166,8 @@ void TreeProjection::DropGhost(NodeId node) {
 
 void TreeProjection::AddClaimant(NodeId parent, const std::string& name, Claimant claimant, bool is_ghost) {
   Directory& table = directories_[parent];
-  table.groups[name].push_back(claimant);
+  Directory::Group& group = table.groups[name];
+  group.push_back(claimant);
   if (claimant.is_directory()) ++table.subdirectories;
   if (is_ghost) {
     RareParts& rare = RareOf(table);
@@ -169,7 +176,7 @@ void TreeProjection::AddClaimant(NodeId parent, const std::string& name, Claiman
   }
   AddEntries(parent, table, 1);
   NoteTarget(claimant.target);
-  MarkChanged(parent, table, name);
+  MarkChanged(parent, table, name, group.size() > 1);
 }
 
 void TreeProjection::RemoveClaimant(NodeId parent, const std::string& name, NodeId node, bool is_ghost) {
@@ -182,7 +189,7 @@ void TreeProjection::RemoveClaimant(NodeId parent, const std::string& name, Node
                                   [&](const Claimant& claimant) { return claimant.node == node; });
   if (found == group->second.end()) return;
   const Claimant claimant = *found;
-  MarkChanged(parent, table, name);
+  MarkChanged(parent, table, name, group->second.size() > 1);
   group->second.erase(found);
   if (group->second.empty()) table.groups.erase(group);
   if (claimant.is_directory()) --table.subdirectories;
@@ -223,7 +230,7 @@ void TreeProjection::UpdateReachable(NodeId directory) {
     table.is_reachable = parent != nullptr;
     reachable_entries_ += table.is_reachable ? table.entries : -table.entries;
     NoteTarget(node);
-    if (table.rare != nullptr) changed_names_[node];
+    if (table.rare != nullptr) anew_.insert(node);
     for (const auto& [name, group] : table.groups) {
       NoteName(node, table, name);
       for (const Claimant& claimant : group) {
@@ -237,12 +244,9 @@ void TreeProjection::UpdateReachable(NodeId directory) {
 
 // The attributes of `node`, as far as they are registers, may have changed.
 void TreeProjection::NoteAttributes(NodeId node) {
-  if (!announces_) return;
   NoteTarget(node);
-  if (const auto directory = directories_.find(node); directory != directories_.end()) {
-    if (const View* view = ViewOf(directory->second)) {
-      changed_.targets.insert(changed_.targets.end(), view->members.begin(), view->members.end());
-    }
+  if (with_views_.contains(node)) {
+    for (const NodeId member : ViewOf(directories_.at(node))->members) NoteTarget(member);
   }
   if (const auto presence = presences_.find(node); presence != presences_.end()) {
     for (const Sibling& sibling : presence->second.versions.siblings) NoteTarget(sibling.id);

@@ -14,10 +14,8 @@ RareParts& TreeProjection::RareOf(Directory& table) {
 }
 
 // Who claims `name` in `directory` is about to change, or has.
-void TreeProjection::MarkChanged(NodeId directory, const Directory& table, const std::string& name) {
+void TreeProjection::MarkChanged(NodeId directory, const Directory& table, const std::string& name, bool has_rivals) {
   NoteName(directory, table, name);
-  const auto group = table.groups.find(name);
-  const bool has_rivals = group != table.groups.end() && group->second.size() > 1;
   if (has_rivals || table.rare != nullptr) changed_names_[directory].insert(name);
 }
 
@@ -28,23 +26,48 @@ void TreeProjection::UpdateViews() {
   }
 }
 
-void TreeProjection::UpdateView(NodeId directory) {
+std::shared_ptr<View> TreeProjection::ViewFor(NodeId directory) {
   RareParts& rare = RareOf(directories_.at(directory));
   if (rare.view == nullptr) {
     rare.view = std::make_shared<View>();
     rare.view->members = {directory};
     with_views_.insert(directory);
   }
-  const std::shared_ptr<View> view = rare.view;
+  return rare.view;
+}
+
+void TreeProjection::UpdateView(NodeId directory) {
+  const std::shared_ptr<View> view = ViewFor(directory);
   std::set<std::string> changed;
   bool is_anew = false;
   for (const NodeId member : view->members) {
     if (auto names = changed_names_.extract(member)) changed.merge(names.mapped());
     is_anew = anew_.erase(member) > 0 || is_anew;
   }
+  const auto matters = [&](const std::string& name) {
+    return view->contested.contains(name) || view->by_name.contains(name) || view->tried_in_vain.contains(name) ||
+           IsContested(view->members, name);
+  };
+  if (is_anew || std::any_of(changed.begin(), changed.end(), matters)) NameAnew(*view, changed, is_anew);
+  for (const NodeId member : view->members) {
+    const auto& groups = directories_.at(member).groups;
+    if (is_anew) {
+      for (const auto& [name, group] : groups) StandAlone(*view, name, group);
+      continue;
+    }
+    for (const std::string& name : changed) {
+      if (const auto group = groups.find(name); group != groups.end()) StandAlone(*view, name, group->second);
+    }
+  }
+  if (!view->is_union() && view->contested.empty()) DropView(directory);
+}
+
+// Gives every contested name, of which some of `changed` may be, to whom it belongs, and unites what is one.
+void TreeProjection::NameAnew(View& view, const std::set<std::string>& changed, bool is_anew) {
   View next;
-  next.members = view->members;
-  next.contested = view->contested;
+  next.members = view.members;
+  next.contested = view.contested;
+  next.counted_folded = view.counted_folded;
   if (is_anew) FindContested(next);
   for (const std::string& name : changed) {
     if (IsContested(next.members, name)) {
@@ -53,38 +76,29 @@ void TreeProjection::UpdateView(NodeId directory) {
       next.contested.erase(name);
     }
   }
-
   Groups groups;
   for (const std::string& name : next.contested) groups.emplace(name, Resolve(next.members, name));
   NameEntries(next, groups);
-  next.counted_folded = view->counted_folded;
-  NoteDifferences(*view, next);
-  *view = std::move(next);
-  Count(*view);
-
+  NoteDifferences(view, next);
+  view = std::move(next);
+  Count(view);
   for (const auto& [name, group] : groups) {
     for (const Shown& one : group) {
       if (one.is_directory()) Unite(one.nodes);
     }
   }
-  for (const NodeId member : view->members) {
-    const Directory& table = directories_.at(member);
-    const auto stand_alone = [&](const std::string& name, const Directory::Group& group) {
-      if (group.front().is_directory() && !view->contested.contains(name)) Unite({group.front().node});
-    };
-    if (is_anew) {
-      for (const auto& [name, group] : table.groups) stand_alone(name, group);
-      continue;
-    }
-    for (const std::string& name : changed) {
-      if (const auto group = table.groups.find(name); group != table.groups.end()) stand_alone(name, group->second);
-    }
-  }
-  if (!view->is_union() && view->contested.empty()) {
-    with_views_.erase(directory);
-    rare.view.reset();
-    if (rare.siblings.empty() && rare.foreign.empty()) directories_.at(directory).rare.reset();
-  }
+}
+
+// A directory without rivals is united with none.
+void TreeProjection::StandAlone(const View& view, const std::string& name, const Directory::Group& group) {
+  if (group.front().is_directory() && !view.contested.contains(name)) Unite({group.front().node});
+}
+
+void TreeProjection::DropView(NodeId directory) {
+  Directory& table = directories_.at(directory);
+  with_views_.erase(directory);
+  table.rare->view.reset();
+  if (table.rare->siblings.empty() && table.rare->foreign.empty()) table.rare.reset();
 }
 
 void TreeProjection::FindContested(View& view) const {

@@ -20,53 +20,66 @@ constexpr std::chrono::nanoseconds kPublicationInterval = std::chrono::seconds(1
 }  // namespace
 
 absl::Status Volume::State::Publish(OpenFile& file) {
-  const std::lock_guard lock(file.publish_mutex);
-  if (!file.staged->dirty() || !HasName(file.node)) return absl::OkStatus();
-  file.publish_soon = false;
-  const std::uint64_t bytes = file.written_bytes;
-  COPSE_ASSIGN_OR_RETURN(Manifest manifest, file.staged->Publish());
-  COPSE_RETURN_IF_ERROR(SubmitVersion(file, std::move(manifest)));
-  file.last_publication = env.clock.Monotonic().count();
-  file.written_bytes -= bytes;
-  unpublished_bytes -= bytes;
-  if (file.staged->dirty()) file.written_at_counter = counter.load(std::memory_order_acquire);
+  Invalidations changed;
+  bool shows_other = false;
+  {
+    const std::lock_guard lock(file.publish_mutex);
+    if (!file.staged->dirty() || !MayPublish(file)) return absl::OkStatus();
+    file.publish_soon = false;
+    const std::uint64_t bytes = file.written_bytes;
+    COPSE_ASSIGN_OR_RETURN(Manifest manifest, file.staged->Publish());
+    COPSE_ASSIGN_OR_RETURN(changed, SubmitVersion(file, std::move(manifest)));
+    file.last_publication = env.clock.Monotonic().count();
+    file.written_bytes -= bytes;
+    unpublished_bytes -= bytes;
+    if (file.staged->dirty()) file.written_at_counter = counter.load(std::memory_order_acquire);
+    shows_other = Follow(file);
+  }
+  // The kernel has the bytes that were written. Only if the file shows another version now, they are not its any more.
+  Announce(std::move(changed), {shows_other ? NodeId{} : file.key.load()});
   return absl::OkStatus();
 }
 
-absl::Status Volume::State::SubmitVersion(OpenFile& file, Manifest manifest) {
+absl::StatusOr<Invalidations> Volume::State::SubmitVersion(OpenFile& file, Manifest manifest) {
   std::vector<crdt::Timestamp> heads = file.staged->base_heads();
+  Invalidations changed;
   {
     const TreeWriteLock lock(tree_mutex);
-    if (projection->LinksOf(file.node) == 0) return absl::OkStatus();
-    const Attributes shown = AttributesOf(file.node, Kind::kRegular);
-    const auto head = schema::ShownHead(tree(), file.node);
+    if (!MayPublishUnderTreeLock(file)) return changed;
+    const NodeId inode = file.inode;
+    const Attributes shown = AttributesWith({file.key, file.key, inode}, &file);
+    const auto [present, present_heads] = BaseOf({file.key, file.key, inode});
     const auto is_based_on = [&](crdt::Timestamp version) {
       const auto& also = file.also_replaces;
       return std::find(heads.begin(), heads.end(), version) != heads.end() ||
              std::find(also.begin(), also.end(), version) != also.end();
     };
-    const bool is_unchanged = head && head->second.plain_root == manifest.plain_root && is_based_on(head->first);
+    const bool is_unchanged = present.plain_root == manifest.plain_root &&
+                              std::any_of(present_heads.begin(), present_heads.end(), is_based_on);
     manifest.mtime = shown.mtime;
     std::vector<crdt::Field> fields;
-    const crdt::Timestamp time = replica.TimeOfNextOp(0);
     if (is_unchanged) {
       fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(shown.mtime)));
-      heads = {head->first};
+      heads = present_heads;
     } else {
       std::vector<crdt::Timestamp> replaced = heads;
       replaced.insert(replaced.end(), file.also_replaces.begin(), file.also_replaces.end());
       fields.push_back(schema::Replace(schema::kContent, EncodeManifest(manifest), std::move(replaced)));
-      heads = {time};
     }
     if (shown.ctime != shown.mtime) fields.push_back(schema::Set(schema::kCtime, schema::EncodeTime(shown.ctime)));
     Batch batch(replica);
-    batch.Set(file.node, std::move(fields));
-    COPSE_RETURN_IF_ERROR(Commit(std::move(batch)).status());
+    AppendRevival(batch, inode, env.clock.Now());
+    // The time of a new head is that of its op, which follows what brings the file back.
+    if (!is_unchanged) heads = {batch.TimeOfNext()};
+    batch.Set(inode, std::move(fields));
+    COPSE_ASSIGN_OR_RETURN(changed, Commit(std::move(batch)));
+    file.is_removed_here = false;
   }
   file.also_replaces.clear();
   // What was synced lies in staging alone until the op that replaces it is as durable.
   if (file.staged->persisted()) COPSE_RETURN_IF_ERROR(env.journal.Sync());
-  return file.staged->Rebase(manifest, std::move(heads));
+  COPSE_RETURN_IF_ERROR(file.staged->Rebase(manifest, std::move(heads)));
+  return changed;
 }
 
 void Volume::State::SchedulePublication(OpenFile& file, std::chrono::nanoseconds delay) {
@@ -76,21 +89,28 @@ void Volume::State::SchedulePublication(OpenFile& file, std::chrono::nanoseconds
   if (file.work != 0) env.executor.Cancel(file.work);
   file.work_due = due;
   file.work = env.executor.Post(
-      [held = lifeline, node = file.node] {
+      [held = lifeline, scheduled = file.weak_from_this()] {
         const std::lock_guard alive(held->mutex);
-        if (held->state != nullptr) held->state->RunPublication(node);
+        const std::shared_ptr<OpenFile> posted = scheduled.lock();
+        if (held->state != nullptr && posted != nullptr) held->state->RunPublication(posted);
       },
       delay);
 }
 
-void Volume::State::RunPublication(NodeId node) {
-  const Pin file = PinOpen(node);
-  if (!file) return;
+void Volume::State::RunPublication(const std::shared_ptr<OpenFile>& due) {
+  const Pin file = PinFile(due);
   {
     const std::lock_guard lock(file->schedule_mutex);
     file->work = 0;
   }
-  if (!file->staged->dirty()) return;
+  if (!file->staged->dirty()) {
+    if (!file->is_behind) return;
+    Invalidations followed;
+    if (Follow(*file)) followed.targets.push_back(file->key);
+    if (file->is_behind) has_files_behind = true;
+    Announce(std::move(followed), {});
+    return;
+  }
   if (!file->publish_soon) {
     const auto rest = file->handles > 0 ? std::chrono::nanoseconds(options.publish_rest)
                                         : std::min<std::chrono::nanoseconds>(options.publish_rest, kRestWithoutHandle);
@@ -105,8 +125,8 @@ void Volume::State::RunPublication(NodeId node) {
 
 absl::Status Volume::Fsync(NodeId node) {
   {
-    const State::Pin file = state_->PinOpen(node);
-    if (file && file->staged->dirty() && state_->HasName(node)) {
+    const State::Pin file = state_->PinOpen(state_->KeyOf(node));
+    if (file && file->staged->dirty() && state_->MayPublish(*file)) {
       const auto since = state_->env.clock.Monotonic() - std::chrono::nanoseconds(file->last_publication);
       const bool is_due = since >= kPublicationInterval;
       const bool is_small = file->written_bytes <= kSmallBytes;
@@ -138,38 +158,45 @@ absl::Status Volume::State::FlushAll() {
   return first_error;
 }
 
-// Finds the version that staged bytes lie on. Their base may have been replaced by the very version that was being
-// published when the process ended: then that one, which holds the same bytes and perhaps fewer, serves as well.
+// After a restart the tree tells whose deletion took the last name: its claim is the highest.
+bool Volume::State::WasRemovedHere(NodeId inode) const {
+  const auto versions = tree().Versions(inode, schema::kUnlinked);
+  return projection->LinksOf(inode) == 0 && (versions.empty() || versions.back().time.actor() == replica.actor());
+}
+
+// A version that was being published when the process ended may be an op already, which then stands in place of the
+// base heads: it is known by its plain root, and replaced with them.
 absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
-  absl::flat_hash_map<NodeId, crdt::Timestamp> own_replacement;
-  const auto base_of = [&](NodeId node, const std::vector<crdt::Timestamp>& heads) -> std::optional<Manifest> {
-    if (schema::KindOf(tree(), node) != Kind::kRegular) return std::nullopt;
-    for (const crdt::RegisterVersion& version : tree().Versions(node, schema::kContent)) {
-      if (std::find(heads.begin(), heads.end(), version.time) == heads.end()) continue;
-      auto manifest = DecodeManifest(*version.value);
-      if (manifest.ok()) return std::move(*manifest);
-    }
-    auto head = schema::ShownHead(tree(), node);
-    const bool is_newer =
-        head && std::all_of(heads.begin(), heads.end(), [&](auto base) { return base < head->first; });
-    if (is_newer && head->first.actor() == replica.actor()) {
-      own_replacement[node] = head->first;
-      return std::move(head->second);
-    }
-    return heads.empty() ? std::optional(Manifest{}) : std::nullopt;
-  };
   std::vector<std::string> left;
-  COPSE_ASSIGN_OR_RETURN(std::vector<StagingArea::Recovered> recovered, staging->Recover(base_of, left));
+  const auto is_file = [&](NodeId node) { return schema::KindOf(tree(), node) == Kind::kRegular; };
+  COPSE_ASSIGN_OR_RETURN(std::vector<StagingArea::Recovered> recovered, staging->Recover(is_file, left));
   for (const std::string& one : left) notes.push_back("left " + one);
   for (StagingArea::Recovered& found : recovered) {
-    auto open = std::make_shared<OpenFile>(found.node, std::move(found.file));
-    if (const auto own = own_replacement.find(found.node); own != own_replacement.end()) {
-      open->also_replaces.push_back(own->second);
+    // What lies on other heads than the file shows was a sibling's.
+    std::vector<crdt::Timestamp> heads = found.file->base_heads();
+    // Of a journal that is older than the staging: nobody knows these versions, and no op may name what is later than
+    // it.
+    const auto is_unknown = [&](crdt::Timestamp head) { return head.counter() > replica.lamport_counter(); };
+    if (std::erase_if(heads, is_unknown) > 0) found.file->Readdress(found.node, heads);
+    const bool is_taken = locals.contains(found.node);
+    const NodeId key = is_taken && !heads.empty() ? heads.back().node() : found.node;
+    if (is_taken && locals.contains(key)) {
+      notes.push_back("staged contents of inode " + std::to_string(found.node.value) + " wait for the next start");
+      continue;
+    }
+    auto open = std::make_shared<OpenFile>(key, found.node, std::move(found.file));
+    for (const crdt::RegisterVersion& version : tree().Versions(found.node, schema::kContent)) {
+      const auto manifest = DecodeManifest(*version.value);
+      const auto& roots = found.publications;
+      const bool is_own = version.time.actor() == replica.actor() && manifest.ok() &&
+                          std::find(roots.begin(), roots.end(), manifest->plain_root) != roots.end();
+      if (is_own) open->also_replaces.push_back(version.time);
     }
     // Whether times were set after the last write is not recorded; the later of the two is taken to be the last.
-    const bool is_newer = AttributesOf(found.node, Kind::kRegular).ctime <= open->staged->mtime();
+    const bool is_newer = PublishedAttributesOf(found.node, Kind::kRegular).ctime <= open->staged->mtime();
     open->written_at_counter = is_newer ? counter.load() : 0;
-    locals[found.node].open = open;
+    open->is_removed_here = WasRemovedHere(found.node);
+    locals[key].open = open;
     ++open->users;
     const Pin pin(*this, std::move(open));
     if (absl::Status status = Publish(*pin); !status.ok()) {

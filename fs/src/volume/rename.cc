@@ -1,33 +1,94 @@
-// rename(2) and renameat2(2): a move of the node that gives the name, without a guard, because a person's rename always
-// counts. What stood at the new name goes to trash in the same batch; an exchange is two moves.
+// rename(2) and renameat2(2): a move of the nodes that give the name, without a guard, because a person's rename always
+// counts. What stood at the new name goes to trash in the same batch; an exchange is two moves. A sibling that is
+// renamed becomes a file of its own, or, over the file that it stands beside, that file.
+#include <algorithm>
+
 #include "volume/volume_state.h"
 
 namespace copse::fs {
 namespace {
 
-bool IsDirectory(const ShownEntry& entry) { return entry.node == entry.target; }
+bool IsDirectory(const EntryParts& parts) { return parts.entry.type == EntryType::kDirectory; }
+bool IsSibling(const EntryParts& parts) { return parts.entry.type == EntryType::kSibling; }
 
 }  // namespace
 
-absl::Status Volume::State::CheckRename(NodeId new_parent, const ShownEntry& source,
-                                        const std::optional<ShownEntry>& target, bool exchange, NodeId parent) const {
-  const auto is_below = [&](NodeId place, const ShownEntry& entry) {
-    return IsDirectory(entry) && (place == entry.node || tree().IsAncestor(entry.node, place));
+absl::Status Volume::State::CheckRename(const Renaming& renaming) const {
+  const auto is_below = [&](NodeId place, const EntryParts& parts) {
+    if (!IsDirectory(parts)) return false;
+    for (std::optional<NodeId> at = projection->RepresentativeOf(place); at; at = projection->ParentOf(*at)) {
+      if (*at == parts.entry.target) return true;
+      if (*at == crdt::kRoot) break;
+    }
+    // What is shown elsewhere may still be below it in the tree, which would refuse the move.
+    const NodeId into = projection->RepresentativeOf(place);
+    return std::any_of(parts.nodes.begin(), parts.nodes.end(),
+                       [&](NodeId node) { return node == into || tree().IsAncestor(node, into); });
   };
-  if (is_below(new_parent, source) || (exchange && is_below(parent, *target))) {
+  const auto& [source, target, from, to, is_exchange] = renaming;
+  if (is_below(to.parent, source) || (is_exchange && is_below(from.parent, *target))) {
     return PosixError(std::errc::invalid_argument, "a directory cannot be moved below itself");
   }
-  if (exchange || !target) return absl::OkStatus();
+  if (is_exchange || !target) return absl::OkStatus();
   if (IsDirectory(source) && !IsDirectory(*target)) {
-    return PosixError(std::errc::not_a_directory, "'" + target->name + "' is no directory");
+    return PosixError(std::errc::not_a_directory, "'" + target->entry.name + "' is no directory");
   }
   if (!IsDirectory(source) && IsDirectory(*target)) {
-    return PosixError(std::errc::is_a_directory, "'" + target->name + "' is a directory");
+    return PosixError(std::errc::is_a_directory, "'" + target->entry.name + "' is a directory");
   }
-  if (IsDirectory(*target) && !projection->IsEmpty(target->target)) {
-    return PosixError(std::errc::directory_not_empty, "'" + target->name + "' is not empty");
+  if (IsDirectory(*target) && !projection->IsEmpty(target->entry.target)) {
+    return PosixError(std::errc::directory_not_empty, "'" + target->entry.name + "' is not empty");
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<Invalidations> Volume::State::Rename(const Renaming& renaming) {
+  const auto& [source, target, from, to, is_exchange] = renaming;
+  const base::UnixNanoseconds now = env.clock.Now();
+  const auto ghosts = GhostsFrom(from.parent);
+  Batch batch(replica);
+  const NodeId into = AppendPlacement(batch, to.parent, now);
+  // What the numbers of siblings that become files lead to from then on.
+  std::vector<std::tuple<NodeId, NodeId, std::vector<crdt::Timestamp>>> moved;
+  const auto move = [&](const EntryParts& parts, const crdt::Place& place) {
+    if (!IsSibling(parts)) return AppendMove(batch, parts, place, now);
+    const Sibling sibling = *projection->SiblingOf(parts.entry.target);
+    const auto old_place = projection->GhostPlaceOf(sibling.beside);
+    const auto deleted = tree().PlacementBeforeTrash(sibling.beside);
+    const bool is_old_place = !old_place && deleted != nullptr && deleted->name == place.name &&
+                              projection->RepresentativeOf(deleted->parent) == place.parent;
+    if (is_old_place) {
+      // The file that it stands beside was deleted, and its name is asked for: so it is that file again.
+      batch.Move(sibling.beside, place, {});
+      moved.emplace_back(sibling.id, sibling.inode, AppendAdoption(batch, sibling, now));
+      return;
+    }
+    const OwnFile own = AppendOwnFile(batch, sibling, place, now);
+    AppendDrop(batch, sibling, now);
+    moved.emplace_back(sibling.id, own.inode, std::vector{own.head});
+  };
+  const bool adopts = IsSibling(source) && target && target->entry.type == EntryType::kFile &&
+                      target->inode == source.inode && !is_exchange;
+  if (adopts) {
+    const Sibling sibling = *projection->SiblingOf(source.entry.target);
+    AppendRevival(batch, sibling.inode, now);
+    moved.emplace_back(sibling.id, sibling.inode, AppendAdoption(batch, sibling, now));
+  } else {
+    if (target && !is_exchange) AppendRemoval(batch, *target, now);
+    move(source, {into, to.name});
+  }
+  if (is_exchange) move(*target, {AppendPlacement(batch, from.parent, now), from.name});
+  batch.TouchDirectory(projection->RepresentativeOf(from.parent), now);
+  batch.TouchDirectory(into, now);
+  COPSE_ASSIGN_OR_RETURN(Invalidations changed, Commit(std::move(batch)));
+  for (auto& [id, inode, heads] : moved) MoveSibling(id, inode, std::move(heads));
+  if (target && !is_exchange && !adopts) NoteRemoval(target->entry);
+  RememberEmptied(ghosts);
+  ForgetName(from.parent, from.name);
+  ForgetName(to.parent, to.name);
+  ForgetKnown(changed, to.parent, to.name, source.entry.target);
+  ForgetKnown(changed, from.parent, from.name, is_exchange ? std::optional(target->entry.target) : std::nullopt);
+  return changed;
 }
 
 absl::Status Volume::Rename(const Caller&, NodeId parent, std::string_view name, NodeId new_parent,
@@ -40,12 +101,14 @@ absl::Status Volume::Rename(const Caller&, NodeId parent, std::string_view name,
   for (bool published = false;; published = true) {
     State::Pin unpublished;
     Invalidations changed;
+    NodeId source_number;
+    NodeId target_number;
     {
       const State::TreeWriteLock lock(state_->tree_mutex);
       COPSE_RETURN_IF_ERROR(state_->CheckEntry(parent, name));
       COPSE_RETURN_IF_ERROR(state_->CheckEntryForChange(new_parent, new_name));
-      const auto source = state_->projection->Lookup(parent, name);
-      const auto target = state_->projection->Lookup(new_parent, new_name);
+      auto source = state_->FindEntry(parent, name);
+      auto target = state_->FindEntry(new_parent, new_name);
       if (!source || (exchange && !target)) {
         return PosixError(std::errc::no_such_file_or_directory,
                           "no entry '" + std::string(source ? new_name : name) + "'");
@@ -54,37 +117,29 @@ absl::Status Volume::Rename(const Caller&, NodeId parent, std::string_view name,
         return PosixError(std::errc::file_exists, "there is an entry '" + std::string(new_name) + "'");
       }
       // Two names of one inode, or one name twice: POSIX says that nothing happens.
-      if (target && source->target == target->target) return absl::OkStatus();
-      COPSE_RETURN_IF_ERROR(state_->CheckRename(new_parent, *source, target, exchange, parent));
-      if (target && !exchange && !published && !IsDirectory(*target)) {
-        unpublished = state_->PinUnpublished(target->target);
-      }
+      if (target && source->entry.target == target->entry.target) return absl::OkStatus();
+      // What one version of several is done to changes the others as well.
+      const auto is_single = [&](const EntryParts& parts) {
+        return state_->tree().Versions(parts.inode, schema::kContent).size() <= 1;
+      };
+      if (is_single(*source)) source_number = source->entry.target;
+      if (target && is_single(*target)) target_number = target->entry.target;
+      const State::Renaming renaming{*std::move(source),
+                                     std::move(target),
+                                     {parent, std::string(name)},
+                                     {new_parent, std::string(new_name)},
+                                     exchange};
+      COPSE_RETURN_IF_ERROR(state_->CheckRename(renaming));
+      if (renaming.target && !exchange && !published) unpublished = state_->PinUnpublished(renaming.target->entry);
       if (!unpublished) {
-        const base::UnixNanoseconds now = state_->env.clock.Now();
-        Batch batch(state_->replica);
-        const auto move = [&](const ShownEntry& entry, NodeId directory, std::string_view to) {
-          std::vector<crdt::Field> ctime = {schema::Set(schema::kCtime, schema::EncodeTime(now))};
-          if (IsDirectory(entry)) {
-            batch.Move(entry.node, {directory, std::string(to)}, std::move(ctime));
-          } else {
-            batch.Move(entry.node, {directory, std::string(to)}, {});
-            batch.Set(entry.target, std::move(ctime));
-          }
-        };
-        if (target && !exchange) state_->AppendRemoval(batch, *target, now);
-        move(*source, new_parent, new_name);
-        if (exchange) move(*target, parent, name);
-        batch.TouchDirectory(parent, now);
-        batch.TouchDirectory(new_parent, now);
-        COPSE_ASSIGN_OR_RETURN(changed, state_->Commit(std::move(batch)));
+        COPSE_ASSIGN_OR_RETURN(changed, state_->Rename(renaming));
       }
     }
     if (unpublished) {
       state_->Publish(*unpublished).IgnoreError();  // On a full disk, renaming goes on.
       continue;
     }
-    const Invalidations::Name known[] = {{parent, std::string(name)}, {new_parent, std::string(new_name)}};
-    state_->Announce(std::move(changed), known);
+    state_->Announce(std::move(changed), {parent, new_parent, source_number, target_number});
     return absl::OkStatus();
   }
 }

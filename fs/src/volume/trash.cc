@@ -48,6 +48,7 @@ std::vector<NodeId> Volume::State::TrashNodes() const {
   std::vector<NodeId> nodes;
   for (const NodeId node : tree().ChildrenOf(crdt::kTrash)) {
     if (tree().PlacementBeforeTrash(node) == nullptr || schema::IsPurged(tree(), node)) continue;
+    if (projection->GhostPlaceOf(node)) continue;  // Shown, where it was.
     // Directories and names; an inode that somebody moved here by itself is neither.
     const auto kind = schema::KindOf(tree(), TargetOf(tree(), node));
     const bool is_name = schema::InodeOf(tree(), node).has_value() || kind == Kind::kDirectory;
@@ -78,7 +79,7 @@ std::vector<Volume::TrashEntry> Volume::ListTrash() {
     entry.node = node;
     entry.path = state_->OldPathOf(node);
     entry.kind = *schema::KindOf(tree, target);
-    const Attributes attributes = state_->AttributesOf(target, entry.kind);
+    const Attributes attributes = state_->AttributesOf({target, target, target, entry.kind});
     entry.size = entry.kind == Kind::kDirectory ? 0 : attributes.size;
     if (const auto* deleted = tree.Value(node, schema::kCtime); deleted != nullptr && deleted->value) {
       entry.deleted_at = schema::DecodeTime(*deleted->value).value_or(0);
@@ -129,7 +130,7 @@ absl::StatusOr<std::string> Volume::RestoreFromTrash(NodeId node) {
     path = above + (above.empty() ? "" : "/") + JoinPath(names);
     COPSE_ASSIGN_OR_RETURN(changed, state_->Commit(std::move(batch)));
   }
-  state_->AnnounceAll(changed);
+  state_->Announce(std::move(changed), {});
   return path;
 }
 

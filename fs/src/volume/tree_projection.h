@@ -51,6 +51,7 @@ struct View {
   std::set<std::string, std::less<>> contested;       ///< Stored names with several claimants, or siblings.
   std::map<std::string, Entry, std::less<>> by_name;  ///< Every entry of a contested name.
   absl::flat_hash_map<NodeId, std::string> name_of;   ///< Of every node and sibling that is part of one of them.
+  std::set<std::string, std::less<>> tried_in_vain;   ///< Generated names that somebody else had already.
   std::uint32_t folded_subdirectories = 0;            ///< Directories that show as part of another.
   std::size_t counted_folded = 0;  ///< All that show so, if the directory is reachable: its part of the total.
 
@@ -78,6 +79,7 @@ struct Directory {
   std::unique_ptr<RareParts> rare;  // Nearly always absent.
   std::size_t entries = 0;          // Claimants and siblings.
   std::uint32_t subdirectories = 0;
+  bool is_directory = false;  // As far as is known; the tables of other nodes show nothing.
   bool is_reachable = false;  // From the root, through directories only.
   bool is_in_trash = false;
 };
@@ -127,6 +129,8 @@ class TreeProjection final : public Projection {
 
  private:
   // projection.cc: reading.
+  bool IsDirectory(NodeId node) const;
+  const Directory* TableOf(NodeId node) const;  ///< Null if it has none.
   /// The table of a directory that is shown; null for all else.
   const Directory* ShownTable(NodeId node) const;
   static const View* ViewOf(const Directory& table) { return table.rare == nullptr ? nullptr : table.rare->view.get(); }
@@ -134,8 +138,9 @@ class TreeProjection final : public Projection {
   const crdt::Placement* ClaimedPlaceOf(NodeId node) const;
   /// `directory`, or those that it is united with. Valid as long as both arguments.
   static std::span<const NodeId> MembersOf(const NodeId& directory, const Directory& table);
-  std::optional<Claimant> FindClaimant(const crdt::Placement& place, NodeId node) const;
-  std::optional<ShownEntry> EntryAt(const View* view, NodeId id) const;
+  const Claimant* FindClaimant(const Directory& table, const std::string& name, NodeId node) const;
+  std::optional<ShownEntry> EntryAt(const Directory& table, NodeId id) const;
+  bool ShowsAsPartOfAnother(const Directory& table, NodeId node) const;
   template <typename Visit>
   void ForEachName(NodeId inode, const Visit& visit) const;
 
@@ -147,6 +152,7 @@ class TreeProjection final : public Projection {
   void TouchFile(NodeId inode);
   /// What `node` leads to wherever it is shown; nothing if it breaks the types of nodes.
   std::optional<NodeId> TargetOf(NodeId node) const;
+  void AddStanding(NodeId node);
   void Reindex(NodeId node, const crdt::Placement* before);
   void DropGhost(NodeId node);
   void AddClaimant(NodeId parent, const std::string& name, Claimant claimant, bool is_ghost);
@@ -159,7 +165,7 @@ class TreeProjection final : public Projection {
   void NoteTarget(NodeId target);
 
   // projection_files.cc: versions of files, and files that are brought back.
-  bool IsDirectory(NodeId node) const;
+  bool IsPlain(NodeId inode) const;
   std::span<const NodeId> NamesEverOf(NodeId inode) const;
   FilePresence PresenceOf(NodeId inode) const;
   void PresentByLiveName(NodeId inode, FilePresence& presence) const;
@@ -190,9 +196,13 @@ class TreeProjection final : public Projection {
 
   // projection_views.cc: what is shown as one directory.
   static RareParts& RareOf(Directory& table);
-  void MarkChanged(NodeId directory, const Directory& table, const std::string& name);
+  void MarkChanged(NodeId directory, const Directory& table, const std::string& name, bool has_rivals);
   void UpdateViews();
+  std::shared_ptr<View> ViewFor(NodeId directory);
   void UpdateView(NodeId directory);
+  void NameAnew(View& view, const std::set<std::string>& changed, bool is_anew);
+  void StandAlone(const View& view, const std::string& name, const Directory::Group& group);
+  void DropView(NodeId directory);
   void FindContested(View& view) const;
   void Count(View& view);
   void NoteDifferences(const View& before, const View& after);

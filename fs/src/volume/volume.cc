@@ -43,15 +43,9 @@ absl::Status Volume::State::CheckWritable() const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Kind> Volume::State::KindOrError(NodeId node) const {
-  const auto kind = schema::KindOf(tree(), node);
-  if (!kind) return PosixError(std::errc::no_such_file_or_directory, "no inode " + std::to_string(node.value));
-  return *kind;
-}
-
-absl::Status Volume::State::CheckEntry(NodeId directory, std::string_view name) const {
-  COPSE_ASSIGN_OR_RETURN(const Kind kind, KindOrError(directory));
-  if (kind != Kind::kDirectory) {
+absl::Status Volume::State::CheckEntry(NodeId directory, std::string_view name) {
+  COPSE_ASSIGN_OR_RETURN(const Subject subject, SubjectOf(directory));
+  if (subject.kind != Kind::kDirectory) {
     return PosixError(std::errc::not_a_directory, "inode " + std::to_string(directory.value) + " is no directory");
   }
   if (name.size() > schema::kNameBytesMax) {
@@ -60,7 +54,7 @@ absl::Status Volume::State::CheckEntry(NodeId directory, std::string_view name) 
   return absl::OkStatus();
 }
 
-absl::Status Volume::State::CheckEntryForChange(NodeId directory, std::string_view name) const {
+absl::Status Volume::State::CheckEntryForChange(NodeId directory, std::string_view name) {
   COPSE_RETURN_IF_ERROR(CheckEntry(directory, name));
   if (!schema::IsEntryName(name)) {
     return PosixError(std::errc::invalid_argument, "no entry can be called '" + std::string(name) + "'");
@@ -79,6 +73,7 @@ absl::StatusOr<Invalidations> Volume::State::Commit(Batch batch) {
     return std::move(submitted).status();
   }
   counter.store(replica.lamport_counter(), std::memory_order_release);
+  NoteNewVersions(submitted->events);
   return projection->Update(submitted->events);
 }
 
@@ -88,9 +83,10 @@ absl::Status Volume::Ingest(crdt::ActorId actor, std::uint64_t first, std::span<
     const State::TreeWriteLock lock(state_->tree_mutex);
     COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::NetEvent> events, state_->replica.Ingest(actor, first, ops));
     state_->counter.store(state_->replica.lamport_counter(), std::memory_order_release);
+    state_->NoteNewVersions(events);
     changed = state_->projection->Update(events);
   }
-  state_->AnnounceAll(changed);
+  state_->Announce(std::move(changed), {});
   return absl::OkStatus();
 }
 
@@ -103,15 +99,32 @@ absl::Status Volume::State::WriteLabel() {
   return Commit(std::move(batch)).status();
 }
 
-void Volume::State::Announce(Invalidations changed, std::span<const Invalidations::Name> known) {
-  std::erase_if(changed.names, [&](const Invalidations::Name& name) {
-    return std::find(known.begin(), known.end(), name) != known.end();
-  });
-  changed.targets.clear();
-  if (!changed.names.empty()) AnnounceAll(changed);
+void Volume::State::ForgetKnown(Invalidations& changed, NodeId directory, std::string_view name,
+                                std::optional<NodeId> believed) const {
+  const Invalidations::Name known{directory, std::string(name)};
+  const auto entry = projection->Lookup(directory, name);
+  const bool is_right = believed ? entry && entry->target == *believed : !entry.has_value();
+  std::erase(changed.names, known);
+  if (!is_right) changed.names.push_back(known);
 }
 
-void Volume::State::AnnounceAll(const Invalidations& changed) {
+void Volume::State::Announce(Invalidations changed, std::initializer_list<NodeId> known) {
+  FollowAll(changed);
+  {
+    const std::lock_guard lock(local_mutex);
+    const std::size_t count = sibling_numbers.empty() ? 0 : changed.targets.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto numbers = sibling_numbers.find(changed.targets[i]);
+      if (numbers == sibling_numbers.end()) continue;
+      changed.targets.insert(changed.targets.end(), numbers->second.begin(), numbers->second.end());
+    }
+    const auto is_held = [&](NodeId number) { return number == crdt::kRoot || locals.contains(number); };
+    std::erase_if(changed.names, [&](const Invalidations::Name& name) { return !is_held(name.directory); });
+    std::erase_if(changed.targets, [&](NodeId target) {
+      return !is_held(target) || std::find(known.begin(), known.end(), target) != known.end();
+    });
+  }
+  if (changed.names.empty() && changed.targets.empty()) return;
   InvalidationSink receiver;
   {
     const std::lock_guard lock(sink_mutex);
@@ -130,6 +143,7 @@ Volume::Usage Volume::GetUsage() {
   const State::TreeReadLock tree_lock(state_->tree_mutex);
   usage.entries = state_->projection->EntryCount();
   usage.trash_entries = state_->TrashNodes().size();
+  usage.conflicts = state_->projection->Conflicts().size();
   const std::lock_guard local_lock(state_->local_mutex);
   usage.open_handles = state_->handles.size();
   for (const auto& [node, local] : state_->locals) {

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <copse/base/check.h>
 #include <copse/base/status_macros.h>
 #include <copse/fs/error.h>
 #include <copse/fs/volume.h>
 
 #include <atomic>
+#include <initializer_list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -24,13 +27,14 @@ namespace copse::fs {
 class Volume::Handle {
  public:
   Handle(std::shared_ptr<OpenFile> file, OpenFlags flags) : file_(std::move(file)), flags_(flags) {}
-  const std::shared_ptr<OpenFile>& file() const { return file_; }
+  /// Guarded by State::local_mutex: it changes where a sibling has become part of another file.
+  std::shared_ptr<OpenFile>& file() { return file_; }
   const OpenFlags& flags() const { return flags_; }
   /// Whether this is the handle's first read: the access time is looked after once for a handle.
   bool IsFirstRead() { return !read_.exchange(true, std::memory_order_relaxed); }
 
  private:
-  const std::shared_ptr<OpenFile> file_;
+  std::shared_ptr<OpenFile> file_;
   const OpenFlags flags_;
   std::atomic<bool> read_ = false;
 };
@@ -41,15 +45,36 @@ class Volume::Handle {
 ///   1. OpenFile::publish_mutex   one publication of an inode at a time; disk I/O happens under it
 ///   2. tree_mutex                replica and projection; exclusive only to submit a batch; no disk I/O under it
 ///   3. local_mutex               lookup counts, access times, which files are in use; leaf but for 4
-///   4. StagedFile's own lock, OpenFile::schedule_mutex, space_mutex, sink_mutex: leaves
+///   4. StagedFile's own lock, OpenFile::schedule_mutex, names_mutex, space_mutex, sink_mutex: leaves
 /// The invalidation sink is called with none of them held.
 struct Volume::State {
-  /// What this process alone knows of an inode; gone when the kernel has forgotten it and nobody uses it.
+  /// The versions that a sibling's id stood for when it was last looked at: they tell what it is a number of after it
+  /// has become the file, or a file of its own.
+  struct ServedVersion {
+    NodeId inode;
+    std::vector<crdt::Timestamp> heads;
+  };
+  /// What this process alone knows of a number; gone when the kernel has forgotten it and nobody uses it.
   struct Local {
     std::uint64_t lookups = 0;
     std::optional<base::UnixNanoseconds> atime;
     std::shared_ptr<OpenFile> open;
+    std::optional<ServedVersion> version;  ///< Of siblings only.
     bool is_idle() const { return lookups == 0 && open == nullptr; }
+  };
+  /// What a number that the kernel has leads to: inodes have several where directories are united, and where siblings
+  /// have become files.
+  struct Subject {
+    NodeId number;  ///< As asked for: its st_ino.
+    NodeId key;     ///< What its contents and its links are known by: the inode, or the id of a sibling.
+    NodeId inode;   ///< Whose registers hold the attributes: of a directory, the representative.
+    Kind kind = Kind::kRegular;
+    bool is_sibling() const { return key != inode; }
+  };
+
+  struct ServedName {
+    NodeId target;            ///< The number that the name led to.
+    bool is_emptied = false;  ///< A deleted directory that was still used, until it was emptied here.
   };
 
   /// Keeps an OpenFile in use while it lives. Must not be destroyed while this thread holds tree_mutex.
@@ -69,6 +94,7 @@ struct Volume::State {
     OpenFile& operator*() const { return *file_; }
     OpenFile* operator->() const { return file_.get(); }
     explicit operator bool() const { return file_ != nullptr; }
+    const std::shared_ptr<OpenFile>& file() const { return file_; }
     /// The use goes on beyond the pin: a handle has it now.
     std::shared_ptr<OpenFile> Keep() && { return std::move(file_); }
 
@@ -93,16 +119,46 @@ struct Volume::State {
   // volume.cc: checks, and the way of a batch.
   absl::Status CheckWritable() const;
   /// ENOENT, ENOTDIR or ENAMETOOLONG unless an entry `name` can be looked for in `directory`.
-  absl::Status CheckEntry(NodeId directory, std::string_view name) const;
+  absl::Status CheckEntry(NodeId directory, std::string_view name);
   /// As CheckEntry, and ENOENT where the directory itself was removed.
-  absl::Status CheckEntryForChange(NodeId directory, std::string_view name) const;
-  absl::StatusOr<Kind> KindOrError(NodeId node) const;  ///< ENOENT.
+  absl::Status CheckEntryForChange(NodeId directory, std::string_view name);
   /// Submits and brings the projection up to date. Under the exclusive tree lock.
   absl::StatusOr<Invalidations> Commit(Batch batch);
   absl::Status WriteLabel();
-  /// Sends what the kernel, which asked for the change of `known`, cannot know. Without any lock.
-  void Announce(Invalidations changed, std::span<const Invalidations::Name> known);
-  void AnnounceAll(const Invalidations& changed);
+  /// Takes the name out of `changed` if it now leads to what the kernel believes that its own request has made it lead
+  /// to (nothing, if `believed` is absent), and else puts it in. Under the tree lock.
+  void ForgetKnown(Invalidations& changed, NodeId directory, std::string_view name,
+                   std::optional<NodeId> believed) const;
+  /// Of what a request has changed, sends what the kernel cannot know: not of `known`, and only of numbers that it has.
+  /// Open files follow their inodes first. Without any lock.
+  void Announce(Invalidations changed, std::initializer_list<NodeId> known);
+
+  /// The number that the kernel is given for an entry: of a united directory, the one that it has already.
+  NodeId NumberOf(const ShownEntry& entry);
+
+  // subjects.cc; under the tree lock, shared or not.
+  absl::StatusOr<Subject> SubjectOf(NodeId number);  ///< ENOENT.
+  Kind KindOf(const ShownEntry& entry) const;
+  /// The version that a subject shows, and the heads that it stands for: its own, and those with equal bytes.
+  std::pair<Manifest, std::vector<crdt::Timestamp>> BaseOf(const Subject& subject) const;
+  /// The version that an inode shows; nothing for a file never written.
+  std::optional<std::pair<crdt::Timestamp, Manifest>> HeadOf(NodeId inode) const;
+  /// Notes which open files have other versions to show after `events`. Under the exclusive tree lock.
+  void NoteNewVersions(std::span<const crdt::NetEvent> events);
+  /// Brings a clean file to the version that its inode shows now; returns whether its bytes are others. Takes the tree
+  /// lock itself.
+  bool Follow(OpenFile& file);
+  /// As Follow, for every open file among `changed`; those that cannot yet are seen to later.
+  void FollowAll(const Invalidations& changed);
+  /// Whether what is written may become a version. Takes the tree lock itself.
+  bool MayPublish(const OpenFile& file);
+  bool MayPublishUnderTreeLock(const OpenFile& file) const;
+  /// A sibling has become the inode `to`, which shows `heads`; its handles go on there. Under the exclusive tree lock.
+  void MoveSibling(NodeId id, NodeId to, std::vector<crdt::Timestamp> heads);
+  /// After a removal: marks what is open and has no name any more. Under the exclusive tree lock.
+  void NoteRemoval(const ShownEntry& removed);
+  /// Notes what the number of a sibling leads to. Under local_mutex.
+  void SetServedVersion(NodeId number, Local& local, ServedVersion version);
 
   // space.cc
   absl::Status EnsureSpace(std::uint64_t bytes);
@@ -110,14 +166,18 @@ struct Volume::State {
   std::uint64_t ReserveOf(const base::Storage::Space& space) const;
 
   // attributes.cc; under the tree lock, shared or not.
-  Attributes AttributesOf(NodeId node, Kind kind);
+  Attributes AttributesOf(const Subject& subject);
   /// Without what is staged or local: a function of the tree.
   Attributes PublishedAttributesOf(NodeId node, Kind kind) const;
-  Attributes AttributesWith(NodeId node, Kind kind, const OpenFile* staged) const;
+  Attributes AttributesWith(const Subject& subject, const OpenFile* staged) const;
+  /// Sets registers of all that a subject stands for, in one batch. Under the exclusive tree lock.
+  absl::StatusOr<Invalidations> SetRegisters(const Subject& subject, const std::vector<crdt::Field>& fields,
+                                             base::UnixNanoseconds now);
   /// "." or ".." of a node that has a name somewhere.
   absl::StatusOr<Entry> LookUpByNode(NodeId node, std::string_view name);
   /// Attributes, and one lookup more.
-  Entry LookedUp(NodeId node, Kind kind);
+  Entry LookedUp(const Subject& subject);
+  void CountLookup(const Subject& subject);
   void NoteAccess(NodeId node);  ///< Takes the tree lock itself.
 
   // names.cc
@@ -126,33 +186,76 @@ struct Volume::State {
                                   std::uint32_t mode, std::vector<crdt::Field> extra, Pin* pin);
   /// Pins contents that programs wrote and closed, and that are not published yet, where the last name of `inode` is
   /// about to go: published first, they are in trash. Under the tree lock.
-  Pin PinUnpublished(NodeId inode);
-  /// Adds what removes the name shown by `entry`. Under the tree lock.
-  void AppendRemoval(Batch& batch, const ShownEntry& entry, base::UnixNanoseconds now) const;
+  Pin PinUnpublished(const ShownEntry& entry);
   /// The group of a new entry of `directory`, and whether a new directory inherits the bit (inode(7), S_ISGID).
   std::pair<std::uint32_t, bool> GroupFor(const Caller& caller, NodeId directory) const;
   absl::Status Remove(NodeId parent, std::string_view name, bool directory);
 
-  // rename.cc; under the tree lock.
-  absl::Status CheckRename(NodeId new_parent, const ShownEntry& source, const std::optional<ShownEntry>& target,
-                           bool exchange, NodeId parent) const;
+  // entries.cc: acting on what is shown; under the tree lock.
+  /// What `name` leads to in `directory`, names that are no longer listed but were once served included (see Remember).
+  std::optional<EntryParts> FindEntry(NodeId directory, std::string_view name);
+  /// Names that a person did not choose go on resolving after the projection has dropped them, until unmount.
+  void Remember(NodeId directory, const ShownEntry& entry);
+  /// As Remember, for each deleted directory, from `directory` upward, that is shown because it is still used.
+  std::vector<std::pair<Invalidations::Name, NodeId>> GhostsFrom(NodeId directory) const;
+  void RememberEmptied(const std::vector<std::pair<Invalidations::Name, NodeId>>& ghosts);
+  void ForgetName(NodeId directory, std::string_view name);
+  /// Where a new child of `directory` is placed. Adds what moves that back, and the directories above, if they are
+  /// deleted and only still used.
+  NodeId AppendPlacement(Batch& batch, NodeId directory, base::UnixNanoseconds now) const;
+  /// Adds what makes a file ordinary that was deleted and is only brought back.
+  void AppendRevival(Batch& batch, NodeId inode, base::UnixNanoseconds now) const;
+  /// Adds what removes all that `parts` stands for.
+  void AppendRemoval(Batch& batch, const EntryParts& parts, base::UnixNanoseconds now) const;
+  /// Adds what moves all of a directory or file to `place`.
+  void AppendMove(Batch& batch, const EntryParts& parts, const crdt::Place& place, base::UnixNanoseconds now) const;
+  /// A sibling that becomes a file of its own.
+  struct OwnFile {
+    NodeId inode;
+    crdt::Timestamp head;
+  };
+  /// Adds what makes a file at `place` of the version of a sibling, with the attributes of its inode.
+  OwnFile AppendOwnFile(Batch& batch, const Sibling& sibling, const crdt::Place& place,
+                        base::UnixNanoseconds now) const;
+  /// The manifest of a sibling, as it stands in the register.
+  const std::string& VersionValue(const Sibling& sibling) const;
+  /// Adds what drops the versions of a sibling from its inode.
+  void AppendDrop(Batch& batch, const Sibling& sibling, base::UnixNanoseconds now) const;
+  /// Adds what makes a sibling the file beside which it is shown, instead of the version that is; returns the heads
+  /// that stand for it then.
+  std::vector<crdt::Timestamp> AppendAdoption(Batch& batch, const Sibling& sibling, base::UnixNanoseconds now) const;
+
+  // rename.cc
+  struct Renaming {
+    EntryParts source;
+    std::optional<EntryParts> target;
+    crdt::Place from;
+    crdt::Place to;
+    bool is_exchange = false;
+  };
+  /// Under the tree lock.
+  absl::Status CheckRename(const Renaming& renaming) const;
+  /// Commits; under the exclusive tree lock. Returns what is to be announced.
+  absl::StatusOr<Invalidations> Rename(const Renaming& renaming);
 
   // files.cc: which files are in use. Pinning takes local_mutex.
-  Pin PinOpen(NodeId node);                     ///< Empty where the file is not in use.
-  Pin PinUnderTreeLock(NodeId node);            ///< A regular file.
-  absl::StatusOr<Pin> PinRegular(NodeId node);  ///< EISDIR, EINVAL, ENOENT. Takes the tree lock.
+  Pin PinOpen(NodeId node);  ///< Empty where the file is not in use.
+  Pin PinFile(const std::shared_ptr<OpenFile>& file);
+  NodeId KeyOf(NodeId number);                   ///< What its contents are known by. Takes the tree lock.
+  Pin PinUnderTreeLock(const Subject& subject);  ///< A regular file.
+  absl::StatusOr<Pin> PinRegular(NodeId node);   ///< EISDIR, EINVAL, ENOENT. Takes the tree lock.
   absl::StatusOr<Pin> PinFor(NodeId node, Handle* handle);
+  void MoveHandle(Handle* handle, OpenFile& from, const Pin& to);
   void Unpin(OpenFile& file);
   void DropIfUnused(absl::flat_hash_map<NodeId, Local>::iterator local);
   Handle* MakeHandle(Pin pin, OpenFlags flags);
-  bool HasName(NodeId inode);  ///< Takes the tree lock.
 
   // contents.cc
   /// The contents of `file` have changed, with `bytes` written: notes the time and sees to publication.
   void NoteChange(OpenFile& file, std::uint64_t bytes);
   /// Clears capabilities and, where asked, the set-id bits, as ext4 does before a write.
   absl::Status ClearPrivileges(OpenFile& file, bool clear_setid);
-  /// The registers that clear them; under the tree lock.
+  /// The registers of `inode` that clear them; under the tree lock.
   std::vector<crdt::Field> PrivilegesToClear(NodeId inode, bool clear_setid) const;
   /// Whether that changed anything: where it did not, the caller moves the time.
   absl::StatusOr<bool> TruncateTo(OpenFile& file, std::uint64_t size, base::UnixNanoseconds now);
@@ -162,11 +265,17 @@ struct Volume::State {
   // publishing.cc
   absl::Status Publish(OpenFile& file);
   /// Makes `manifest` a version of the inode and the base of `file`.
-  absl::Status SubmitVersion(OpenFile& file, Manifest manifest);
+  absl::StatusOr<Invalidations> SubmitVersion(OpenFile& file, Manifest manifest);
   void SchedulePublication(OpenFile& file, std::chrono::nanoseconds delay);
-  void RunPublication(NodeId node);
+  void RunPublication(const std::shared_ptr<OpenFile>& due);
   absl::Status FlushAll();
   absl::Status Recover(std::vector<std::string>& notes);
+  /// Whether the last name of `inode` was removed by this replica.
+  bool WasRemovedHere(NodeId inode) const;
+  /// Why the entries of a subject are called what they are called; empty where they have no rivals. Under the tree
+  /// lock.
+  std::string ShownPathOf(NodeId directory) const;  ///< Under the tree lock.
+  std::string WhyConflicting(const Subject& subject) const;
 
   // trash.cc; under the tree lock.
   std::vector<NodeId> TrashNodes() const;
@@ -183,8 +292,18 @@ struct Volume::State {
   /// replica.lamport_counter(), readable without the lock.
   std::atomic<std::uint64_t> counter;
 
+  /// Names that are served though they are not listed: what they led to. Guarded by names_mutex, a leaf.
+  std::mutex names_mutex;
+  std::map<Invalidations::Name, ServedName> served_names;
+
   std::mutex local_mutex;
   absl::flat_hash_map<NodeId, Local> locals;
+  /// The numbers of siblings that were served, by the inode that they led to last. Those that the kernel has still are
+  /// further numbers of that inode, perhaps.
+  absl::flat_hash_map<NodeId, absl::flat_hash_set<NodeId>> sibling_numbers;
+  std::atomic<bool> has_sibling_numbers = false;
+  /// Some open file may be behind.
+  std::atomic<bool> has_files_behind = false;
   /// Those given out: a mount that is torn off releases none.
   absl::flat_hash_map<const Handle*, std::unique_ptr<Handle>> handles;
 

@@ -14,6 +14,14 @@ absl::Status CheckXattrName(std::string_view name) {
   return absl::OkStatus();
 }
 
+// Says why an entry is called what it is called: derived, and so neither listed nor set.
+constexpr std::string_view kConflictXattr = "user.copse.conflict";
+
+absl::Status CheckXattrSettable(std::string_view name) {
+  if (name != kConflictXattr) return absl::OkStatus();
+  return PosixError(std::errc::operation_not_permitted, "user.copse.conflict says what is, and cannot be set");
+}
+
 absl::Status NoSuchXattr(std::string_view name) {
   return PosixError(std::errc::no_message_available, "no extended attribute " + std::string(name));  // ENODATA.
 }
@@ -29,37 +37,47 @@ absl::Status Volume::SetXattr(const Caller&, NodeId node, std::string_view name,
                               XattrMode mode) {
   COPSE_RETURN_IF_ERROR(state_->CheckWritable());
   COPSE_RETURN_IF_ERROR(CheckXattrName(name));
+  COPSE_RETURN_IF_ERROR(CheckXattrSettable(name));
   if (value.size() > schema::kXattrValueBytesMax) {
     return PosixError(std::errc::argument_list_too_long, "an extended attribute has at most 64 KiB");
   }
   COPSE_RETURN_IF_ERROR(state_->EnsureSpace(value.size()));
   const base::UnixNanoseconds now = state_->env.clock.Now();
-  const State::TreeWriteLock lock(state_->tree_mutex);
-  COPSE_RETURN_IF_ERROR(state_->KindOrError(node).status());
-  const bool exists = XattrOf(state_->tree(), node, name) != nullptr;
-  if (mode == XattrMode::kCreate && exists) {
-    return PosixError(std::errc::file_exists, "there is an extended attribute " + std::string(name));
+  Invalidations changed;
+  {
+    const State::TreeWriteLock lock(state_->tree_mutex);
+    COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));
+    const bool exists = XattrOf(state_->tree(), subject.inode, name) != nullptr;
+    if (mode == XattrMode::kCreate && exists) {
+      return PosixError(std::errc::file_exists, "there is an extended attribute " + std::string(name));
+    }
+    if (mode == XattrMode::kReplace && !exists) return NoSuchXattr(name);
+    const std::vector<crdt::Field> fields = {schema::Set(schema::kCtime, schema::EncodeTime(now)),
+                                             schema::SetXattr(name, std::string(value))};
+    COPSE_ASSIGN_OR_RETURN(changed, state_->SetRegisters(subject, fields, now));
   }
-  if (mode == XattrMode::kReplace && !exists) return NoSuchXattr(name);
-  Batch batch(state_->replica);
-  batch.Set(node, {schema::SetXattr(name, std::string(value)), schema::Set(schema::kCtime, schema::EncodeTime(now))});
-  return state_->Commit(std::move(batch)).status();
+  state_->Announce(std::move(changed), {node});
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> Volume::GetXattr(NodeId node, std::string_view name) {
   COPSE_RETURN_IF_ERROR(CheckXattrName(name));
   const State::TreeReadLock lock(state_->tree_mutex);
-  COPSE_RETURN_IF_ERROR(state_->KindOrError(node).status());
-  const std::string* value = XattrOf(state_->tree(), node, name);
+  COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));
+  if (name == kConflictXattr) {
+    std::string why = state_->WhyConflicting(subject);
+    return why.empty() ? absl::StatusOr<std::string>(NoSuchXattr(name)) : std::move(why);
+  }
+  const std::string* value = XattrOf(state_->tree(), subject.inode, name);
   if (value == nullptr) return NoSuchXattr(name);
   return *value;
 }
 
 absl::StatusOr<std::string> Volume::ListXattrs(NodeId node) {
   const State::TreeReadLock lock(state_->tree_mutex);
-  COPSE_RETURN_IF_ERROR(state_->KindOrError(node).status());
+  COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));
   std::string names;
-  for (const crdt::FieldId& field : state_->tree().FieldsOf(node, schema::kXattr)) {
+  for (const crdt::FieldId& field : state_->tree().FieldsOf(subject.inode, schema::kXattr)) {
     names += field.key;
     names += '\0';
   }
@@ -69,13 +87,19 @@ absl::StatusOr<std::string> Volume::ListXattrs(NodeId node) {
 absl::Status Volume::RemoveXattr(const Caller&, NodeId node, std::string_view name) {
   COPSE_RETURN_IF_ERROR(state_->CheckWritable());
   COPSE_RETURN_IF_ERROR(CheckXattrName(name));
+  COPSE_RETURN_IF_ERROR(CheckXattrSettable(name));
   const base::UnixNanoseconds now = state_->env.clock.Now();
-  const State::TreeWriteLock lock(state_->tree_mutex);
-  COPSE_RETURN_IF_ERROR(state_->KindOrError(node).status());
-  if (XattrOf(state_->tree(), node, name) == nullptr) return NoSuchXattr(name);
-  Batch batch(state_->replica);
-  batch.Set(node, {schema::SetXattr(name, std::nullopt), schema::Set(schema::kCtime, schema::EncodeTime(now))});
-  return state_->Commit(std::move(batch)).status();
+  Invalidations changed;
+  {
+    const State::TreeWriteLock lock(state_->tree_mutex);
+    COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));
+    if (XattrOf(state_->tree(), subject.inode, name) == nullptr) return NoSuchXattr(name);
+    const std::vector<crdt::Field> fields = {schema::Set(schema::kCtime, schema::EncodeTime(now)),
+                                             schema::SetXattr(name, std::nullopt)};
+    COPSE_ASSIGN_OR_RETURN(changed, state_->SetRegisters(subject, fields, now));
+  }
+  state_->Announce(std::move(changed), {node});
+  return absl::OkStatus();
 }
 
 }  // namespace copse::fs

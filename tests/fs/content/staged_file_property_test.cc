@@ -218,12 +218,7 @@ class Run {
     world_.Start();
     published_.reset();
     std::vector<std::string> left;
-    auto recovered = Must(world_.area->Recover(
-        [&](NodeId node, const std::vector<crdt::Timestamp>& heads) -> std::optional<Manifest> {
-          RC_ASSERT(node == kNode);
-          return versions_.at(heads);
-        },
-        left));
+    auto recovered = Must(world_.area->Recover([](NodeId node) { return node == kNode; }, left));
     RC_ASSERT(left.empty());
     RC_ASSERT(recovered.size() == (persisted_ ? 1U : 0U));
     if (!persisted_) {

@@ -24,6 +24,7 @@ TEST_F(IngestTest, WhatAnotherReplicaMakesShowsWithItsInodeNumbersAndContents) {
 TEST_F(IngestTest, WhatChangedIsAnnouncedWhenItCanBeSeen) {
   const NodeId file = laptop().MakeFile(kRoot, "f", "old");
   Exchange();
+  desk().Hold(kRoot, "f");
   desk().TakeAnnounced();
   EXPECT_EQ(desk().Find(kRoot, "g"), NodeId{});
   laptop().Write(file, "new");

@@ -1,13 +1,14 @@
 // The projection of random ops of several replicas, in any order and any pieces, against the model.
+#include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include "projection_fixture.h"
 #include "projection_model.h"
+#include "projection_ops.h"
 
 namespace copse::fs_test {
 namespace {
@@ -20,195 +21,6 @@ using crdt::Timestamp;
 using fs::EntryType;
 using fs::Projection;
 using fs::ShownEntry;
-
-/// Makes ops over few nodes and few names, so that they meet. Each is made as if its author had seen some of the
-/// others.
-class OpMaker {
- public:
-  std::vector<Op> Make() {
-    const int count = *rc::gen::inRange(1, 45);
-    for (int i = 0; i < count; ++i) MakeOne();
-    return std::move(ops_);
-  }
-
- private:
-  static bool OneIn(int n) { return *rc::gen::inRange(0, n) == 0; }
-  template <typename T>
-  static T OneOf(const std::vector<T>& values) {
-    return values[*rc::gen::inRange<std::size_t>(0, values.size())];
-  }
-  template <typename T>
-  static std::vector<T> SomeOf(const std::vector<T>& values) {
-    std::vector<T> some;
-    for (const T& value : values) {
-      if (OneIn(2)) some.push_back(value);
-    }
-    return some;
-  }
-  static std::string Name() { return OneOf<std::string>({"a", "b.c", "a", "a-0001", "a-x"}); }
-
-  Timestamp Tick(crdt::ActorId actor) { return At(++counter_, actor); }
-  static crdt::ActorId Actor() { return *rc::gen::inRange<crdt::ActorId>(1, 4); }
-  NodeId AnyDirectory() { return OneIn(3) || directories_.empty() ? kRoot : OneOf(directories_); }
-
-  void Add(Op op) {
-    if (op.place) claims_[op.child].push_back(op.time);
-    ops_.push_back(std::move(op));
-  }
-
-  void MakeOne() {
-    const crdt::ActorId actor = Actor();
-    switch (*rc::gen::inRange(0, 11)) {
-      case 0: {
-        const NodeId inode = Tick(actor).node();
-        Add(Inode(At(inode.counter(), actor), OneIn(8) ? fs::Kind::kSymlink : fs::Kind::kRegular));
-        inodes_.push_back(inode);
-        AddDentry(actor, inode);
-        if (!OneIn(3)) AddEdit(actor, inode);
-        break;
-      }
-      case 1:
-      case 2: {
-        const Timestamp time = Tick(actor);
-        Add(Directory(time, AnyDirectory(), Name()));
-        directories_.push_back(time.node());
-        break;
-      }
-      case 3:
-        if (!inodes_.empty()) AddDentry(actor, OneOf(inodes_));
-        break;
-      case 4:
-        if (!directories_.empty()) Add(Rename(Tick(actor), OneOf(directories_), AnyDirectory(), Name()));
-        break;
-      case 5:
-        if (!dentries_.empty()) Add(Rename(Tick(actor), OneOf(dentries_).first, AnyParent(), Name()));
-        break;
-      case 6:  // Rename of what is united.
-        if (directories_.size() > 1) {
-          const NodeId parent = AnyDirectory();
-          const std::string name = Name();
-          for (const NodeId node : SomeOf(directories_)) Add(Rename(Tick(actor), node, parent, name));
-        }
-        break;
-      case 7:
-        if (!directories_.empty()) AddDeletion(actor, OneOf(directories_));
-        break;
-      case 8:
-        if (!dentries_.empty()) AddUnlink(actor);
-        break;
-      case 9:
-        if (!inodes_.empty()) AddEdit(actor, OneOf(inodes_));
-        break;
-      default:
-        AddRareOne(actor);
-    }
-  }
-
-  // Mostly a directory; sometimes what breaks the types of nodes.
-  NodeId AnyParent() { return OneIn(12) ? OneOf(dentries_).first : AnyDirectory(); }
-
-  void AddDentry(crdt::ActorId actor, NodeId inode) {
-    const Timestamp time = Tick(actor);
-    Add(Dentry(time, AnyDirectory(), Name(), inode));
-    dentries_.emplace_back(time.node(), inode);
-  }
-
-  void AddEdit(crdt::ActorId actor, NodeId inode) {
-    const Timestamp time = Tick(actor);
-    Add(Edit(time, inode, OneOf<std::string>({"one", "two", "three"}), SomeOf(heads_[inode])));
-    heads_[inode].push_back(time);
-  }
-
-  void AddDeletion(crdt::ActorId actor, NodeId node) {
-    Op op = Delete(Tick(actor), node, Name(), OneIn(3) ? OneOf(claims_[node]) : claims_[node].back());
-    if (OneIn(4)) op.guard.reset();
-    Add(std::move(op));
-  }
-
-  void AddUnlink(crdt::ActorId actor) {
-    const auto [dentry, inode] = OneOf(dentries_);
-    AddDeletion(actor, dentry);
-    if (OneIn(3)) return;
-    std::vector<Timestamp> dropped = SomeOf(heads_[inode]);
-    std::vector<Timestamp> kept = OneIn(2) ? SomeOf(heads_[inode]) : std::vector<Timestamp>();
-    const Timestamp time = Tick(actor);
-    Add(Unlinked(time, inode, std::move(dropped), std::move(kept),
-                 OneIn(5) ? unlinked_[inode] : std::vector<Timestamp>()));
-    unlinked_[inode].push_back(time);
-  }
-
-  void AddRareOne(crdt::ActorId actor) {
-    switch (*rc::gen::inRange(0, 4)) {
-      case 0:
-        Add(Label(Tick(actor), OneOf<std::string>({"x", "y", "laptop"})));
-        break;
-      case 1:
-        if (!dentries_.empty()) {
-          const auto [dentry, inode] = OneOf(dentries_);
-          Add(Purge(Tick(actor), dentry, OneOf(claims_[dentry]), OneIn(2) ? heads_[inode] : SomeOf(heads_[inode])));
-        }
-        break;
-      case 2:  // An inode where none belongs, and back.
-        if (!inodes_.empty()) {
-          const NodeId inode = OneOf(inodes_);
-          Add(Rename(Tick(actor), inode, kTrash, "x"));
-          if (OneIn(2)) Add(Rename(Tick(actor), inode, crdt::kFileInodes, ""));
-        }
-        break;
-      default:
-        if (!directories_.empty() && !dentries_.empty()) {
-          Add(Rename(Tick(actor), OneOf(directories_), AnyParent(), Name()));
-        }
-    }
-  }
-
-  std::uint64_t counter_ = 0;
-  std::vector<Op> ops_;
-  std::vector<NodeId> directories_;
-  std::vector<NodeId> inodes_;
-  std::vector<std::pair<NodeId, NodeId>> dentries_;  // With their inodes.
-  std::map<NodeId, std::vector<Timestamp>> claims_;
-  std::map<NodeId, std::vector<Timestamp>> heads_;
-  std::map<NodeId, std::vector<Timestamp>> unlinked_;
-};
-
-std::vector<std::vector<Op>> InAnyOrderAndPieces(std::vector<Op> ops) {
-  if (*rc::gen::inRange(0, 3) > 0) {
-    for (std::size_t i = ops.size(); i > 1; --i) std::swap(ops[i - 1], ops[*rc::gen::inRange<std::size_t>(0, i)]);
-  }
-  std::vector<std::vector<Op>> pieces;
-  for (std::size_t at = 0; at < ops.size();) {
-    const std::size_t end = std::min(ops.size(), at + *rc::gen::inRange<std::size_t>(1, 6));
-    pieces.emplace_back(ops.begin() + static_cast<std::ptrdiff_t>(at), ops.begin() + static_cast<std::ptrdiff_t>(end));
-    at = end;
-  }
-  return pieces;
-}
-
-std::string Describe(const std::vector<std::vector<Op>>& pieces) {
-  std::ostringstream out;
-  const auto id = [](NodeId node) { return std::to_string(node.counter()) + "@" + std::to_string(node.actor()); };
-  for (const auto& piece : pieces) {
-    out << "piece\n";
-    for (const Op& op : piece) {
-      out << "  " << id(op.time.node()) << ": " << id(op.child);
-      if (op.place) out << " to " << id(op.place->parent) << " '" << op.place->name << "'";
-      if (op.guard) out << " guard " << id(op.guard->node());
-      for (const crdt::Field& field : op.fields) {
-        out << " register " << field.id.number;
-        if (field.id.number == fs::schema::kUnlinked) {
-          const auto unlinked = fs::schema::DecodeUnlinked(*field.value);
-          for (const Timestamp head : unlinked->dropped) out << " dropped " << id(head.node());
-          for (const Timestamp head : unlinked->kept) out << " kept " << id(head.node());
-        }
-        for (const Timestamp one : field.replaces.value_or(std::vector<Timestamp>()))
-          out << " replaces " << id(one.node());
-      }
-      out << "\n";
-    }
-  }
-  return out.str();
-}
 
 /// Every id that the ops name, or that a version has.
 std::set<NodeId> IdsIn(const std::vector<Op>& ops) {
@@ -357,12 +169,12 @@ void ExpectCovers(const fs::Invalidations& changed, const Model& before, const M
 }
 
 RC_GTEST_PROP(ProjectionProperty, ShowsWhatTheModelShowsAfterEveryPieceAndInvalidatesWhatChanged, ()) {
-  const std::vector<Op> ops = OpMaker().Make();
+  const std::vector<Op> ops = RandomOps();
   const std::set<NodeId> ids = IdsIn(ops);
   Forest forest;
   crdt_test::Oracle oracle;
   Model before = ModelOf(oracle.Fold());
-  const std::vector<std::vector<Op>> pieces = InAnyOrderAndPieces(ops);
+  const std::vector<std::vector<Op>> pieces = InRandomOrderAndPieces(ops);
   RC_LOG() << Describe(pieces);
   for (const std::vector<Op>& piece : pieces) {
     const fs::Invalidations changed = forest.Apply(piece);
@@ -373,6 +185,83 @@ RC_GTEST_PROP(ProjectionProperty, ShowsWhatTheModelShowsAfterEveryPieceAndInvali
     ExpectCovers(changed, before, after, ids);
     before = std::move(after);
   }
+}
+
+/// Whether `node` hangs, in the tree, under directories only: up to the root, or to one in trash.
+bool IsWellPlaced(const Forest& forest, NodeId node) {
+  for (const auto* place = forest.tree().PlacementOf(node); place != nullptr;) {
+    if (place->parent == kRoot) return true;
+    if (fs::schema::KindOf(forest.tree(), place->parent) != fs::Kind::kDirectory) return false;
+    const auto* above = forest.tree().PlacementOf(place->parent);
+    if (above != nullptr && above->parent == kTrash) return true;
+    place = above;
+  }
+  return false;
+}
+
+/// Of a dentry: its inode, if that is one.
+std::optional<NodeId> InodeOf(const Forest& forest, NodeId dentry) {
+  const auto inode = fs::schema::InodeOf(forest.tree(), dentry);
+  const auto* place = inode ? forest.tree().PlacementOf(*inode) : nullptr;
+  return place != nullptr && place->parent == crdt::kFileInodes ? inode : std::nullopt;
+}
+
+// Directories in trash may have been there, by another one's old place, below what breaks the types of nodes: so only
+// histories that leave none such say that all is reachable.
+RC_GTEST_PROP(ProjectionProperty, EveryLiveNameCanBeReached, ()) {
+  Forest forest;
+  const std::vector<std::vector<Op>> pieces = InRandomOrderAndPieces(RandomOps());
+  RC_LOG() << Describe(pieces);
+  for (const std::vector<Op>& piece : pieces) forest.Apply(piece);
+  const std::vector<NodeId> nodes = forest.tree().Nodes();
+  const auto is_directory = [&](NodeId node) {
+    return !crdt::IsPermanent(node) && fs::schema::KindOf(forest.tree(), node) == fs::Kind::kDirectory;
+  };
+  RC_PRE(std::all_of(nodes.begin(), nodes.end(), [&](NodeId node) {
+    const auto* place = forest.tree().PlacementOf(node);
+    return !is_directory(node) || place == nullptr || place->parent == kTrash || IsWellPlaced(forest, node);
+  }));
+  for (const NodeId node : nodes) {
+    if (!IsWellPlaced(forest, node) || !(is_directory(node) || InodeOf(forest, node))) continue;
+    // From it upward there is a shown name at each step.
+    auto shown = forest.projection().ShownAt(node);
+    RC_ASSERT(shown.has_value());
+    for (std::size_t steps = 0; shown->directory != kRoot; ++steps) {
+      RC_ASSERT(steps < nodes.size());
+      RC_ASSERT(forest.projection().Lookup(shown->directory, shown->name).has_value());
+      shown = forest.projection().ShownAt(shown->directory);
+      RC_ASSERT(shown.has_value());
+    }
+  }
+}
+
+RC_GTEST_PROP(ProjectionProperty, EveryVersionIsShownOrWasDeletedOrReplaced, ()) {
+  Forest forest;
+  const std::vector<std::vector<Op>> pieces = InRandomOrderAndPieces(RandomOps());
+  RC_LOG() << Describe(pieces);
+  for (const std::vector<Op>& piece : pieces) forest.Apply(piece);
+  for (const NodeId inode : forest.tree().Nodes()) {
+    if (fs::schema::KindOf(forest.tree(), inode) != fs::Kind::kRegular) continue;
+    const fs::FileVersions versions = forest.projection().VersionsOf(inode);
+    std::vector<Timestamp> heads = versions.file;
+    heads.insert(heads.end(), versions.dropped.begin(), versions.dropped.end());
+    for (const fs::Sibling& sibling : versions.siblings) {
+      heads.insert(heads.end(), sibling.heads.begin(), sibling.heads.end());
+    }
+    std::sort(heads.begin(), heads.end());
+    RC_ASSERT(heads == fs::schema::HeadsOf(forest.tree(), inode));
+  }
+}
+
+RC_GTEST_PROP(ProjectionProperty, OpsThatComeAgainInvalidateNothing, ()) {
+  const std::vector<Op> ops = RandomOps();
+  Forest forest;
+  forest.Apply(ops);
+  std::vector<Op> moves;  // TreeReplica skips the others, which it knows.
+  std::copy_if(ops.begin(), ops.end(), std::back_inserter(moves), [](const Op& op) { return op.place.has_value(); });
+  const fs::Invalidations changed = forest.Apply(moves);
+  RC_ASSERT(changed.names.empty());
+  RC_ASSERT(changed.targets.empty());
 }
 
 }  // namespace

@@ -1,19 +1,16 @@
-// Each row of the table in docs/semantics.md, and what else it says of names, as the projection shows it.
-#include <algorithm>
-
+// What docs/semantics.md says of names, as the projection shows it.
 #include "projection_fixture.h"
 
 namespace copse::fs_test {
 namespace {
 
-using crdt::kFileInodes;
 using crdt::kRoot;
 using crdt::kTrash;
 using crdt::NodeId;
-using crdt::Timestamp;
 using fs::Invalidations;
 using fs::Projection;
 using fs::ShownEntry;
+using Entries = std::map<std::string, NodeId>;  // Name to target.
 
 std::map<std::string, NodeId> Nodes(const Projection& projection, NodeId directory) {
   std::map<std::string, NodeId> nodes;
@@ -92,6 +89,57 @@ TEST(ProjectionTest, ANameAppearsWhenItsInodeArrivesAfterIt) {
   EXPECT_TRUE(Nodes(forest.projection(), kRoot).empty());
   forest.Apply({Inode(At(1, 1))});
   EXPECT_EQ(forest.projection().Lookup(kRoot, "x")->target, inode);
+}
+
+TEST(ProjectionTest, OfThreeFilesWithOneNameEachOtherOneBearsTheLabelOfItsAuthor) {
+  Forest forest;
+  std::vector<crdt::Op> ops = {Label(At(1, 1), "laptop"), Label(At(1, 2), "desk")};
+  for (crdt::ActorId actor = 1; actor <= 3; ++actor) {
+    ops.push_back(Inode(At(2, actor)));
+    ops.push_back(Dentry(At(3, actor), kRoot, "x.tar.gz", At(2, actor).node()));
+  }
+  forest.Apply(ops);
+  EXPECT_EQ(Shown(forest.projection(), kRoot), (Entries{{"x.tar.gz", At(2, 3).node()},
+                                                        {"x-laptop.tar.gz", At(2, 1).node()},
+                                                        {"x-desk.tar.gz", At(2, 2).node()}}));
+}
+
+TEST(ProjectionTest, WhoHasOneLabelWithAnotherIsToldApartByTheClaim) {
+  Forest forest;
+  std::vector<crdt::Op> ops = {Label(At(1, 1), "same"), Label(At(1, 2), "same")};
+  for (crdt::ActorId actor = 1; actor <= 3; ++actor) {
+    ops.push_back(Inode(At(2, actor)));
+    ops.push_back(Dentry(At(3, actor), kRoot, "x", At(2, actor).node()));
+  }
+  forest.Apply(ops);
+  EXPECT_EQ(Shown(forest.projection(), kRoot),
+            (Entries{{"x", At(2, 3).node()}, {"x-same", At(2, 1).node()}, {"x-same_00023", At(2, 2).node()}}));
+}
+
+TEST(ProjectionTest, ALabelThatArrivesRenamesWhatIsShownAndInvalidatesBothNames) {
+  Forest forest;
+  forest.Apply({Inode(At(1, 1)), Dentry(At(2, 1), kRoot, "x", At(1, 1).node()), Inode(At(1, 2)),
+                Dentry(At(2, 2), kRoot, "x", At(1, 2).node())});
+  const Invalidations changed = forest.Apply({Label(At(9, 1), "late"), Label(At(10, 1), "later")});
+  EXPECT_EQ(Shown(forest.projection(), kRoot), (Entries{{"x", At(1, 2).node()}, {"x-late", At(1, 1).node()}}));
+  EXPECT_EQ(changed.names, (std::vector<Invalidations::Name>{{kRoot, "x-0001"}, {kRoot, "x-late"}}));
+}
+
+TEST(ProjectionTest, AFileAndASymbolicLinkBehindADirectoryGetItsNameSuffixed) {
+  Forest forest;
+  forest.Apply({Directory(At(1, 1), kRoot, "x"), Inode(At(5, 2), fs::Kind::kSymlink),
+                Dentry(At(6, 2), kRoot, "x", At(5, 2).node()), Inode(At(7, 3)),
+                Dentry(At(8, 3), kRoot, "x", At(7, 3).node())});
+  EXPECT_EQ(Shown(forest.projection(), kRoot),
+            (Entries{{"x", At(1, 1).node()}, {"x-0002", At(5, 2).node()}, {"x-0003", At(7, 3).node()}}));
+}
+
+TEST(ProjectionTest, WhatHasNoNewsChangesNothing) {
+  Forest forest;
+  forest.Apply({Directory(At(1, 1), kRoot, "d")});
+  const Invalidations none = forest.Apply({});
+  EXPECT_TRUE(none.names.empty());
+  EXPECT_TRUE(none.targets.empty());
 }
 
 TEST(ProjectionTest, APositionGoesOnWhereItsListingStopped) {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <set>
+
 #include "fs/volume/volume_fixture.h"
 
 namespace copse::fs {
@@ -12,6 +15,18 @@ class Replica final : public VolumeUser {
     Watch();
   }
   Volume& volume() override { return *world.volume; }
+  /// Keeps the numbers in `held` only, as a kernel with little memory.
+  NodeId Looked(const Volume::Entry& entry) override {
+    if (!held.contains(entry.node)) volume().Forget(entry.node, 1);
+    return entry.node;
+  }
+  /// The kernel looks `name` up, and keeps what it finds.
+  NodeId Hold(NodeId parent, const std::string& name) {
+    const auto found = volume().Lookup(parent, name);
+    EXPECT_TRUE(found.ok()) << found.status();
+    if (found.ok()) held.insert(found->node);
+    return found.ok() ? found->node : NodeId{};
+  }
 
   void Write(NodeId node, std::string_view contents) {
     const auto handle = volume().Open(node, {.write = true, .truncate = true});
@@ -20,8 +35,8 @@ class Replica final : public VolumeUser {
     volume().Release(*handle);
   }
   std::string ContentsAt(NodeId parent, const std::string& name) {
-    const auto found = volume().Lookup(parent, name);
-    return found.ok() ? Contents(found->node) : "no entry " + name;
+    const NodeId found = Find(parent, name);
+    return found == NodeId{} ? "no entry " + name : Contents(found);
   }
   /// Reads through an open file.
   std::string ContentsOf(Volume::Handle* handle, NodeId node) {
@@ -60,6 +75,7 @@ class Replica final : public VolumeUser {
   }
 
   TestVolume world;
+  std::set<NodeId> held;
 
  private:
   void Watch() {
@@ -77,7 +93,10 @@ class ReplicasTest : public ::testing::Test {
  protected:
   static constexpr const char* kLabels[] = {"desk", "laptop", "phone"};
 
-  ReplicasTest() {
+  ReplicasTest() { Start(); }
+
+  void Start() {
+    replicas_.clear();
     for (crdt::ActorId actor = 1; actor <= 3; ++actor) {
       Volume::Options options = TestVolume::DefaultOptions();
       options.label = kLabels[actor - 1];
@@ -90,6 +109,15 @@ class ReplicasTest : public ::testing::Test {
   Replica& desk() { return *replicas_[0]; }
   Replica& laptop() { return *replicas_[1]; }
   Replica& phone() { return *replicas_[2]; }
+
+  /// Runs `story` with two replicas in each part, so that each is once the one whose ops are later.
+  void BothWays(const std::function<void(Replica& a, Replica& b)>& story) {
+    for (const bool is_turned : {false, true}) {
+      SCOPED_TRACE(is_turned ? "laptop, desk" : "desk, laptop");
+      Start();
+      story(is_turned ? laptop() : desk(), is_turned ? desk() : laptop());
+    }
+  }
 
   /// What `from` has made, publications included, reaches `to`.
   void Send(Replica& from, Replica& to) {
@@ -109,17 +137,25 @@ class ReplicasTest : public ::testing::Test {
   /// As Exchange, but what is being written stays as it is.
   void DeliverAll() {
     for (const auto& replica : replicas_) ASSERT_TRUE(replica->world.journal.Sync().ok());
-    // Who has seen much may be ahead of the others' clocks: those wait for what it has seen.
-    for (std::size_t round = 0; round < replicas_.size(); ++round) {
-      for (const auto& from : replicas_) {
-        for (const auto& to : replicas_) {
-          if (from == to) continue;
-          const absl::Status taken = to->world.Receive(from->world, from->world.journal.durable());
-          const bool must_succeed = round + 1 == replicas_.size();
-          if (must_succeed) {
-            ASSERT_TRUE(taken.ok()) << taken;
-          }
-        }
+    // In the order of time, batch by batch: so each comes after all that its author had seen.
+    struct Step {
+      crdt::Timestamp time;
+      Replica* author;
+      std::size_t count;  ///< Of the author's ops, up to the end of the batch.
+    };
+    std::vector<Step> steps;
+    for (const auto& author : replicas_) {
+      const std::vector<crdt::Op> ops = author->world.journal.ops();
+      for (std::size_t i = 0; i < ops.size(); ++i) {
+        if (ops[i].ends_batch) steps.push_back({ops[i].time, author.get(), i + 1});
+      }
+    }
+    std::sort(steps.begin(), steps.end(), [](const Step& x, const Step& y) { return x.time < y.time; });
+    for (const Step& step : steps) {
+      for (const auto& to : replicas_) {
+        if (to.get() == step.author) continue;
+        const absl::Status taken = to->world.Receive(step.author->world, step.count);
+        ASSERT_TRUE(taken.ok()) << taken;
       }
     }
     ExpectEqual();

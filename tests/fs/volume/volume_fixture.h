@@ -179,6 +179,8 @@ class VolumeUser {
  public:
   virtual ~VolumeUser() = default;
   virtual Volume& volume() = 0;
+  /// What is done with an entry that counts a lookup: kept in mind for ever, as by a kernel with much memory.
+  virtual NodeId Looked(const Volume::Entry& entry) { return entry.node; }
 
   std::errc ErrorOf(const absl::Status& status) { return status.ok() ? std::errc{} : PosixErrorOf(status); }
   template <typename T>
@@ -189,7 +191,7 @@ class VolumeUser {
   NodeId MakeDirectory(NodeId parent, const std::string& name, std::uint32_t mode = 0755) {
     const auto made = volume().MakeDirectory(kAlice, parent, name, mode);
     EXPECT_TRUE(made.ok()) << made.status();
-    return made.ok() ? made->node : NodeId{};
+    return made.ok() ? Looked(*made) : NodeId{};
   }
   /// A closed file with `contents`, not necessarily published.
   NodeId MakeFile(NodeId parent, const std::string& name, std::string_view contents = "") {
@@ -200,7 +202,7 @@ class VolumeUser {
       EXPECT_TRUE(volume().Write(created->entry.node, created->handle, 0, contents, false).ok());
     }
     volume().Release(created->handle);
-    return created->entry.node;
+    return Looked(created->entry);
   }
   std::string Contents(NodeId node) {
     std::string bytes(1 << 20, '\0');
@@ -216,7 +218,7 @@ class VolumeUser {
   }
   NodeId Find(NodeId parent, const std::string& name) {
     const auto found = volume().Lookup(parent, name);
-    return found.ok() ? found->node : NodeId{};
+    return found.ok() ? Looked(*found) : NodeId{};
   }
   std::vector<std::string> Names(NodeId directory) {
     std::vector<std::string> names;

@@ -20,6 +20,7 @@ class MemoryNetwork final : public Network {
   absl::StatusOr<std::unique_ptr<Listener>> Listen(
       const std::string& endpoint, std::function<void(std::unique_ptr<Connection>)> on_connection) override;
   absl::StatusOr<std::unique_ptr<Connection>> Connect(const std::string& endpoint) override;
+  void Connect(const std::string& endpoint, OnConnected on_done) override;
 
  private:
   struct State;

@@ -43,7 +43,7 @@ class Listener {
 };
 
 /// Where connections come from. Endpoints: `unix:/absolute/path` (any length: paths longer than sun_path are reached
-/// through the directory's descriptor) and `tcp:HOST:PORT`. Thread-safe.
+/// through the directory's descriptor) and `tcp:HOST:PORT`, or `HOST:PORT` alone. Thread-safe.
 class Network {
  public:
   virtual ~Network() = default;
@@ -55,6 +55,11 @@ class Network {
   /// Blocks until connected, or at most 5 seconds.
   /// Errors: kUnavailable nobody listens there or no answer in time; kInvalidArgument.
   virtual absl::StatusOr<std::unique_ptr<Connection>> Connect(const std::string& endpoint) = 0;
+
+  /// The same without blocking: `on_done` is called once, from a thread of the network and never inside this call; not
+  /// at all when the network is destroyed before.
+  using OnConnected = std::function<void(absl::StatusOr<std::unique_ptr<Connection>> connection)>;
+  virtual void Connect(const std::string& endpoint, OnConnected on_done) = 0;
 };
 
 }  // namespace copse::base

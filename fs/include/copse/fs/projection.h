@@ -168,7 +168,8 @@ class Projection {
   virtual std::optional<ShownPlace> ShownAt(NodeId node) const = 0;
 
   /// The directories united with `directory`, itself among them: the representative first, then ascending by claim.
-  /// Only itself where there are no others, and if it is not shown.
+  /// Only itself where there are no others, and if it is not shown. They stay united where consecutive ops of one batch
+  /// move all of them to one place.
   virtual std::vector<NodeId> MembersOf(NodeId directory) const = 0;
 
   /// The member that is shown, and that new children are placed in: of those that are not in trash (if all are, of

@@ -59,6 +59,9 @@ class StagedFile {
   /// The heads that the base stands for: what the version published next replaces.
   std::vector<crdt::Timestamp> base_heads() const;
 
+  /// The plain root of the base.
+  base::Hash base_root() const;
+
   /// Stores the chunks of what is there now and returns the version they make, which shares every chunk of the base
   /// that no write touched. Writers wait meanwhile; readers do not. The file stays dirty until Rebase.
   absl::StatusOr<Manifest> Publish();
@@ -67,6 +70,12 @@ class StagedFile {
   /// the call, since the staging that is dropped may be all that a crash would leave of an fsync. A clean file takes
   /// any base. Errors: kFailedPrecondition dirty and not published; any from the disk, and the file is as it was.
   absl::Status Rebase(const Manifest& base, std::vector<crdt::Timestamp> base_heads);
+  /// Puts a clean file on another version, without disk I/O and without waiting; returns whether it did. It does not
+  /// where the file is dirty, or another call is changing it at this moment.
+  bool Follow(const Manifest& base, std::vector<crdt::Timestamp> base_heads);
+  /// What was written belongs to another inode from now on, on which the same base has these heads. No disk I/O: a
+  /// staging on disk is readdressed by the next Persist.
+  void Readdress(NodeId node, std::vector<crdt::Timestamp> base_heads);
   /// Forgets what was written and frees the staging.
   absl::Status Discard();
 
@@ -87,6 +96,9 @@ class StagingArea {
   struct Recovered {
     NodeId node;
     std::unique_ptr<StagedFile> file;  ///< Dirty.
+    /// Plain roots of versions that were about to become ops. One that did is a head in place of the base heads, and
+    /// holds nothing that `file` does not.
+    std::vector<base::Hash> publications;
   };
 
   /// Creates `directory` if missing. `storage` and `content` must outlive the area and its files.
@@ -95,16 +107,16 @@ class StagingArea {
                                                            const Options& options);
   ~StagingArea();
 
-  /// The file of `node` on `base`, clean. At most one at a time for a node. `fixed_chunks` cuts every 64 KiB.
+  /// The file of `node` on `base`, clean; one for each version of `node` that is in use. `fixed_chunks` cuts every 64
+  /// KiB.
   std::unique_ptr<StagedFile> OpenFile(NodeId node, const Manifest& base, std::vector<crdt::Timestamp> base_heads,
                                        bool fixed_chunks);
 
-  /// What was persisted and not published when the process ended, one for each node. `base_of` gives the version that
-  /// a set of heads stands for; where it cannot, or the staging is damaged, the file is left where it is, and `left`
-  /// gets a line with its path and the reason.
-  absl::StatusOr<std::vector<Recovered>> Recover(
-      const std::function<std::optional<Manifest>(NodeId node, const std::vector<crdt::Timestamp>& heads)>& base_of,
-      std::vector<std::string>& left);
+  /// What was persisted and not published when the process ended, on the base that it was written upon, whatever has
+  /// become of that since. Where `is_file` does not know the node, or the staging is damaged, the file is left where it
+  /// is, and `left` gets a line with its path and the reason.
+  absl::StatusOr<std::vector<Recovered>> Recover(const std::function<bool(NodeId node)>& is_file,
+                                                 std::vector<std::string>& left);
 
  private:
   struct State;

@@ -96,6 +96,22 @@ class Volume {
     std::uint64_t open_handles = 0;
     std::uint64_t lookups = 0;      ///< Sum of lookup counts.
     std::uint64_t dirty_files = 0;  ///< Written and not yet published.
+    std::uint64_t conflicts = 0;    ///< Names that several claim: how many ListConflicts returns.
+  };
+  /// One of those who claim a name.
+  struct ConflictEntry {
+    std::string path;  ///< As it is shown now, from the root, without a leading '/'.
+    NodeId number;     ///< Its inode number.
+    Kind kind = Kind::kRegular;
+    crdt::Timestamp claim;     ///< The op that decides its rank: what gave it the name; of a version, what wrote it.
+    crdt::ActorId author = 0;  ///< Whose claim that is.
+    std::string label;         ///< The author's.
+    NameReason reason = NameReason::kHighestClaim;
+    std::string why;  ///< The reason, for people.
+  };
+  struct ConflictGroup {
+    std::string path;                    ///< The name that all claim.
+    std::vector<ConflictEntry> entries;  ///< Who has the name first, if anybody.
   };
 
   /// `replica` has been fed every op of its journal. Recovers staged contents of an earlier process and publishes
@@ -176,6 +192,8 @@ class Volume {
   /// Publishes every written file and makes all of it durable.
   absl::Status Flush();
   std::vector<TrashEntry> ListTrash();
+  /// Every name that several claim, ascending by path.
+  std::vector<ConflictGroup> ListConflicts();
   /// Brings a deleted entry back to its old place; where a name is taken, `NAME-restored`, `NAME-restored_2`, ...;
   /// where the directory is gone, restores that first. Returns the path it has now.
   /// Errors: ENOENT nothing in the trash has that node.

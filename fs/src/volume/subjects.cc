@@ -1,0 +1,163 @@
+// What numbers lead to, and which version an open file shows. A number is nearly always an inode's own. A sibling has
+// the id of the op that wrote it; when that version becomes the file, or a file of its own, the number goes on leading
+// there, for as long as the kernel has it. All members of a united directory show the representative's attributes.
+//
+// A file that is open and clean follows what its inode shows. One that is written keeps its base until it is published.
+//
+// Two numbers of one file are two inodes to the kernel, with pages of their own: what changes one is announced for all.
+#include <algorithm>
+
+#include "volume/volume_state.h"
+
+namespace copse::fs {
+namespace {
+
+bool HaveCommon(const std::vector<crdt::Timestamp>& a, const std::vector<crdt::Timestamp>& b) {
+  return std::find_first_of(a.begin(), a.end(), b.begin(), b.end()) != a.end();
+}
+
+}  // namespace
+
+Kind Volume::State::KindOf(const ShownEntry& entry) const {
+  if (entry.type == EntryType::kDirectory) return Kind::kDirectory;
+  if (entry.type == EntryType::kSibling) return Kind::kRegular;
+  const auto kind = schema::KindOf(tree(), entry.target);
+  COPSE_CHECK(kind.has_value());  // A shown entry leads to an inode with a kind.
+  return *kind;
+}
+
+absl::StatusOr<Volume::State::Subject> Volume::State::SubjectOf(NodeId number) {
+  if (const auto kind = schema::KindOf(tree(), number)) {
+    const NodeId inode = *kind == Kind::kDirectory ? projection->RepresentativeOf(number) : number;
+    return Subject{number, inode, inode, *kind};
+  }
+  if (const auto sibling = projection->SiblingOf(number)) {
+    return Subject{number, number, sibling->inode, Kind::kRegular};
+  }
+  ServedVersion served;
+  bool is_open = false;
+  {
+    const std::lock_guard lock(local_mutex);
+    if (const auto local = locals.find(number); local != locals.end()) {
+      if (local->second.version) served = *local->second.version;
+      is_open = local->second.open != nullptr;
+      if (is_open) served = {local->second.open->inode, local->second.open->staged->base_heads()};
+    }
+  }
+  const FileVersions versions = projection->VersionsOf(served.inode);
+  if (HaveCommon(versions.file, served.heads)) return Subject{number, served.inode, served.inode, Kind::kRegular};
+  for (const Sibling& sibling : versions.siblings) {
+    if (HaveCommon(sibling.heads, served.heads)) return Subject{number, sibling.id, served.inode, Kind::kRegular};
+  }
+  if (is_open) return Subject{number, number, served.inode, Kind::kRegular};
+  return PosixError(std::errc::no_such_file_or_directory, "no inode " + std::to_string(number.value));
+}
+
+std::optional<std::pair<crdt::Timestamp, Manifest>> Volume::State::HeadOf(NodeId inode) const {
+  const auto versions = tree().Versions(inode, schema::kContent);
+  if (versions.size() <= 1) return schema::ShownHead(tree(), inode);
+  const std::vector<crdt::Timestamp> shown = projection->VersionsOf(inode).file;
+  for (const crdt::RegisterVersion& version : versions) {
+    if (shown.empty() || version.time != shown.back()) continue;
+    auto manifest = DecodeManifest(*version.value);
+    if (manifest.ok()) return std::pair{version.time, *std::move(manifest)};
+  }
+  return std::nullopt;
+}
+
+std::pair<Manifest, std::vector<crdt::Timestamp>> Volume::State::BaseOf(const Subject& subject) const {
+  std::vector<crdt::Timestamp> heads;
+  if (const auto sibling = subject.is_sibling() ? projection->SiblingOf(subject.key) : std::nullopt) {
+    heads = sibling->heads;
+  } else {
+    heads = projection->VersionsOf(subject.inode).file;
+  }
+  for (const crdt::RegisterVersion& version : tree().Versions(subject.inode, schema::kContent)) {
+    if (heads.empty() || version.time != heads.back()) continue;
+    auto manifest = DecodeManifest(*version.value);
+    if (manifest.ok()) return {*std::move(manifest), std::move(heads)};
+  }
+  return {};
+}
+
+void Volume::State::NoteNewVersions(std::span<const crdt::NetEvent> events) {
+  const std::lock_guard lock(local_mutex);
+  for (const crdt::NetEvent& event : events) {
+    const bool has_versions = std::any_of(event.fields.begin(), event.fields.end(), [](const crdt::FieldId& field) {
+      return field.number == schema::kContent || field.number == schema::kUnlinked;
+    });
+    if (!has_versions) continue;
+    const auto local = locals.find(event.node);
+    if (local == locals.end() || local->second.open == nullptr) continue;
+    local->second.open->is_behind = true;
+    has_files_behind = true;
+  }
+}
+
+bool Volume::State::Follow(OpenFile& file) {
+  const TreeReadLock lock(tree_mutex);
+  const NodeId inode = file.inode;
+  // A removed file's handles keep the version that they have.
+  if (!file.is_behind || projection->LinksOf(inode) == 0) return false;
+  auto [base, heads] = BaseOf({inode, inode, inode});
+  const base::Hash before = file.staged->base_root();
+  const base::Hash after = base.plain_root;
+  if (!file.staged->Follow(base, std::move(heads))) return false;
+  file.is_behind = false;
+  return before != after;
+}
+
+void Volume::State::FollowAll(const Invalidations& changed) {
+  if (!has_files_behind.exchange(false)) return;
+  bool has_left = false;
+  for (const NodeId target : changed.targets) {
+    const Pin file = PinOpen(target);
+    if (!file || !file->is_behind) continue;
+    Follow(*file);
+    // Published, it follows; and whoever holds it up at this moment is done soon.
+    if (file->is_behind && !file->staged->dirty()) SchedulePublication(*file, std::chrono::milliseconds(10));
+    has_left |= file->is_behind;
+  }
+  if (has_left) has_files_behind = true;
+}
+
+bool Volume::State::MayPublishUnderTreeLock(const OpenFile& file) const {
+  return !file.is_removed_here || projection->LinksOf(file.key) > 0;
+}
+
+bool Volume::State::MayPublish(const OpenFile& file) {
+  const TreeReadLock lock(tree_mutex);
+  return MayPublishUnderTreeLock(file);
+}
+
+void Volume::State::MoveSibling(NodeId id, NodeId to, std::vector<crdt::Timestamp> heads) {
+  const std::lock_guard lock(local_mutex);
+  const auto local = locals.find(id);
+  if (local == locals.end()) return;
+  SetServedVersion(id, local->second, {to, heads});
+  const std::shared_ptr<OpenFile> file = local->second.open;
+  if (file == nullptr) return;
+  std::shared_ptr<OpenFile>& there = locals[to].open;
+  if (there != nullptr && there->staged->dirty()) return;  // Two that are written: each becomes a version.
+  // Handles of what was open there, and is clean, go over when they are used next.
+  there = file;
+  locals[id].open.reset();
+  file->key = to;
+  file->inode = to;
+  file->staged->Readdress(to, std::move(heads));
+}
+
+void Volume::State::SetServedVersion(NodeId number, Local& local, ServedVersion version) {
+  sibling_numbers[version.inode].insert(number);
+  has_sibling_numbers = true;
+  local.version = std::move(version);
+}
+
+void Volume::State::NoteRemoval(const ShownEntry& removed) {
+  if (projection->LinksOf(removed.target) > 0) return;
+  const std::lock_guard lock(local_mutex);
+  const auto local = locals.find(removed.target);
+  if (local != locals.end() && local->second.open != nullptr) local->second.open->is_removed_here = true;
+}
+
+}  // namespace copse::fs

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <copse/replica/exchange.h>
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "back_off.h"
+#include "chunk_requests.h"
+#include "link.h"
+#include "session_host.h"
+#include "tls_credentials.h"
+
+namespace copse::replica {
+
+/// All of an exchange, on the executor: whatever happens elsewhere is posted there as a piece of work.
+struct Exchange::State : public std::enable_shared_from_this<State> {
+ public:
+  State(Environment environment, const Identity& identity, SessionHost& host, Callbacks callbacks);
+
+  /// Runs `work` on the executor, unless the exchange has ended by then.
+  void Post(std::function<void(State&)> work, std::chrono::nanoseconds delay = std::chrono::nanoseconds(0));
+  /// Ends everything; waits for the work that runs. Any thread.
+  void Cut();
+
+  absl::StatusOr<std::string> Listen(const std::string& endpoint);  ///< Any thread.
+  std::vector<PeerStatus> status() const;                           ///< Any thread.
+  void AnnounceHeads();                                             ///< Any thread.
+
+  void AddPeer(const std::string& endpoint);
+  void RequestChunks(std::span<const base::Hash> ids);
+  void Tick();
+  void Stop(std::function<void()> on_stopped);
+
+ private:
+  /// Somebody to be reached, or who came.
+  struct Peer {
+    PeerStatus status;
+    BackOff back_off{kBackOffMin, kBackOffMax};
+    bool is_dialling = false;  ///< Or about to.
+  };
+
+  void Run(const std::function<void(State&)>& work);
+  void AfterWork();
+  void Publish();
+
+  void Dial(const std::string& endpoint);
+  void DialLater(Peer& peer);
+  /// From a thread of the network: a connection that was accepted (no endpoint), or how dialling ended.
+  void Arrive(const std::string& endpoint, absl::StatusOr<std::unique_ptr<base::Connection>> connection);
+  void TakeArrival();
+  void OnDialled(const std::string& endpoint, absl::StatusOr<std::unique_ptr<base::Connection>> connection);
+  void AddLink(const std::string& endpoint, std::unique_ptr<base::Connection> connection);
+  void OnOpen(Link& link, const std::string& key);
+  void OnBytes(Link& link, std::string_view bytes);
+  void OnClose(Link& link, const absl::Status& reason);
+  void OnGreeted(Link& link);
+  void OnNews(Link& link);
+  void BeginSession(Link& link);
+  bool YieldsToAnother(Link& link);
+  void CloseLink(Link& link);
+  void FailLink(Link& link, const absl::Status& reason);
+
+  Link* FindLink(Link::Id id);
+  Link* LinkOf(const std::string& key);
+  Peer* FindPeer(const std::string& endpoint);
+  /// The peers whose connection `link` is.
+  std::vector<Peer*> PeersOf(const Link& link);
+  void NoteMember(const Link& link);
+  std::function<void(State&)> WithLink(Link::Id id, std::function<void(State&, Link&)> work);
+
+  const Environment environment_;
+  const Session::Options session_options_;
+  const std::string own_key_;
+  const std::shared_ptr<const TlsCredentials> credentials_;
+  SessionHost& host_;
+  const Callbacks callbacks_;
+  std::atomic<bool> heads_are_announced_ = false;
+
+  std::recursive_mutex work_mutex_;  ///< Held by each piece of work; guards what follows.
+  bool has_ended_ = false;
+  bool is_stopping_ = false;
+  std::function<void()> on_stopped_;
+  std::vector<std::unique_ptr<base::Listener>> listeners_;
+  ChunkRequests chunks_;
+  std::vector<std::unique_ptr<Peer>> peers_;
+  std::map<Link::Id, std::unique_ptr<Link>> links_;
+  Link::Id last_link_ = 0;
+
+  /// Kept here and not in the work that is posted, which may be dropped only after the network is gone.
+  struct Arrival {
+    std::string endpoint;
+    absl::StatusOr<std::unique_ptr<base::Connection>> connection;
+  };
+  std::mutex arrivals_mutex_;  ///< Guards what follows.
+  std::deque<Arrival> arrivals_;
+  bool takes_arrivals_ = true;
+
+  mutable std::mutex status_mutex_;  ///< Guards what follows. Nothing else is locked while it is held.
+  std::vector<PeerStatus> published_;
+};
+
+}  // namespace copse::replica

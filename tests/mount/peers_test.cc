@@ -1,0 +1,174 @@
+// Ops of another replica come in while the mount is used.
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "mount/mount_test.h"
+
+namespace copse::test {
+namespace {
+
+using fs::NodeId;
+
+class PeersTest : public MountTest {
+ protected:
+  void SetUp() override {
+    MountTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    fs::Volume::Options options = fs::TestVolume::DefaultOptions();
+    options.label = "peer";
+    peer_ = std::make_unique<fs::TestVolume>(2, content(), options);
+  }
+  void TearDown() override {
+    MountTest::TearDown();
+    peer_.reset();
+  }
+
+  /// What the mount has made reaches the peer.
+  void Send() {
+    ASSERT_TRUE(volume().Flush().ok());
+    const std::vector<crdt::Op> ops = journal().ops();
+    const std::size_t known = peer_->replica->version()[1];
+    ASSERT_TRUE(peer_->volume->Ingest(1, known, std::span(ops).subspan(known)).ok());
+  }
+  /// What the peer has made reaches the mount.
+  void Fetch() {
+    ASSERT_TRUE(peer_->volume->Flush().ok());
+    const std::vector<crdt::Op> ops = peer_->journal.ops();
+    const auto news = std::span(ops).subspan(fetched_);
+    ASSERT_TRUE(volume().Ingest(2, fetched_, news).ok());
+    fetched_ = ops.size();
+  }
+  NodeId PeerFind(const std::string& name) {
+    const auto found = peer_->volume->Lookup(crdt::kRoot, name);
+    EXPECT_TRUE(found.ok()) << found.status();
+    return found.ok() ? found->node : NodeId{};
+  }
+  void PeerWrite(NodeId node, std::string_view bytes) {
+    const auto handle = peer_->volume->Open(node, {.write = true, .truncate = true});
+    ASSERT_TRUE(handle.ok()) << handle.status();
+    EXPECT_TRUE(peer_->volume->Write(node, *handle, 0, bytes, false).ok());
+    peer_->volume->Release(*handle);
+  }
+  void PeerMake(const std::string& name, std::string_view bytes) {
+    const auto made = peer_->volume->MakeNode({}, crdt::kRoot, name, fs::Kind::kRegular, 0644, 0);
+    ASSERT_TRUE(made.ok()) << made.status();
+    PeerWrite(made->node, bytes);
+  }
+  std::string Pread(const Descriptor& file) {
+    std::string bytes(64, '\0');
+    const ssize_t count = pread(file.get(), bytes.data(), bytes.size(), 0);
+    EXPECT_NE(-1, count) << std::strerror(errno);
+    bytes.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
+    return bytes;
+  }
+
+  std::unique_ptr<fs::TestVolume> peer_;
+  std::size_t fetched_ = 0;
+};
+
+TEST_F(PeersTest, WhatAPeerMakesShowsWithoutARemountThoughTheKernelRememberedItAbsent) {
+  EXPECT_FALSE(Exists(At("new")));
+  EXPECT_TRUE(NamesIn(mount_point()).empty());
+  PeerMake("new", "of the peer");
+  Fetch();
+  EXPECT_TRUE(Eventually([&] { return Exists(At("new")); }));
+  EXPECT_TRUE(Eventually([&] { return NamesIn(mount_point()) == std::vector<std::string>{"new"}; }));
+  EXPECT_EQ("of the peer", ReadFile(At("new")));
+}
+
+TEST_F(PeersTest, WhatAPeerRenamesEditsAndRemovesIsNotSeenInCachesAnyMore) {
+  WriteFile(At("a"), "old");
+  WriteFile(At("b"), "removed");
+  EXPECT_EQ("old", ReadFile(At("a")));
+  EXPECT_TRUE(Exists(At("b")));
+  Send();
+  PeerWrite(PeerFind("a"), "a new version");
+  ASSERT_TRUE(peer_->volume->Rename({}, crdt::kRoot, "a", crdt::kRoot, "c", 0).ok());
+  ASSERT_TRUE(peer_->volume->Unlink({}, crdt::kRoot, "b").ok());
+  Fetch();
+  EXPECT_TRUE(Eventually([&] { return !Exists(At("a")) && !Exists(At("b")) && Exists(At("c")); }));
+  EXPECT_TRUE(Eventually([&] { return ReadFile(At("c")) == "a new version"; }));
+  EXPECT_EQ(13, StatOf(At("c")).st_size);
+}
+
+TEST_F(PeersTest, AnOpenFileFollowsAPeersVersionAndOneThatIsWrittenKeepsItsOwn) {
+  WriteFile(At("f"), "base");
+  Descriptor file = OpenFile(At("f"), O_RDWR);
+  EXPECT_EQ("base", Pread(file));
+  Send();
+  PeerWrite(PeerFind("f"), "followed");
+  Fetch();
+  EXPECT_TRUE(Eventually([&] { return Pread(file) == "followed"; }));
+  EXPECT_EQ(1, pwrite(file.get(), "F", 1, 0));
+  PeerWrite(PeerFind("f"), "of the peer");
+  Fetch();
+  EXPECT_EQ("Followed", Pread(file));
+  file.Close();
+  ASSERT_TRUE(Eventually([&] { return NamesIn(mount_point()).size() == 2; }));
+  EXPECT_EQ("Followed", ReadFile(At("f")));
+  EXPECT_EQ("of the peer", ReadFile(At("f-peer")));
+  // Ordinary tools resolve it.
+  EXPECT_WORKS(rename(At("f-peer").c_str(), At("f").c_str()));
+  EXPECT_TRUE(Eventually([&] { return ReadFile(At("f")) == "of the peer"; }));
+  EXPECT_TRUE(Eventually([&] { return !Exists(At("f-peer")); }));
+}
+
+TEST_F(PeersTest, AFileThatAPeerRemovesGoesOnWorkingForWhoHasItOpen) {
+  WriteFile(At("f"), "base");
+  Descriptor file = OpenFile(At("f"), O_RDWR);
+  Send();
+  ASSERT_TRUE(peer_->volume->Unlink({}, crdt::kRoot, "f").ok());
+  Fetch();
+  EXPECT_TRUE(Eventually([&] { return !Exists(At("f")); }));
+  EXPECT_EQ("base", Pread(file));
+  EXPECT_EQ(1, pwrite(file.get(), "B", 1, 0));
+  EXPECT_EQ("Base", Pread(file));
+  file.Close();
+  EXPECT_TRUE(Eventually([&] { return Exists(At("f")); })) << "what was written brings it back";
+  EXPECT_EQ("Base", ReadFile(At("f")));
+}
+
+TEST_F(PeersTest, AMappingSeesAPeersVersion) {
+  WriteFile(At("f"), "base");
+  Send();
+  const std::string path = At("f");
+  ChildProcess child([&](const std::function<void()>& wait) {
+    const int file = open(path.c_str(), O_RDONLY);
+    void* const mapped = mmap(nullptr, 4, PROT_READ, MAP_SHARED, file, 0);
+    if (mapped == MAP_FAILED) return 1;
+    const volatile char* const bytes = static_cast<const volatile char*>(mapped);
+    if (bytes[0] != 'b') return 2;
+    wait();
+    for (int attempt = 0; attempt < 2000; ++attempt) {
+      if (bytes[0] == 'p') return 0;
+      usleep(10'000);
+    }
+    return 3;
+  });
+  child.AwaitWait();
+  PeerWrite(PeerFind("f"), "peer");
+  Fetch();
+  EXPECT_EQ(0, child.Finish());
+}
+
+TEST_F(PeersTest, ADirectoryMadeByBothIsOneInTheMount) {
+  ASSERT_WORKS(mkdir(At("d").c_str(), 0755));
+  WriteFile(At("d/mine"), "1");
+  const auto made = peer_->volume->MakeDirectory({}, crdt::kRoot, "d", 0755);
+  ASSERT_TRUE(made.ok());
+  const auto file = peer_->volume->MakeNode({}, made->node, "theirs", fs::Kind::kRegular, 0644, 0);
+  ASSERT_TRUE(file.ok());
+  PeerWrite(file->node, "2");
+  EXPECT_FALSE(Exists(At("d/theirs")));
+  Fetch();
+  EXPECT_TRUE(Eventually([&] { return Exists(At("d/theirs")); }));
+  EXPECT_EQ("1", ReadFile(At("d/mine")));
+  EXPECT_EQ("2", ReadFile(At("d/theirs")));
+  EXPECT_EQ(std::vector<std::string>{"d"}, NamesIn(mount_point()));
+  EXPECT_WORKS(unlink(At("d/theirs").c_str()));
+  EXPECT_WORKS(unlink(At("d/mine").c_str()));
+  EXPECT_WORKS(rmdir(At("d").c_str()));
+}
+
+}  // namespace
+}  // namespace copse::test
