@@ -94,7 +94,9 @@ class Generator {
   std::set<Timestamp> times_;
 };
 
-WorldPlace PlaceOf(const crdt::Placement& placement) { return {placement.parent, placement.name, placement.claim}; }
+WorldPlace PlaceOf(const crdt::PlacementView& placement) {
+  return {placement.parent, std::string(placement.name), placement.claim};
+}
 
 World WorldOf(const crdt::Tree& tree) {
   World world;
@@ -102,8 +104,8 @@ World WorldOf(const crdt::Tree& tree) {
   std::vector<NodeId> asked = {crdt::kForest, crdt::kRoot, crdt::kFileInodes, crdt::kTrash};
   for (std::uint64_t i = 0; i < kNodes; ++i) asked.push_back(NodeId::Of(1, 100 + i));
   for (const NodeId node : asked) {
-    if (const auto* place = tree.PlacementOf(node)) world.places[node] = PlaceOf(*place);
-    if (const auto* place = tree.PlacementBeforeTrash(node)) world.before_trash[node] = PlaceOf(*place);
+    if (const auto place = tree.PlacementOf(node)) world.places[node] = PlaceOf(*place);
+    if (const auto place = tree.PlacementBeforeTrash(node)) world.before_trash[node] = PlaceOf(*place);
     if (!tree.ChildrenOf(node).empty()) world.children[node] = tree.ChildrenOf(node);
     for (const crdt::FieldId& id : kFields) {
       if (const auto* value = tree.Value(node, id.number, id.key)) {

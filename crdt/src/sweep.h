@@ -22,11 +22,13 @@ class Sweep {
   Sweep(NodeTable& nodes, MoveTable& moves, Chains& chains, StructuralIndex& structural, BatchChanges& changes)
       : nodes_(nodes), moves_(moves), chains_(chains), structural_(structural), changes_(changes) {}
 
-  /// Notes `move`, which is in its child's chain now and takes no effect yet. All moves of a batch are added first.
+  /// Takes in `move`, which has just been inserted into its child's chain. Judges it at once if nothing that is known
+  /// or still to come in the batch can make that wrong; else it waits for Run. Cost: O(1), and for a move of a directory
+  /// that is newer than all others a walk.
   void Add(MoveIndex move);
 
-  /// Judges. Cost: a walk for each structural move that is new or may be concerned, and the blocks of the structural
-  /// index in which some node's parent differs from before.
+  /// Judges what waits. Cost: a walk for each structural move that is new or may be concerned, and the blocks of the
+  /// structural index in which some node's parent differs from before.
   void Run();
 
  private:
@@ -48,20 +50,24 @@ class Sweep {
     }
   };
 
-  bool IsSelfMove(const Move& move) const { return move.child == move.parent; }
-  bool IsBase(const Move& move) const { return move.time() < nodes_[move.child].first_named(); }
+  static bool IsSelfMove(const Move& move) { return move.child() == move.parent(); }
+  bool IsBase(const Move& move) const { return move.time() < nodes_.FirstNamed(move.child()); }
   // Whether a cycle can refuse it.
-  bool NeedsWalk(const Move& move) const;
+  static bool NeedsWalk(const Move& move);
+  bool IsWaiting() const { return !added_.empty() || !promotions_.empty(); }
 
+  void NameParent(const Move& move);
   void Promote(const Promotion& promotion);
   void MakeStructural(MoveIndex move);
   void FoldBase(MoveIndex from);
   void PushJudge(MoveIndex move);
   void Show(Slot node, Timestamp time);
+  void JudgeNewest(MoveIndex move);
   void Judge(MoveIndex move);
   bool MayTakeEffect(MoveIndex move);
   bool WalkMeets(Slot from, Timestamp time, Slot wanted);
   MoveIndex OldInEffect(Slot node, MoveIndex next) const;
+  void AboutToChange(Slot node);
   void CheckChain(Slot node) const;
   void SetDifference(Slot node, MoveIndex old_move, MoveIndex new_move);
 
@@ -71,10 +77,12 @@ class Sweep {
   StructuralIndex& structural_;
   BatchChanges& changes_;
 
+  Timestamp latest_;  // Of all moves ever added.
   std::vector<MoveIndex> added_;
   std::vector<Promotion> promotions_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::vector<Slot> different_;  // Nodes whose parent differs from the old history at the time that the sweep is at.
+  std::vector<Slot> changed_;    // Directories whose `old_in_effect` says what was in effect at the end before Run.
   std::vector<Slot> walk_;       // Of the move being judged.
 };
 

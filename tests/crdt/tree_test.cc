@@ -76,7 +76,7 @@ TEST(TreeTest, ANewTreeHasTheWellKnownNodesOnly) {
   const Tree tree;
   EXPECT_THAT(tree.Nodes(), ElementsAre(kForest, kRoot, kFileInodes, kTrash));
   EXPECT_THAT(tree.ChildrenOf(kForest), ElementsAre(kRoot, kFileInodes, kTrash));
-  EXPECT_THAT(tree.PlacementOf(kForest), IsNull());
+  EXPECT_FALSE(tree.PlacementOf(kForest));
   EXPECT_EQ(*tree.PlacementOf(kRoot), (Placement{kForest, "root", Timestamp{}}));
   EXPECT_EQ(*tree.PlacementOf(kFileInodes), (Placement{kForest, "fileinodes", Timestamp{}}));
   EXPECT_EQ(*tree.PlacementOf(kTrash), (Placement{kForest, "trash", Timestamp{}}));
@@ -141,7 +141,7 @@ TEST(TreeTest, ANodeThatHasLostItsChildrenStillBlocksTheMovesOfThatTime) {
 TEST(TreeTest, ANodeBelowOneThatWasNeverPlacedKeepsItsPlace) {
   Tree tree;
   Apply(tree, Move(At(1), kA, kB));
-  EXPECT_THAT(tree.PlacementOf(kB), IsNull());
+  EXPECT_FALSE(tree.PlacementOf(kB));
   EXPECT_THAT(tree.ChildrenOf(kB), ElementsAre(kA));
   EXPECT_TRUE(tree.IsAncestor(kB, kA));
   EXPECT_FALSE(tree.IsAncestor(kRoot, kA));
@@ -161,7 +161,7 @@ TEST(TreeTest, ARenameSurvivesADeletionThatDidNotSeeIt) {
                                    Delete(At(7, 3), kA, At(1))};
   InEveryOrder({}, history, [](const Tree& tree) {
     EXPECT_EQ(*tree.PlacementOf(kA), (Placement{kRoot, "renamed", At(5, 2)}));
-    EXPECT_THAT(tree.PlacementBeforeTrash(kA), IsNull());
+    EXPECT_FALSE(tree.PlacementBeforeTrash(kA));
   });
 }
 
@@ -188,10 +188,10 @@ TEST(TreeTest, OfTwoDeletionsOfOneClaimTheEarlierCounts) {
 TEST(TreeTest, TheClaimOfANodeWithoutAPlaceIsZero) {
   Tree tree;
   Apply(tree, Delete(At(3), kA, At(1)));
-  EXPECT_THAT(tree.PlacementOf(kA), IsNull());
+  EXPECT_FALSE(tree.PlacementOf(kA));
   Apply(tree, Delete(At(4), kA, Timestamp{}));
   EXPECT_EQ(ParentOf(tree, kA), kTrash);
-  EXPECT_THAT(tree.PlacementBeforeTrash(kA), IsNull()) << "it never was anywhere else";
+  EXPECT_FALSE(tree.PlacementBeforeTrash(kA)) << "it never was anywhere else";
 }
 
 TEST(TreeTest, ThePlaceBeforeTrashOutlivesMovesWithinTrashAndEndsWithIt) {
@@ -199,11 +199,11 @@ TEST(TreeTest, ThePlaceBeforeTrashOutlivesMovesWithinTrashAndEndsWithIt) {
   tree.Apply(std::vector{Move(At(1), kA, kRoot, "kept"), Move(At(2), kA, kTrash), Move(At(3), kA, kTrash, "again")});
   EXPECT_EQ(*tree.PlacementBeforeTrash(kA), (Placement{kRoot, "kept", At(1)}));
   Apply(tree, Move(At(4), kA, kRoot, "restored"));
-  EXPECT_THAT(tree.PlacementBeforeTrash(kA), IsNull());
+  EXPECT_FALSE(tree.PlacementBeforeTrash(kA));
   tree.UndoAfter(At(3));
   EXPECT_EQ(*tree.PlacementBeforeTrash(kA), (Placement{kRoot, "kept", At(1)}));
   tree.Redo();
-  EXPECT_THAT(tree.PlacementBeforeTrash(kA), IsNull());
+  EXPECT_FALSE(tree.PlacementBeforeTrash(kA));
 }
 
 TEST(TreeTest, ALateRenameChangesThePlaceBeforeTrash) {
@@ -239,7 +239,7 @@ TEST(TreeTest, FieldsOfANodeNotYetPlacedAreKept) {
   Tree tree;
   const auto events = Apply(tree, Write(At(2), kA, "early"));
   EXPECT_THAT(events, ElementsAre(NetEvent{kA, std::nullopt, std::nullopt, {FieldId{kNumber, ""}}}));
-  EXPECT_THAT(tree.PlacementOf(kA), IsNull());
+  EXPECT_FALSE(tree.PlacementOf(kA));
   EXPECT_THAT(tree.Nodes(), ElementsAre(kForest, kRoot, kFileInodes, kTrash, kA));
   Apply(tree, Move(At(1), kA, kRoot));
   EXPECT_EQ(tree.Value(kA, kNumber)->value, "early");
@@ -349,7 +349,7 @@ TEST(TreeTest, TheTreeIsFoundAsItWasAtATime) {
   tree.Apply(std::vector{Move(At(1), kA, kRoot, "first"), Move(At(2), kA, kRoot, "second"), Move(At(3), kB, kA)});
   tree.UndoAfter(At(1));
   EXPECT_EQ(tree.PlacementOf(kA)->name, "first");
-  EXPECT_THAT(tree.PlacementOf(kB), IsNull());
+  EXPECT_FALSE(tree.PlacementOf(kB));
   EXPECT_EQ(tree.LogSize(), 3u);
   tree.Redo();
   EXPECT_EQ(tree.PlacementOf(kA)->name, "second");
@@ -463,7 +463,7 @@ TEST(TreeTruncation, AnOpNotLaterThanTheHorizonIsNeverMerged) {
   Apply(tree, Move(At(1), kA, kRoot));
   tree.Truncate(At(4));
   EXPECT_THAT(Apply(tree, Move(At(4), kB, kRoot)), IsEmpty());
-  EXPECT_THAT(tree.PlacementOf(kB), IsNull());
+  EXPECT_FALSE(tree.PlacementOf(kB));
   EXPECT_EQ(Apply(tree, Move(At(4, 2), kB, kRoot)).size(), 1u) << "this is later than the horizon";
 }
 
