@@ -2,6 +2,7 @@
 
 #include <copse/crdt/net_event.h>
 
+#include <cstddef>
 #include <vector>
 
 #include "chains.h"
@@ -29,6 +30,7 @@ class BatchChanges {
 
  private:
   struct Change {
+    NodeId id;
     Slot node;
     MoveIndex in_effect;
     MoveIndex before_trash;
@@ -42,6 +44,7 @@ class BatchChanges {
 
   void Note(Slot node);
   MoveIndex BeforeTrash(MoveIndex in_effect) const;
+  void Prefetch(std::size_t change) const;
   void TakeOne(const Change& change, std::vector<NetEvent>* events);
   std::vector<FieldId> ChangedFields(Slot node) const;
   std::optional<Placement> PlacementBy(MoveIndex move) const;

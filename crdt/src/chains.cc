@@ -19,7 +19,7 @@ void Chains::MakeArray(Slot node) {
 
 std::vector<MoveIndex> Chains::All(Slot node) const {
   std::vector<MoveIndex> all;
-  for (MoveIndex at = nodes_[node].last(); at != kNoMove; at = moves_[at].earlier) all.push_back(at);
+  for (MoveIndex at = nodes_.Last(node); at != kNoMove; at = moves_[at].earlier) all.push_back(at);
   std::reverse(all.begin(), all.end());
   return all;
 }
@@ -31,7 +31,7 @@ void Chains::DropArrays() {
 
 Chains::Neighbours Chains::SearchBack(Slot node, Timestamp time) {
   if (!nodes_[node].has_array()) {
-    MoveIndex next = nodes_[node].last();
+    MoveIndex next = nodes_.Last(node);
     for (int steps = 0; steps < kStepsMax; ++steps) {
       const MoveIndex earlier = moves_[next].earlier;
       if (TimeOf(earlier) <= time) return {earlier, next};
@@ -48,12 +48,14 @@ void Chains::Insert(MoveIndex index) {
   Move& move = moves_[index];
   const Timestamp time = move.time();
   Node& node = nodes_[move.child()];
-  const bool is_last = TimeOf(node.last()) < time;
-  const Neighbours around = is_last ? Neighbours{node.last(), kNoMove} : SearchBack(move.child(), time);
+  const MoveIndex last = nodes_.Last(move.child());
+  const bool is_last = TimeOf(last) < time;
+  const Neighbours around = is_last ? Neighbours{last, kNoMove} : SearchBack(move.child(), time);
   move.earlier = around.at_or_before;
   move.before = moves_.After(around.at_or_before);
   if (is_last) {
-    node.SetLast(index);
+    nodes_.SetLast(move.child(), index);
+    NoteEnd(move.child());
   } else {
     moves_[around.next].earlier = index;
   }

@@ -27,16 +27,31 @@ class Chains {
 
   /// The newest move on `node` not later than `time`; kNoMove if none. Cost: O(log chain), O(1) near the end.
   MoveIndex AtOrBefore(Slot node, Timestamp time) {
-    const MoveIndex last = nodes_[node].last();
+    const MoveIndex last = nodes_.Last(node);
     return TimeOf(last) <= time ? last : SearchBack(node, time).at_or_before;  // The time of kNoMove is 0.
   }
   /// The oldest move on `node` later than `time`; kNoMove if none. Cost: the same.
   MoveIndex NextAfter(Slot node, Timestamp time) {
-    return TimeOf(nodes_[node].last()) <= time ? kNoMove : SearchBack(node, time).next;
+    return TimeOf(nodes_.Last(node)) <= time ? kNoMove : SearchBack(node, time).next;
   }
 
   /// What is in effect for `node` at the end of its history.
-  MoveIndex InEffect(Slot node) const { return moves_.After(nodes_[node].last()); }
+  MoveIndex InEffect(Slot node) const { return moves_.After(nodes_.Last(node)); }
+
+  /// One step of a walk to the root: the parent of a directory just before `time`. kNoDirectory if it had no place.
+  DirectoryNumber ParentBefore(DirectoryNumber number, Timestamp time) {
+    const Directory& directory = nodes_.directory(number);
+    if (directory.end_time < time) return directory.end_parent;
+    return ParentBy(moves_.After(AtOrBefore(directory.node, Timestamp{time.value - 1})));
+  }
+  /// To be called when the end of the chain of `node`, or what it leaves, has changed, and when `node` has been given a
+  /// directory.
+  void NoteEnd(Slot node) {
+    if (Directory* directory = nodes_.FindDirectory(node)) {
+      directory->end_time = TimeOf(directory->last);
+      directory->end_parent = ParentBy(moves_.After(directory->last));
+    }
+  }
 
   /// All moves on `node`, oldest first.
   std::vector<MoveIndex> All(Slot node) const;
@@ -57,6 +72,9 @@ class Chains {
   static constexpr int kStepsMax = 12;
 
   Timestamp TimeOf(MoveIndex move) const { return moves_[move].time(); }
+  DirectoryNumber ParentBy(MoveIndex move) const {
+    return move == kNoMove ? kNoDirectory : nodes_.DirectoryNumberOf(moves_[move].parent());
+  }
   static Array::iterator UpperBound(Array& array, Timestamp time);
   // `time` is earlier than the end of the chain.
   Neighbours SearchBack(Slot node, Timestamp time);

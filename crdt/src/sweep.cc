@@ -22,13 +22,15 @@ bool Sweep::NeedsWalk(const Move& move) {
 
 void Sweep::NameParent(const Move& move) {
   if (NodeTable::IsPermanent(move.parent())) return;
-  Directory& parent = nodes_.DirectoryOf(move.parent());
-  if (move.time() > parent.first_named) return;
-  // Only later moves can be promoted.
-  if (moves_[nodes_[move.parent()].last()].time() > move.time()) {
-    promotions_.push_back(Promotion{move.parent(), parent.first_named});
+  Directory* parent = nodes_.FindDirectory(move.parent());
+  if (parent == nullptr) {
+    parent = &nodes_.MakeDirectory(move.parent());
+    chains_.NoteEnd(move.parent());
   }
-  parent.first_named = move.time();
+  if (move.time() > parent->first_named) return;
+  // Only later moves can be promoted.
+  if (parent->end_time > move.time()) promotions_.push_back(Promotion{move.parent(), parent->first_named});
+  parent->first_named = move.time();
 }
 
 void Sweep::Add(MoveIndex index) {
@@ -79,8 +81,8 @@ void Sweep::Run() {
   if constexpr (kChecksInvariants) {
     for (const MoveIndex move : added_) CheckChain(moves_[move].child());
   }
-  for (const Slot node : different_) nodes_.FindDirectory(node)->difference = 0;
-  for (const Slot node : changed_) nodes_.FindDirectory(node)->has_old = false;
+  for (const DirectoryNumber number : different_) nodes_.directory(number).difference = 0;
+  for (const Slot node : changed_) nodes_.FindDirectory(node)->old_in_effect = Directory::kNotNoted;
   different_.clear();
   changed_.clear();
   added_.clear();
@@ -93,13 +95,16 @@ void Sweep::CheckChain(Slot node) const {
     CRDT_CHECK(moves_[move].before == in_effect);
     in_effect = moves_.After(move);
   }
+  const Directory* directory = nodes_.FindDirectory(node);
+  CRDT_CHECK(directory == nullptr || directory->end_time == moves_[nodes_.Last(node)].time());
+  CRDT_CHECK(directory == nullptr || in_effect == kNoMove ||
+             directory->end_parent == nodes_.DirectoryNumberOf(moves_[in_effect].parent()));
 }
 
 void Sweep::AboutToChange(Slot node) {
   changes_.AboutToPlace(node);
   Directory* directory = nodes_.FindDirectory(node);
-  if (directory == nullptr || directory->has_old) return;
-  directory->has_old = true;
+  if (directory == nullptr || directory->old_in_effect != Directory::kNotNoted) return;
   directory->old_in_effect = chains_.InEffect(node);
   changed_.push_back(node);
 }
@@ -133,7 +138,11 @@ void Sweep::FoldBase(MoveIndex from) {
     const MoveIndex next = chains_.NextAfter(node, moves_[at].time());
     if (next != kNoMove && moves_[next].before == now) return;
     if (next == kNoMove || !IsBase(moves_[next])) {
-      if (next != kNoMove) PushJudge(next);
+      if (next == kNoMove) {
+        chains_.NoteEnd(node);
+      } else {
+        PushJudge(next);
+      }
       if (nodes_[node].has_directory()) {
         events_.push(Event{nodes_.FirstNamed(node), EventKind::kShow, kNoMove, node});
       }
@@ -158,6 +167,7 @@ void Sweep::JudgeNewest(MoveIndex index) {
   if (!MayTakeEffect(index)) return;
   changes_.AboutToPlace(move.child());
   move.SetTakesEffect(true);
+  chains_.NoteEnd(move.child());
 }
 
 void Sweep::Judge(MoveIndex index) {
@@ -177,7 +187,11 @@ void Sweep::Judge(MoveIndex index) {
   }
 
   const MoveIndex now = moves_.After(index);
-  if (next != kNoMove && moves_[next].before != now) PushJudge(next);
+  if (next == kNoMove) {
+    chains_.NoteEnd(move.child());
+  } else if (moves_[next].before != now) {
+    PushJudge(next);
+  }
   SetDifference(move.child(), old, now);
 }
 
@@ -186,17 +200,18 @@ bool Sweep::MayTakeEffect(MoveIndex index) {
   if (IsSelfMove(move)) return false;
   if (move.has_guard()) return moves_[move.before].time() == moves_.GuardOf(index);  // Into trash: closes no cycle.
   if (!NeedsWalk(move) || IsBase(move)) return true;
-  const bool closes_cycle = WalkMeets(move.parent(), move.time(), move.child());
+  const bool closes_cycle =
+      WalkMeets(nodes_.DirectoryNumberOf(move.parent()), move.time(), nodes_.DirectoryNumberOf(move.child()));
   structural_.SetWalk(move.time(), walk_);
   return !closes_cycle;
 }
 
-bool Sweep::WalkMeets(Slot from, Timestamp time, Slot wanted) {
+bool Sweep::WalkMeets(DirectoryNumber from, Timestamp time, DirectoryNumber wanted) {
   walk_.clear();
-  for (Slot at = from; at != kNoSlot && !NodeTable::IsPermanent(at);) {
+  for (DirectoryNumber at = from; at != kNoDirectory && !NodeTable::IsPermanent(at);) {
     if (at == wanted) return true;
     walk_.push_back(at);
-    at = moves_[moves_.After(chains_.AtOrBefore(at, time))].parent();
+    at = chains_.ParentBefore(at, time);
   }
   return false;
 }
@@ -205,20 +220,21 @@ bool Sweep::WalkMeets(Slot from, Timestamp time, Slot wanted) {
 MoveIndex Sweep::OldInEffect(Slot node, MoveIndex next) const {
   if (next != kNoMove) return moves_[next].before;
   const Directory& directory = *nodes_.FindDirectory(node);
-  return directory.has_old ? directory.old_in_effect : chains_.InEffect(node);
+  return directory.old_in_effect == Directory::kNotNoted ? chains_.InEffect(node) : directory.old_in_effect;
 }
 
 void Sweep::SetDifference(Slot node, MoveIndex old_move, MoveIndex new_move) {
-  std::uint32_t& difference = nodes_.FindDirectory(node)->difference;  // Where it stands in different_, + 1; 0: nowhere.
+  const DirectoryNumber number = nodes_.DirectoryNumberOf(node);
+  std::uint32_t& difference = nodes_.directory(number).difference;  // Where it stands in different_, + 1; 0: nowhere.
   const bool differs = moves_[old_move].parent() != moves_[new_move].parent();
   if (differs == (difference != 0)) return;
   if (differs) {
-    different_.push_back(node);
+    different_.push_back(number);
     difference = static_cast<std::uint32_t>(different_.size());
     return;
   }
   different_[difference - 1] = different_.back();
-  nodes_.FindDirectory(different_.back())->difference = difference;
+  nodes_.directory(different_.back()).difference = difference;
   different_.pop_back();
   difference = 0;
 }

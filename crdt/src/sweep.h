@@ -65,7 +65,7 @@ class Sweep {
   void JudgeNewest(MoveIndex move);
   void Judge(MoveIndex move);
   bool MayTakeEffect(MoveIndex move);
-  bool WalkMeets(Slot from, Timestamp time, Slot wanted);
+  bool WalkMeets(DirectoryNumber from, Timestamp time, DirectoryNumber wanted);
   MoveIndex OldInEffect(Slot node, MoveIndex next) const;
   void AboutToChange(Slot node);
   void CheckChain(Slot node) const;
@@ -81,9 +81,9 @@ class Sweep {
   std::vector<MoveIndex> added_;
   std::vector<Promotion> promotions_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  std::vector<Slot> different_;  // Nodes whose parent differs from the old history at the time that the sweep is at.
-  std::vector<Slot> changed_;    // Directories whose `old_in_effect` says what was in effect at the end before Run.
-  std::vector<Slot> walk_;       // Of the move being judged.
+  std::vector<DirectoryNumber> different_;  // Those whose parent differs from the old history at the time that the sweep is at.
+  std::vector<Slot> changed_;               // Directories whose `old_in_effect` says what was in effect at the end before Run.
+  std::vector<DirectoryNumber> walk_;       // Of the move being judged.
 };
 
 }  // namespace copse::crdt

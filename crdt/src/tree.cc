@@ -12,6 +12,7 @@
 #include "batch_changes.h"
 #include "chains.h"
 #include "check.h"
+#include "look_ahead.h"
 #include "move.h"
 #include "node_table.h"
 #include "register_table.h"
@@ -44,7 +45,7 @@ struct Tree::State {
     const Slot slot = nodes.Find(id);
     const MoveIndex move = moves.Add(Timestamp{}, slot, nodes.Find(kForest), name);
     moves[move].SetTakesEffect(true);
-    nodes[slot].SetLast(move);
+    nodes.SetLast(slot, move);
     MoveBetweenParents(nodes, moves, id, kNoMove, move);
   }
 
@@ -73,9 +74,11 @@ struct Tree::State {
 
   void Apply(std::span<const Op> ops, std::vector<NetEvent>* events) {
     CRDT_CHECK(!is_as_of);
-    for (const Op& op : ops) {
-      CRDT_CHECK(ValidateOp(op).ok());
-      if (!op.place || AddMove(op)) WriteFields(op);
+    LookAhead ahead(ops, nodes, moves);
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      ahead.Pass(i);
+      CRDT_CHECK(ValidateOp(ops[i]).ok());
+      if (!ops[i].place || AddMove(ops[i])) WriteFields(ops[i]);
     }
     sweep.Run();
     changes.Take(events);

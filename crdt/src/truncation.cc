@@ -12,13 +12,13 @@ void Truncate(Timestamp stable, NodeTable& nodes, MoveTable& moves, Chains& chai
     const std::vector<MoveIndex> chain = chains.All(slot);
     const MoveIndex at_stable = moves.After(chains.AtOrBefore(slot, stable));
     const MoveIndex before_trash = LastOutsideTrash(moves, at_stable);
-    nodes[slot].SetLast(kNoMove);
+    nodes.SetLast(slot, kNoMove);
     const auto keep = [&](MoveIndex move) {
       kept_as[move] = kept.AddCopy(moves, move);
       Move& copy = kept[kept_as[move]];
       copy.before = kept_as[copy.before];
-      copy.earlier = nodes[slot].last();
-      nodes[slot].SetLast(kept_as[move]);
+      copy.earlier = nodes.Last(slot);
+      nodes.SetLast(slot, kept_as[move]);
     };
     if (before_trash != kNoMove && before_trash != at_stable) {
       moves[at_stable].before = before_trash;  // There may have been moves within trash between.
@@ -31,6 +31,7 @@ void Truncate(Timestamp stable, NodeTable& nodes, MoveTable& moves, Chains& chai
   }
   moves = std::move(kept);
   chains.DropArrays();
+  for (Slot slot = 0; slot < nodes.size(); ++slot) chains.NoteEnd(slot);
   structural.DropUntil(stable);
   structural.Renumber([&kept_as](MoveIndex move) { return kept_as[move]; });
 }
