@@ -106,7 +106,7 @@ World WorldOf(const crdt::Tree& tree) {
   for (const NodeId node : asked) {
     if (const auto place = tree.PlacementOf(node)) world.places[node] = PlaceOf(*place);
     if (const auto place = tree.PlacementBeforeTrash(node)) world.before_trash[node] = PlaceOf(*place);
-    if (!tree.ChildrenOf(node).empty()) world.children[node] = tree.ChildrenOf(node);
+    for (const NodeId child : tree.ChildrenOf(node)) world.children[node].insert(child);
     for (const crdt::FieldId& id : kFields) {
       if (const auto* value = tree.Value(node, id.number, id.key)) {
         world.values[{node, id}] = {value->time, value->value};

@@ -56,8 +56,8 @@ std::optional<Placement> BatchChanges::PlacementBy(MoveIndex move) const {
   return Placement{nodes_[moves_[move].parent()].id(), std::string(moves_.NameOf(move)), moves_[move].time()};
 }
 
-// In a large tree nearly every node that a batch touches must be fetched from far away. Asked for some changes ahead, they
-// come side by side.
+// In a large tree nearly every node that a batch touches must be fetched from far away. Asked for some changes ahead,
+// they come side by side.
 void BatchChanges::Prefetch(std::size_t change) const {
   constexpr std::size_t kFar = 16;
   constexpr std::size_t kNear = 8;

@@ -25,8 +25,8 @@ inline constexpr DirectoryNumber kNoDirectory = ~DirectoryNumber{0};
 /// What a node has from the first move on that names it as parent. A walk to the root reads nothing else.
 struct alignas(64) Directory {
   Slot node = kNoSlot;
-  MoveIndex last = kNoMove;  ///< See NodeTable::Last.
-  Timestamp end_time;        ///< Of `last`. See Chains::NoteEnd, as the next.
+  MoveIndex last = kNoMove;                   ///< See NodeTable::Last.
+  Timestamp end_time;                         ///< Of `last`. See Chains::NoteEnd, as the next.
   DirectoryNumber end_parent = kNoDirectory;  ///< Of the parent that `last` leaves.
   /// The time of the earliest known move of another node into this one, whether or not that takes effect. Before it
   /// the node is nobody's ancestor. kNever for the well-known nodes, which no move can place.

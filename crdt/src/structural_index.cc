@@ -60,11 +60,13 @@ void StructuralIndex::SetWalk(Timestamp time, std::span<const DirectoryNumber> w
   }
 }
 
-StructuralIndex::Found StructuralIndex::Find(Timestamp from, Timestamp end, std::span<const DirectoryNumber> directories) const {
+StructuralIndex::Found StructuralIndex::Find(Timestamp from, Timestamp end,
+                                             std::span<const DirectoryNumber> directories) const {
   if (size_ == 0 || directories.empty()) return {};
   const auto holds_one = [directories](const auto& walk) {
     return directories.size() > kDirectoriesMax ||
-           std::any_of(directories.begin(), directories.end(), [&walk](DirectoryNumber number) { return walk.MayHold(number); });
+           std::any_of(directories.begin(), directories.end(),
+                       [&walk](DirectoryNumber number) { return walk.MayHold(number); });
   };
   for (std::size_t block = BlockOf(from); block < blocks_.size(); ++block) {
     const std::vector<Entry>& entries = blocks_[block]->entries;

@@ -7,13 +7,13 @@
 #include <span>
 #include <vector>
 
-#include "move.h"
 #include "directory_filter.h"
+#include "move.h"
 
 namespace copse::crdt {
 
-/// The moves that can be refused as cycles, in order of time, each with the directories that it was judged by: so that after
-/// a change of one node those that may be concerned are found without looking at the others.
+/// The moves that can be refused as cycles, in order of time, each with the directories that it was judged by: so that
+/// after a change of one node those that may be concerned are found without looking at the others.
 class StructuralIndex {
  public:
   std::size_t size() const { return size_; }
@@ -21,15 +21,16 @@ class StructuralIndex {
   /// Adds a move, not judged by any node yet. Cost: O(log size), amortized.
   void Insert(Timestamp time, MoveIndex move);
 
-  /// The directories whose places were read to judge the move of `time`, which is in the index; replaces those said before.
+  /// The directories whose places were read to judge the move of `time`, which is in the index; replaces those said
+  /// before.
   void SetWalk(Timestamp time, std::span<const DirectoryNumber> walk);
 
   struct Found {
     MoveIndex move = kNoMove;  ///< kNoMove: there is none.
     Timestamp time;
   };
-  /// The first move from `from` on and before `end` whose walk may have a node of `directories`; any, if these are many.
-  /// Cost: proportional to the blocks between, times directories.
+  /// The first move from `from` on and before `end` whose walk may have a node of `directories`; any, if these are
+  /// many. Cost: proportional to the blocks between, times directories.
   Found Find(Timestamp from, Timestamp end, std::span<const DirectoryNumber> directories) const;
 
   /// Drops the moves not later than `time`.
@@ -53,7 +54,7 @@ class StructuralIndex {
   };
   struct Block {
     std::vector<Entry> entries;  // Never empty.
-    DirectoryFilter<12> walks;      // Of all entries, now or once.
+    DirectoryFilter<12> walks;   // Of all entries, now or once.
   };
 
   // The block in which `time` is or would be.

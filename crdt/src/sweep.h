@@ -23,8 +23,8 @@ class Sweep {
       : nodes_(nodes), moves_(moves), chains_(chains), structural_(structural), changes_(changes) {}
 
   /// Takes in `move`, which has just been inserted into its child's chain. Judges it at once if nothing that is known
-  /// or still to come in the batch can make that wrong; else it waits for Run. Cost: O(1), and for a move of a directory
-  /// that is newer than all others a walk.
+  /// or still to come in the batch can make that wrong; else it waits for Run. Cost: O(1), and for a move of a
+  /// directory that is newer than all others a walk.
   void Add(MoveIndex move);
 
   /// Judges what waits. Cost: a walk for each structural move that is new or may be concerned, and the blocks of the
@@ -81,9 +81,10 @@ class Sweep {
   std::vector<MoveIndex> added_;
   std::vector<Promotion> promotions_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  std::vector<DirectoryNumber> different_;  // Those whose parent differs from the old history at the time that the sweep is at.
-  std::vector<Slot> changed_;               // Directories whose `old_in_effect` says what was in effect at the end before Run.
-  std::vector<DirectoryNumber> walk_;       // Of the move being judged.
+  std::vector<DirectoryNumber>
+      different_;              // Those whose parent differs from the old history at the time that the sweep is at.
+  std::vector<Slot> changed_;  // Directories whose `old_in_effect` says what was in effect at the end before Run.
+  std::vector<DirectoryNumber> walk_;  // Of the move being judged.
 };
 
 }  // namespace copse::crdt

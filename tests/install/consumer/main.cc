@@ -11,6 +11,6 @@ int main() {
   const copse::crdt::NodeId node = replica.NodeOfNextOp(0);
   const auto made = replica.Submit({{node, copse::crdt::Place{copse::crdt::kRoot, "hello"}, {}, {}}});
   if (!made.ok()) return 1;
-  std::printf("%s\n", replica.tree().PlacementOf(node)->name.c_str());
+  std::printf("%s\n", std::string(replica.tree().PlacementOf(node)->name).c_str());
   return 0;
 }
