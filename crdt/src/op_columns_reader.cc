@@ -105,8 +105,8 @@ absl::StatusOr<Layout> ReadLayout(std::string_view input, std::size_t ops_max) {
   Layout layout;
   CRDT_ASSIGN_OR_RETURN(const std::uint64_t count, bytes.Varint());
   if (count / kOpsPerByteMax > input.size()) {
-    return bytes.Error(std::to_string(count) + " ops before here, there are " + std::to_string(input.size()) +
-                       " bytes");
+    return bytes.Error("at most 8 ops for each of " + std::to_string(input.size()) + " bytes before here, not " +
+                       std::to_string(count));
   }
   if (count > ops_max) {
     return absl::ResourceExhaustedError("offset " + std::to_string(bytes.offset()) + ": expected at most " +
