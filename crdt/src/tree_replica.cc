@@ -19,9 +19,11 @@ std::span<const Op> FirstBatch(std::span<const Op> ops) {
   return ops.first(size);
 }
 
-absl::Status Refused(const Op& op, const std::string& why) {
-  return absl::InvalidArgumentError("op " + std::to_string(op.time.counter()) + " of actor " +
-                                    std::to_string(op.time.actor()) + " " + why);
+/// `number` counts the ops of the actor, from 0.
+absl::Status Refused(std::uint64_t number, const Op& op, const std::string& why) {
+  return absl::InvalidArgumentError("op number " + std::to_string(number) + ", made at " +
+                                    std::to_string(op.time.counter()) + "@" + std::to_string(op.time.actor()) + ", " +
+                                    why);
 }
 
 }  // namespace
@@ -78,22 +80,25 @@ absl::StatusOr<std::vector<NetEvent>> TreeReplica::Ingest(ActorId actor, std::ui
 
 absl::Status TreeReplica::CheckRun(ActorId actor, std::span<const Op> run) const {
   std::uint64_t known = version_.Total();
+  std::uint64_t number = version_[actor];
   const auto latest = latest_.find(actor);
   Timestamp before = latest == latest_.end() ? Timestamp{} : latest->second;
   for (const Op& op : run) {
-    if (op.time.actor() != actor || actor == 0) return Refused(op, "is not an op of actor " + std::to_string(actor));
+    if (op.time.actor() != actor || actor == 0)
+      return Refused(number, op, "is not an op of actor " + std::to_string(actor));
     if (op.time <= before) {
-      return Refused(op, "comes after op " + std::to_string(before.counter()) + ": times must ascend");
+      return Refused(number, op, "comes after op " + std::to_string(before.counter()) + ": times must ascend");
     }
     // Each op raises the clock of its author by one over the highest that it has seen, so with all that its author had
     // seen in hand, no clock can exceed their number. Otherwise one op could use up the counters of everyone.
     if (op.time.counter() > known + 1) {
-      return Refused(op, "is ahead of any honest clock: " + std::to_string(known) + " ops are known");
+      return Refused(number, op, "is ahead of any honest clock: " + std::to_string(known) + " ops are known");
     }
     before = op.time;
     ++known;
+    ++number;
   }
-  if (!run.back().ends_batch) return Refused(run.back(), "does not end its batch, and none follows");
+  if (!run.back().ends_batch) return Refused(number - 1, run.back(), "does not end its batch, and none follows");
   return absl::OkStatus();
 }
 

@@ -1,0 +1,337 @@
+// Reads what op_columns_writer.cc writes, from bytes that may be hostile; keeps the same tables, without hashing.
+
+#include <copse/crdt/bytes.h>
+#include <copse/crdt/op_columns.h>
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "bit_stream.h"
+#include "op_columns_format.h"
+#include "op_parts.h"
+#include "status_macros.h"
+
+namespace copse::crdt {
+namespace {
+
+using namespace columns;
+
+class ShapeReader {
+ public:
+  explicit ShapeReader(BitReader bits) : bits_(bits) {}
+
+  absl::StatusOr<Shape> Next() {
+    if (!foreseen_) foreseen_ = bits_.Gamma() - 1;
+    Shape shape = 0;
+    if (*foreseen_ > 0) {
+      --*foreseen_;
+      shape = forecast_.Expected();
+    } else {
+      foreseen_.reset();
+      CRDT_ASSIGN_OR_RETURN(shape, Surprise());
+    }
+    forecast_.Saw(shape);
+    return shape;
+  }
+
+  absl::Status ExpectEnd() const {
+    if (foreseen_.value_or(0) > 0) return bits_.Error("no more shapes than ops before here");
+    return bits_.ExpectEnd();
+  }
+
+ private:
+  absl::StatusOr<Shape> Surprise() {
+    const std::uint64_t rank = bits_.Gamma() - 1;
+    if (bits_.is_damaged() || rank > recent_.size()) return bits_.Error("a shape before here");
+    if (rank < recent_.size()) return recent_.ToFront(static_cast<std::size_t>(rank));
+    const auto shape = static_cast<Shape>(bits_.Bits(kShapeBits));
+    if (bits_.is_damaged() || ((shape >> kGuardShift) & kGuardMask) == static_cast<Shape>(Guard::kRefused) ||
+        recent_.RankOf(shape) < recent_.size()) {
+      return bits_.Error("a new shape before here");
+    }
+    recent_.AddToFront(shape);
+    return shape;
+  }
+
+  BitReader bits_;
+  ShapeForecast forecast_;
+  RecentShapes recent_;
+  std::optional<std::uint64_t> foreseen_;
+};
+
+class LengthReader {
+ public:
+  explicit LengthReader(ByteReader bytes) : bytes_(bytes) {}
+
+  absl::StatusOr<std::uint64_t> Next() {
+    if (again_ > 0) {
+      --again_;
+      return length_;
+    }
+    CRDT_ASSIGN_OR_RETURN(const std::uint64_t coded, bytes_.Varint());
+    length_ = coded / 2;
+    if (coded % 2 != 0) {
+      CRDT_ASSIGN_OR_RETURN(again_, bytes_.Varint());
+      if (++again_ == 0) return bytes_.Error("a number of lengths before here");
+    }
+    return length_;
+  }
+
+  absl::Status ExpectEnd() const {
+    return again_ > 0 ? bytes_.Error("no more lengths than names before here") : bytes_.ExpectEnd();
+  }
+
+ private:
+  ByteReader bytes_;
+  std::uint64_t length_ = 0;
+  std::uint64_t again_ = 0;
+};
+
+/// Where each column begins and ends.
+struct Layout {
+  enum Column { kShapes, kReferences, kExceptions, kLengths, kFields, kNames, kColumns };
+
+  std::size_t count = 0;
+  std::array<std::size_t, kColumns + 1> bounds{};  // Of column i: from i to i + 1.
+};
+
+absl::StatusOr<Layout> ReadLayout(std::string_view input, std::size_t ops_max) {
+  ByteReader bytes(input);
+  CRDT_ASSIGN_OR_RETURN(const std::string_view magic, bytes.Raw(kMagic.size()));
+  if (magic != kMagic) return bytes.Error("the magic of op columns before here");
+  CRDT_ASSIGN_OR_RETURN(const std::uint16_t format, bytes.U16());
+  if (format != kFormat) return bytes.Error("format " + std::to_string(kFormat) + " before here");
+  Layout layout;
+  CRDT_ASSIGN_OR_RETURN(const std::uint64_t count, bytes.Varint());
+  if (count / kOpsPerByteMax > input.size()) {
+    return bytes.Error("at most 8 ops for each of " + std::to_string(input.size()) + " bytes before here, not " +
+                       std::to_string(count));
+  }
+  if (count > ops_max) {
+    return absl::ResourceExhaustedError("offset " + std::to_string(bytes.offset()) + ": expected at most " +
+                                        std::to_string(ops_max) + " ops before here, not " + std::to_string(count));
+  }
+  layout.count = static_cast<std::size_t>(count);
+  std::uint64_t end = 0;
+  for (std::size_t column = 0; column < Layout::kColumns; ++column) {
+    CRDT_ASSIGN_OR_RETURN(const std::uint64_t size, bytes.Varint());
+    if (size > input.size() - end) return bytes.Error("columns as long as the input before here");
+    end += size;
+    layout.bounds[column + 1] = static_cast<std::size_t>(end);
+  }
+  if (end > bytes.remaining()) return bytes.Error("columns of " + std::to_string(end) + " bytes");
+  for (std::size_t& bound : layout.bounds) bound += bytes.offset();
+
+  // Nothing stands behind the columns but what makes up for ops that take less than their share.
+  ByteReader padding = bytes;
+  CRDT_RETURN_IF_ERROR(padding.Raw(end).status());
+  const std::size_t share = (layout.count + kOpsPerByteMax - 1) / kOpsPerByteMax;
+  if (input.size() != std::max(padding.offset(), share)) return padding.Error("the end, or a byte for each 8 ops");
+  while (padding.remaining() > 0) {
+    CRDT_ASSIGN_OR_RETURN(const std::uint8_t zero, padding.U8());
+    if (zero != 0) return padding.Error("a zero before here");
+  }
+  return layout;
+}
+
+class Reader {
+ public:
+  Reader(std::string_view input, const Layout& layout)
+      : shapes_(Bits(input, layout, Layout::kShapes)),
+        references_(Bits(input, layout, Layout::kReferences)),
+        exceptions_(Bytes(input, layout, Layout::kExceptions)),
+        lengths_(Bytes(input, layout, Layout::kLengths)),
+        fields_(Bytes(input, layout, Layout::kFields)),
+        names_(Bytes(input, layout, Layout::kNames)) {}
+
+  absl::Status ReadOp(Op& op) {
+    CRDT_ASSIGN_OR_RETURN(const Shape shape, shapes_.Next());
+    op.ends_batch = (shape & kEndsBatch) != 0;
+    CRDT_RETURN_IF_ERROR(ReadTime(shape, op));
+    CRDT_RETURN_IF_ERROR(ReadChild(static_cast<Child>((shape >> kChildShift) & kChildMask), op));
+    const auto parent = static_cast<Parent>((shape >> kParentShift) & kParentMask);
+    if (parent != Parent::kNone) CRDT_RETURN_IF_ERROR(ReadParent(parent, op.place.emplace().parent));
+    const auto guard = static_cast<Guard>((shape >> kGuardShift) & kGuardMask);
+    if (guard != Guard::kNone) CRDT_RETURN_IF_ERROR(ReadGuard(guard, op));
+    if (op.place) {
+      CRDT_RETURN_IF_ERROR(ReadName(op.place->name));
+      nodes_[child_].claim = op.time;
+    }
+    if ((shape & kHasFields) != 0) {
+      CRDT_ASSIGN_OR_RETURN(op.fields, GetFields(fields_, op.time));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ExpectEnd() const {
+    CRDT_RETURN_IF_ERROR(shapes_.ExpectEnd());
+    CRDT_RETURN_IF_ERROR(references_.ExpectEnd());
+    CRDT_RETURN_IF_ERROR(exceptions_.ExpectEnd());
+    CRDT_RETURN_IF_ERROR(lengths_.ExpectEnd());
+    CRDT_RETURN_IF_ERROR(fields_.ExpectEnd());
+    return names_.ExpectEnd();
+  }
+
+ private:
+  struct Author {
+    ActorId actor;
+    std::uint64_t counter = 0;
+  };
+
+  static BitReader Bits(std::string_view input, const Layout& layout, Layout::Column column) {
+    return {input, layout.bounds[column], layout.bounds[column + 1]};
+  }
+  // All up to its end, so that offsets are those of the input.
+  static ByteReader Bytes(std::string_view input, const Layout& layout, Layout::Column column) {
+    ByteReader bytes(input.substr(0, layout.bounds[column + 1]));
+    bytes.Raw(layout.bounds[column]).IgnoreError();
+    return bytes;
+  }
+
+  absl::Status ReadTime(Shape shape, Op& op) {
+    if ((shape & kOtherActor) != 0) CRDT_RETURN_IF_ERROR(ReadActor());
+    if (authors_.empty()) return exceptions_.Error("the actor of the first op");
+    Author& author = authors_[author_];
+    if ((shape & kOtherCounter) != 0) {
+      CRDT_ASSIGN_OR_RETURN(op.time, GetTime(exceptions_, Stamp{author.actor, author.counter}));
+      if (op.time.actor() != author.actor) return exceptions_.Error("a time of the same actor before here");
+    } else {
+      if (author.counter == kCounterMax) return exceptions_.Error("a counter of 48 bits");
+      op.time = Timestamp::Of(author.counter + 1, author.actor);
+    }
+    author.counter = op.time.counter();
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadActor() {
+    CRDT_ASSIGN_OR_RETURN(const std::uint64_t index, exceptions_.Varint());
+    if (index > authors_.size()) return exceptions_.Error("an actor that was named before here");
+    author_ = static_cast<std::size_t>(index);
+    if (index < authors_.size()) return absl::OkStatus();
+    CRDT_ASSIGN_OR_RETURN(const std::uint64_t actor, exceptions_.Varint());
+    if (actor > std::numeric_limits<ActorId>::max()) return exceptions_.Error("an actor of 16 bits before here");
+    authors_.push_back(Author{static_cast<ActorId>(actor)});
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadChild(Child how, Op& op) {
+    switch (how) {
+      case Child::kMade:
+        Learn(op.time.node());
+        break;
+      case Child::kSame:
+        if (nodes_.empty()) return exceptions_.Error("the child of the first op");
+        break;
+      case Child::kKnown: {
+        CRDT_ASSIGN_OR_RETURN(child_, ReadIndex(nodes_.size()));
+        break;
+      }
+      case Child::kException: {
+        CRDT_ASSIGN_OR_RETURN(exceptional_child_, GetNode(exceptions_, exceptional_child_));
+        Learn(exceptional_child_);
+        break;
+      }
+    }
+    op.child = nodes_[child_].node;
+    return absl::OkStatus();
+  }
+
+  void Learn(NodeId child) {
+    child_ = nodes_.size();
+    nodes_.emplace_back(child);
+  }
+
+  absl::Status ReadParent(Parent how, NodeId& parent) {
+    switch (how) {
+      case Parent::kNone:
+      case Parent::kRoot:
+        parent = kRoot;
+        return absl::OkStatus();
+      case Parent::kFileInodes:
+        parent = kFileInodes;
+        return absl::OkStatus();
+      case Parent::kTrash:
+        parent = kTrash;
+        return absl::OkStatus();
+      case Parent::kSame:
+        break;
+      case Parent::kKnownParent: {
+        CRDT_ASSIGN_OR_RETURN(const std::size_t index, ReadIndex(parents_.size()));
+        parent_ = parents_[index];
+        break;
+      }
+      case Parent::kKnownNode: {
+        CRDT_ASSIGN_OR_RETURN(const std::size_t index, ReadIndex(nodes_.size()));
+        parent_ = nodes_[index].node;
+        parents_.push_back(parent_);
+        break;
+      }
+      case Parent::kException: {
+        CRDT_ASSIGN_OR_RETURN(exceptional_parent_, GetNode(exceptions_, exceptional_parent_));
+        parent_ = exceptional_parent_;
+        parents_.push_back(parent_);
+        break;
+      }
+    }
+    parent = parent_;
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::size_t> ReadIndex(std::size_t size) {
+    if (size == 0) return references_.Error("no index, since nothing was named yet");
+    const auto index = static_cast<std::size_t>(references_.Bits(IndexBits(size)));
+    if (references_.is_damaged() || index >= size) {
+      return references_.Error("an index below " + std::to_string(size) + " before here");
+    }
+    return index;
+  }
+
+  absl::Status ReadGuard(Guard how, Op& op) {
+    op.guard = nodes_[child_].claim;
+    if (how == Guard::kException) {
+      CRDT_ASSIGN_OR_RETURN(op.guard, GetTime(exceptions_, StampOf(op.child)));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadName(std::string& name) {
+    CRDT_ASSIGN_OR_RETURN(const std::uint64_t length, lengths_.Next());
+    if (length > names_.remaining()) {
+      return names_.Error("a name of " + std::to_string(length) + " bytes, there are " +
+                          std::to_string(names_.remaining()));
+    }
+    CRDT_ASSIGN_OR_RETURN(name, names_.Raw(static_cast<std::size_t>(length)));
+    return absl::OkStatus();
+  }
+
+  ShapeReader shapes_;
+  BitReader references_;
+  ByteReader exceptions_;
+  LengthReader lengths_;
+  ByteReader fields_;
+  ByteReader names_;
+
+  std::vector<Author> authors_;
+  std::size_t author_ = 0;
+  std::vector<Known> nodes_;
+  std::size_t child_ = 0;
+  NodeId exceptional_child_;
+  std::vector<NodeId> parents_;
+  NodeId parent_;
+  NodeId exceptional_parent_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<Op>> DecodeOpColumns(std::string_view bytes, std::size_t ops_max) {
+  CRDT_ASSIGN_OR_RETURN(const Layout layout, ReadLayout(bytes, ops_max));
+  Reader reader(bytes, layout);
+  std::vector<Op> ops;
+  ops.reserve(layout.count);
+  for (std::size_t i = 0; i < layout.count; ++i) CRDT_RETURN_IF_ERROR(reader.ReadOp(ops.emplace_back()));
+  CRDT_RETURN_IF_ERROR(reader.ExpectEnd());
+  return ops;
+}
+
+}  // namespace copse::crdt
