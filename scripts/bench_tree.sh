@@ -4,7 +4,7 @@ build_tests=ON build_preset release copse_tree_benchmark
 program=$top/build/tests/benchmarks/copse_tree_benchmark
 out=$top/build/bench
 mkdir -p "$out"
-"$program" run 10000 100000 1000000 >"$out/tree.json"
+"$program" run "${COPSE_ROUNDS:-3}" 10000 100000 1000000 >"$out/tree.json"
 goals=0
 {
   printf 'Run: `./dev bench tree`, commit %s, %s, %s cores, Linux %s.\n' \
