@@ -7,6 +7,17 @@
 #include <utility>
 
 namespace copse::crdt {
+namespace {
+
+// Keeps the memory of usual batches, and not that of a log read at the start.
+template <typename T>
+void Empty(std::vector<T>& vector) {
+  constexpr std::size_t kKept = 1024;
+  vector.clear();
+  if (vector.capacity() > kKept) vector.shrink_to_fit();
+}
+
+}  // namespace
 
 MoveIndex BatchChanges::BeforeTrash(MoveIndex in_effect) const {
   const MoveIndex outside = LastOutsideTrash(moves_, in_effect);
@@ -15,7 +26,7 @@ MoveIndex BatchChanges::BeforeTrash(MoveIndex in_effect) const {
 
 void BatchChanges::Note(Slot node) {
   const MoveIndex in_effect = chains_.InEffect(node);
-  changes_.push_back(Change{nodes_[node].id(), node, in_effect, BeforeTrash(in_effect)});
+  changes_.push_back(Change{nodes_.IdOf(node), node, in_effect, BeforeTrash(in_effect)});
   nodes_[node].SetHasChanged(true);
 }
 
@@ -42,18 +53,16 @@ std::vector<FieldId> BatchChanges::ChangedFields(Slot node) const {
 }
 
 void MoveBetweenParents(NodeTable& nodes, const MoveTable& moves, NodeId node, MoveIndex from, MoveIndex to) {
-  const Slot old_parent = moves[from].parent();
-  const Slot new_parent = moves[to].parent();
+  const DirectoryNumber old_parent = moves[from].parent();
+  const DirectoryNumber new_parent = moves[to].parent();
   if (old_parent == new_parent) return;
-  if (old_parent != kNoSlot) nodes.FindDirectory(old_parent)->children.erase(node);
-  if (new_parent == kNoSlot) return;
-  auto& children = nodes.FindDirectory(new_parent)->children;
-  children.insert(children.end(), node);  // New nodes mostly have the highest id yet.
+  if (old_parent != kNoDirectory) nodes.directory(old_parent).children.Erase(node);
+  if (new_parent != kNoDirectory) nodes.directory(new_parent).children.Insert(node);
 }
 
 std::optional<Placement> BatchChanges::PlacementBy(MoveIndex move) const {
   if (move == kNoMove) return std::nullopt;
-  return Placement{nodes_[moves_[move].parent()].id(), std::string(moves_.NameOf(move)), moves_[move].time()};
+  return Placement{nodes_.IdOf(nodes_.directory(moves_[move].parent()).node), std::string(moves_.NameOf(move)), moves_[move].time()};
 }
 
 // In a large tree nearly every node that a batch touches must be fetched from far away. Asked for some changes ahead,
@@ -63,7 +72,7 @@ void BatchChanges::Prefetch(std::size_t change) const {
   constexpr std::size_t kNear = 8;
   if (change + kFar < changes_.size()) {
     const Change& far = changes_[change + kFar];
-    __builtin_prefetch(&nodes_[far.node]);
+    nodes_.PrefetchNode(far.node);
     __builtin_prefetch(&moves_[far.in_effect]);
   }
   if (change + kNear < changes_.size()) {
@@ -98,8 +107,8 @@ void BatchChanges::Take(std::vector<NetEvent>* events) {
     Prefetch(i);
     TakeOne(changes_[i], events);
   }
-  changes_.clear();
-  notes_.clear();
+  Empty(changes_);
+  Empty(notes_);
 }
 
 }  // namespace copse::crdt

@@ -42,14 +42,14 @@ class Chains {
   DirectoryNumber ParentBefore(DirectoryNumber number, Timestamp time) {
     const Directory& directory = nodes_.directory(number);
     if (directory.end_time < time) return directory.end_parent;
-    return ParentBy(moves_.After(AtOrBefore(directory.node, Timestamp{time.value - 1})));
+    return moves_[moves_.After(AtOrBefore(directory.node, Timestamp{time.value - 1}))].parent();
   }
   /// To be called when the end of the chain of `node`, or what it leaves, has changed, and when `node` has been given a
   /// directory.
   void NoteEnd(Slot node) {
     if (Directory* directory = nodes_.FindDirectory(node)) {
       directory->end_time = TimeOf(directory->last);
-      directory->end_parent = ParentBy(moves_.After(directory->last));
+      directory->end_parent = moves_[moves_.After(directory->last)].parent();
     }
   }
 
@@ -72,9 +72,6 @@ class Chains {
   static constexpr int kStepsMax = 12;
 
   Timestamp TimeOf(MoveIndex move) const { return moves_[move].time(); }
-  DirectoryNumber ParentBy(MoveIndex move) const {
-    return move == kNoMove ? kNoDirectory : nodes_.DirectoryNumberOf(moves_[move].parent());
-  }
   static Array::iterator UpperBound(Array& array, Timestamp time);
   // `time` is earlier than the end of the chain.
   Neighbours SearchBack(Slot node, Timestamp time);

@@ -44,7 +44,7 @@ NameArena::Ref NameArena::Add(std::string_view name) {
 
 std::string_view NameArena::operator[](Ref name) const {
   if (name == 0) return {};
-  const char* from = pieces_[name >> kPieceBits].get() + (name % (Ref{1} << kPieceBits)) * kStep;
+  const char* from = Find(name);
   std::uint64_t length = static_cast<unsigned char>(*from);
   if (length == kLongMark) std::memcpy(&length, from + 1, sizeof length);
   return {from + HeaderSize(length), length};

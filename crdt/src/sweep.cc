@@ -20,17 +20,20 @@ bool Sweep::NeedsWalk(const Move& move) {
   return !move.has_guard() && !NodeTable::IsPermanent(move.parent()) && !IsSelfMove(move);
 }
 
-void Sweep::NameParent(const Move& move) {
-  if (NodeTable::IsPermanent(move.parent())) return;
-  Directory* parent = nodes_.FindDirectory(move.parent());
-  if (parent == nullptr) {
-    parent = &nodes_.MakeDirectory(move.parent());
-    chains_.NoteEnd(move.parent());
+DirectoryNumber Sweep::NameParent(Slot child, NodeId parent, Timestamp time) {
+  const Slot slot = nodes_.FindOrMake(parent);
+  if (slot == child) return kNoDirectory;
+  Directory* directory = nodes_.FindDirectory(slot);
+  if (directory == nullptr) {
+    directory = &nodes_.MakeDirectory(slot);
+    chains_.NoteEnd(slot);
   }
-  if (move.time() > parent->first_named) return;
-  // Only later moves can be promoted.
-  if (parent->end_time > move.time()) promotions_.push_back(Promotion{move.parent(), parent->first_named});
-  parent->first_named = move.time();
+  if (!NodeTable::IsPermanent(slot) && time < directory->first_named) {
+    // Only later moves can be promoted.
+    if (directory->end_time > time) promotions_.push_back(Promotion{slot, directory->first_named});
+    directory->first_named = time;
+  }
+  return nodes_.DirectoryNumberOf(slot);
 }
 
 void Sweep::Add(MoveIndex index) {
@@ -38,7 +41,6 @@ void Sweep::Add(MoveIndex index) {
   const bool is_newest = latest_ < move.time();
   latest_ = std::max(latest_, move.time());
   if (IsSelfMove(move)) return;  // Never takes effect, and makes nobody an ancestor.
-  NameParent(move);
   if (!nodes_[move.child()].has_directory()) {
     // No walk has ever read its place. If a later one of the batch names it as parent, what was folded is promoted.
     FoldBase(index);
@@ -81,10 +83,9 @@ void Sweep::Run() {
   if constexpr (kChecksInvariants) {
     for (const MoveIndex move : added_) CheckChain(moves_[move].child());
   }
-  for (const DirectoryNumber number : different_) nodes_.directory(number).difference = 0;
-  for (const Slot node : changed_) nodes_.FindDirectory(node)->old_in_effect = Directory::kNotNoted;
+  for (const Note& note : notes_) nodes_.directory(note.directory).note = 0;
+  notes_.clear();
   different_.clear();
-  changed_.clear();
   added_.clear();
   promotions_.clear();
 }
@@ -97,16 +98,23 @@ void Sweep::CheckChain(Slot node) const {
   }
   const Directory* directory = nodes_.FindDirectory(node);
   CRDT_CHECK(directory == nullptr || directory->end_time == moves_[nodes_.Last(node)].time());
-  CRDT_CHECK(directory == nullptr || in_effect == kNoMove ||
-             directory->end_parent == nodes_.DirectoryNumberOf(moves_[in_effect].parent()));
+  CRDT_CHECK(directory == nullptr || directory->end_parent == moves_[in_effect].parent());
 }
 
 void Sweep::AboutToChange(Slot node) {
   changes_.AboutToPlace(node);
-  Directory* directory = nodes_.FindDirectory(node);
-  if (directory == nullptr || directory->old_in_effect != Directory::kNotNoted) return;
-  directory->old_in_effect = chains_.InEffect(node);
-  changed_.push_back(node);
+  if (Directory* directory = nodes_.FindDirectory(node)) {
+    Note& note = NoteOn(*directory);
+    if (!note.in_effect) note.in_effect = chains_.InEffect(node);
+  }
+}
+
+Sweep::Note& Sweep::NoteOn(Directory& directory) {
+  if (directory.note == 0) {
+    notes_.push_back(Note{nodes_.DirectoryNumberOf(directory.node), std::nullopt, 0});
+    directory.note = static_cast<std::uint32_t>(notes_.size());
+  }
+  return notes_[directory.note - 1];
 }
 
 void Sweep::PushJudge(MoveIndex move) {
@@ -200,8 +208,7 @@ bool Sweep::MayTakeEffect(MoveIndex index) {
   if (IsSelfMove(move)) return false;
   if (move.has_guard()) return moves_[move.before].time() == moves_.GuardOf(index);  // Into trash: closes no cycle.
   if (!NeedsWalk(move) || IsBase(move)) return true;
-  const bool closes_cycle =
-      WalkMeets(nodes_.DirectoryNumberOf(move.parent()), move.time(), nodes_.DirectoryNumberOf(move.child()));
+  const bool closes_cycle = WalkMeets(move.parent(), move.time(), nodes_.DirectoryNumberOf(move.child()));
   structural_.SetWalk(move.time(), walk_);
   return !closes_cycle;
 }
@@ -219,24 +226,24 @@ bool Sweep::WalkMeets(DirectoryNumber from, Timestamp time, DirectoryNumber want
 // What was in effect for `node` in the old history before `next`, its first move that the sweep has not passed.
 MoveIndex Sweep::OldInEffect(Slot node, MoveIndex next) const {
   if (next != kNoMove) return moves_[next].before;
-  const Directory& directory = *nodes_.FindDirectory(node);
-  return directory.old_in_effect == Directory::kNotNoted ? chains_.InEffect(node) : directory.old_in_effect;
+  const std::uint32_t note = nodes_.FindDirectory(node)->note;
+  const auto noted = note == 0 ? std::nullopt : notes_[note - 1].in_effect;
+  return noted ? *noted : chains_.InEffect(node);
 }
 
 void Sweep::SetDifference(Slot node, MoveIndex old_move, MoveIndex new_move) {
-  const DirectoryNumber number = nodes_.DirectoryNumberOf(node);
-  std::uint32_t& difference = nodes_.directory(number).difference;  // Where it stands in different_, + 1; 0: nowhere.
+  Note& note = NoteOn(*nodes_.FindDirectory(node));
   const bool differs = moves_[old_move].parent() != moves_[new_move].parent();
-  if (differs == (difference != 0)) return;
+  if (differs == (note.difference != 0)) return;
   if (differs) {
-    different_.push_back(number);
-    difference = static_cast<std::uint32_t>(different_.size());
+    different_.push_back(note.directory);
+    note.difference = static_cast<std::uint32_t>(different_.size());
     return;
   }
-  different_[difference - 1] = different_.back();
-  nodes_.directory(different_.back()).difference = difference;
+  different_[note.difference - 1] = different_.back();
+  NoteOn(nodes_.directory(different_.back())).difference = note.difference;
   different_.pop_back();
-  difference = 0;
+  note.difference = 0;
 }
 
 }  // namespace copse::crdt

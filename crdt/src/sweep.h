@@ -2,6 +2,8 @@
 
 #include <copse/crdt/timestamp.h>
 
+#include <cstdint>
+#include <optional>
 #include <queue>
 #include <span>
 #include <tuple>
@@ -21,6 +23,9 @@ class Sweep {
  public:
   Sweep(NodeTable& nodes, MoveTable& moves, Chains& chains, StructuralIndex& structural, BatchChanges& changes)
       : nodes_(nodes), moves_(moves), chains_(chains), structural_(structural), changes_(changes) {}
+
+  /// The directory that a new move of `child` at `time` names as parent; kNoDirectory if that is the child itself.
+  DirectoryNumber NameParent(Slot child, NodeId parent, Timestamp time);
 
   /// Takes in `move`, which has just been inserted into its child's chain. Judges it at once if nothing that is known
   /// or still to come in the batch can make that wrong; else it waits for Run. Cost: O(1), and for a move of a
@@ -50,13 +55,21 @@ class Sweep {
     }
   };
 
-  static bool IsSelfMove(const Move& move) { return move.child() == move.parent(); }
+  // What a directory was in the old history.
+  struct Note {
+    DirectoryNumber directory;
+    std::optional<MoveIndex> in_effect;  // At the end, before Run changed it.
+    // Where it stands in different_, + 1, if its parent differs from the old history at the time that the sweep is at;
+    // else 0.
+    std::uint32_t difference = 0;
+  };
+
+  static bool IsSelfMove(const Move& move) { return move.parent() == kNoDirectory; }
   bool IsBase(const Move& move) const { return move.time() < nodes_.FirstNamed(move.child()); }
   // Whether a cycle can refuse it.
   static bool NeedsWalk(const Move& move);
   bool IsWaiting() const { return !added_.empty() || !promotions_.empty(); }
 
-  void NameParent(const Move& move);
   void Promote(const Promotion& promotion);
   void MakeStructural(MoveIndex move);
   void FoldBase(MoveIndex from);
@@ -70,6 +83,7 @@ class Sweep {
   void AboutToChange(Slot node);
   void CheckChain(Slot node) const;
   void SetDifference(Slot node, MoveIndex old_move, MoveIndex new_move);
+  Note& NoteOn(Directory& directory);
 
   NodeTable& nodes_;
   MoveTable& moves_;
@@ -81,10 +95,9 @@ class Sweep {
   std::vector<MoveIndex> added_;
   std::vector<Promotion> promotions_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  std::vector<DirectoryNumber>
-      different_;              // Those whose parent differs from the old history at the time that the sweep is at.
-  std::vector<Slot> changed_;  // Directories whose `old_in_effect` says what was in effect at the end before Run.
-  std::vector<DirectoryNumber> walk_;  // Of the move being judged.
+  std::vector<Note> notes_;                 // Directory::note is the place of one in here, + 1; 0: there is none.
+  std::vector<DirectoryNumber> different_;  // Those that differ, by what Note::difference says.
+  std::vector<DirectoryNumber> walk_;       // Of the move being judged.
 };
 
 }  // namespace copse::crdt

@@ -43,7 +43,7 @@ struct Tree::State {
 
   void PlaceWellKnown(NodeId id, const char* name) {
     const Slot slot = nodes.Find(id);
-    const MoveIndex move = moves.Add(Timestamp{}, slot, nodes.Find(kForest), name);
+    const MoveIndex move = moves.Add(Timestamp{}, slot, nodes.DirectoryNumberOf(nodes.Find(kForest)), name);
     moves[move].SetTakesEffect(true);
     nodes.SetLast(slot, move);
     MoveBetweenParents(nodes, moves, id, kNoMove, move);
@@ -54,7 +54,7 @@ struct Tree::State {
     if (op.time <= horizon) return false;
     const Slot child = nodes.FindOrMake(op.child);
     if (chains.Contains(child, op.time)) return false;
-    const MoveIndex move = moves.Add(op.time, child, nodes.FindOrMake(op.place->parent), op.place->name);
+    const MoveIndex move = moves.Add(op.time, child, sweep.NameParent(child, op.place->parent, op.time), op.place->name);
     if (op.guard) moves.SetGuard(move, *op.guard);
     chains.Insert(move);
     sweep.Add(move);
@@ -91,9 +91,10 @@ struct Tree::State {
     }
     return chains.InEffect(slot);
   }
+  DirectoryNumber ParentOf(Slot slot) const { return moves[InEffect(slot)].parent(); }
   std::optional<PlacementView> ViewOf(MoveIndex move) const {
     if (move == kNoMove) return std::nullopt;
-    return PlacementView(nodes[moves[move].parent()].id(), moves.NameOf(move), moves[move].time());
+    return PlacementView(nodes.IdOf(nodes.directory(moves[move].parent()).node), moves.NameOf(move), moves[move].time());
   }
   const Registers* RegistersOf(NodeId node) const {
     const Slot slot = nodes.Find(node);
@@ -133,28 +134,21 @@ std::optional<PlacementView> Tree::PlacementBeforeTrash(NodeId node) const {
 }
 
 bool Tree::IsAncestor(NodeId ancestor, NodeId node) const {
-  const Slot wanted = state_->nodes.Find(ancestor);
-  Slot at = state_->nodes.Find(node);
-  if (wanted == kNoSlot) return false;
-  while (at != kNoSlot) {
-    at = state_->moves[state_->InEffect(at)].parent();
-    if (at == wanted) return true;
+  const Directory* wanted = state_->DirectoryOf(ancestor);
+  const Slot slot = state_->nodes.Find(node);
+  if (wanted == nullptr || slot == kNoSlot) return false;
+  DirectoryNumber at = state_->ParentOf(slot);
+  while (at != kNoDirectory) {
+    const Directory& directory = state_->nodes.directory(at);
+    if (&directory == wanted) return true;
+    at = state_->ParentOf(directory.node);
   }
   return false;
 }
 
 std::vector<NodeId> Tree::ChildrenOf(NodeId parent, NodeId after, std::size_t limit) const {
-  std::vector<NodeId> children;
   const Directory* directory = state_->DirectoryOf(parent);
-  if (directory == nullptr) return children;
-  auto child = directory->children.upper_bound(after);
-  for (; child != directory->children.end() && children.size() < limit; ++child) children.push_back(*child);
-  return children;
-}
-
-std::size_t Tree::CountChildren(NodeId parent) const {
-  const Directory* directory = state_->DirectoryOf(parent);
-  return directory == nullptr ? 0 : directory->children.size();
+  return directory == nullptr ? std::vector<NodeId>() : directory->children.List(after, limit);
 }
 
 const RegisterVersion* Tree::Value(NodeId node, std::uint32_t number, std::string_view key) const {
@@ -176,9 +170,9 @@ std::vector<FieldId> Tree::FieldsOf(NodeId node, std::uint32_t number) const {
 
 std::vector<NodeId> Tree::Nodes() const {
   std::vector<NodeId> nodes;
-  for (Slot slot = 0; slot < state_->nodes.size(); ++slot) {
+  for (Slot slot = 0; slot < state_->nodes.end(); ++slot) {
     const bool is_known = state_->InEffect(slot) != kNoMove || state_->registers.Find(slot) != nullptr;
-    if (NodeTable::IsPermanent(slot) || is_known) nodes.push_back(state_->nodes[slot].id());
+    if (NodeTable::IsPermanent(slot) || is_known) nodes.push_back(state_->nodes.IdOf(slot));
   }
   std::sort(nodes.begin(), nodes.end());
   return nodes;
@@ -209,19 +203,19 @@ Timestamp Tree::Horizon() const { return state_->horizon; }
 
 void Tree::UndoAfter(Timestamp time) {
   CRDT_CHECK(!state_->is_as_of && time >= state_->horizon);
-  for (Slot slot = 0; slot < state_->nodes.size(); ++slot) {
+  for (Slot slot = 0; slot < state_->nodes.end(); ++slot) {
     const MoveIndex then = state_->moves.After(state_->chains.AtOrBefore(slot, time));
     const MoveIndex now = state_->chains.InEffect(slot);
     if (then == now) continue;
     state_->as_of[slot] = then;
-    MoveBetweenParents(state_->nodes, state_->moves, state_->nodes[slot].id(), now, then);
+    MoveBetweenParents(state_->nodes, state_->moves, state_->nodes.IdOf(slot), now, then);
   }
   state_->is_as_of = true;
 }
 
 void Tree::Redo() {
   for (const auto& [slot, then] : state_->as_of) {
-    MoveBetweenParents(state_->nodes, state_->moves, state_->nodes[slot].id(), then, state_->chains.InEffect(slot));
+    MoveBetweenParents(state_->nodes, state_->moves, state_->nodes.IdOf(slot), then, state_->chains.InEffect(slot));
   }
   state_->as_of.clear();
   state_->is_as_of = false;

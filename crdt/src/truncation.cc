@@ -8,7 +8,7 @@ namespace copse::crdt {
 void Truncate(Timestamp stable, NodeTable& nodes, MoveTable& moves, Chains& chains, StructuralIndex& structural) {
   MoveTable kept;
   std::vector<MoveIndex> kept_as(moves.size(), kNoMove);
-  for (Slot slot = 0; slot < nodes.size(); ++slot) {
+  for (Slot slot = 0; slot < nodes.end(); ++slot) {
     const std::vector<MoveIndex> chain = chains.All(slot);
     const MoveIndex at_stable = moves.After(chains.AtOrBefore(slot, stable));
     const MoveIndex before_trash = LastOutsideTrash(moves, at_stable);
@@ -31,7 +31,7 @@ void Truncate(Timestamp stable, NodeTable& nodes, MoveTable& moves, Chains& chai
   }
   moves = std::move(kept);
   chains.DropArrays();
-  for (Slot slot = 0; slot < nodes.size(); ++slot) chains.NoteEnd(slot);
+  for (Slot slot = 0; slot < nodes.end(); ++slot) chains.NoteEnd(slot);
   structural.DropUntil(stable);
   structural.Renumber([&kept_as](MoveIndex move) { return kept_as[move]; });
 }

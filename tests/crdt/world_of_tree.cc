@@ -62,7 +62,6 @@ World WorldOf(const Tree& tree, const Names& names) {
     if (const auto before = tree.PlacementBeforeTrash(node)) world.before_trash[node] = PlaceOf(*before);
     const std::vector<NodeId> children = tree.ChildrenOf(node);
     RC_ASSERT(std::is_sorted(children.begin(), children.end()));
-    RC_ASSERT(tree.CountChildren(node) == children.size());
     if (!children.empty()) world.children[node].insert(children.begin(), children.end());
   }
   for (const auto& [node, id] : names.registers) ReadRegister(tree, node, id, world);

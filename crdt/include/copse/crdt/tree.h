@@ -59,11 +59,9 @@ class Tree {
   bool IsAncestor(NodeId ancestor, NodeId node) const;
 
   /// Children in ascending order of id: at most `limit` of those whose id is higher than `after`.
-  /// Cost: O(log children + what is returned).
+  /// Cost: O(what is returned + sqrt(children) log children) at the most.
   std::vector<NodeId> ChildrenOf(NodeId parent, NodeId after = kForest,
                                  std::size_t limit = std::numeric_limits<std::size_t>::max()) const;
-  /// How many there are. Cost: O(1).
-  std::size_t CountChildren(NodeId parent) const;
 
   /// The value of a last-writer-wins register; nullptr if never written. Valid until Apply.
   const RegisterVersion* Value(NodeId node, std::uint32_t number, std::string_view key = {}) const;
