@@ -52,12 +52,12 @@ std::vector<FieldId> BatchChanges::ChangedFields(Slot node) const {
   return fields;
 }
 
-void MoveBetweenParents(NodeTable& nodes, const MoveTable& moves, NodeId node, MoveIndex from, MoveIndex to) {
+void MoveBetweenParents(NodeTable& nodes, const MoveTable& moves, Slot node, MoveIndex from, MoveIndex to) {
   const DirectoryNumber old_parent = moves[from].parent();
   const DirectoryNumber new_parent = moves[to].parent();
   if (old_parent == new_parent) return;
-  if (old_parent != kNoDirectory) nodes.directory(old_parent).children.Erase(node);
-  if (new_parent != kNoDirectory) nodes.directory(new_parent).children.Insert(node);
+  if (old_parent != kNoDirectory) nodes.directory(old_parent).children.Erase(node, nodes.ids());
+  if (new_parent != kNoDirectory) nodes.directory(new_parent).children.Insert(node, nodes.ids());
 }
 
 std::optional<Placement> BatchChanges::PlacementBy(MoveIndex move) const {
@@ -84,7 +84,7 @@ void BatchChanges::Prefetch(std::size_t change) const {
 
 void BatchChanges::TakeOne(const Change& change, std::vector<NetEvent>* events) {
   const MoveIndex now = chains_.InEffect(change.node);
-  if (now != change.in_effect) MoveBetweenParents(nodes_, moves_, change.id, change.in_effect, now);
+  if (now != change.in_effect) MoveBetweenParents(nodes_, moves_, change.node, change.in_effect, now);
   nodes_[change.node].SetHasChanged(false);
   if (events == nullptr) return;
   std::vector<FieldId> fields = notes_.empty() ? std::vector<FieldId>() : ChangedFields(change.node);

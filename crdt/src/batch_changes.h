@@ -58,6 +58,6 @@ class BatchChanges {
 };
 
 /// Brings the children of the parents in line: `node` was placed by `from`, and is by `to`.
-void MoveBetweenParents(NodeTable& nodes, const MoveTable& moves, NodeId node, MoveIndex from, MoveIndex to);
+void MoveBetweenParents(NodeTable& nodes, const MoveTable& moves, Slot node, MoveIndex from, MoveIndex to);
 
 }  // namespace copse::crdt

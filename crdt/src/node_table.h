@@ -7,11 +7,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "check.h"
 #include "child_set.h"
 #include "move.h"
+#include "slot_ids.h"
 #include "stable_vector.h"
 
 namespace copse::crdt {
@@ -67,7 +67,8 @@ class NodeTable {
 
   Node& operator[](Slot slot) { return pages_[slot / kPage][slot % kPage]; }
   const Node& operator[](Slot slot) const { return pages_[slot / kPage][slot % kPage]; }
-  NodeId IdOf(Slot slot) const { return NodeId{numbers_[slot / kPage] * kPage + slot % kPage}; }
+  const SlotIds& ids() const { return ids_; }
+  NodeId IdOf(Slot slot) const { return ids_[slot]; }
   /// One more than the highest slot there may be. Some of those below it belong to nodes that no op has named.
   Slot end() const { return static_cast<Slot>(pages_.size() * kPage); }
 
@@ -135,7 +136,7 @@ class NodeTable {
  private:
   // Ids of one actor mostly lie close together, so pages are full and the map of them is small; and however a peer
   // scatters them, an id costs no more than a page.
-  static constexpr std::uint64_t kPage = 64;
+  static constexpr std::uint64_t kPage = SlotIds::kPage;
   using Page = std::array<Node, kPage>;
 
   // Most ops name nodes on the pages that the ops before them named.
@@ -151,7 +152,7 @@ class NodeTable {
     if (is_new) {
       CRDT_CHECK(pages_.size() < kNoSlot / kPage);
       pages_.Grow();
-      numbers_.push_back(number);
+      ids_.AddPage(number);
     }
     return found->second;
   }
@@ -159,7 +160,7 @@ class NodeTable {
   absl::flat_hash_map<std::uint64_t, std::uint32_t> by_number_;
   std::array<RecentPage, kRecent> recent_;
   StableVector<Page> pages_;
-  std::vector<std::uint64_t> numbers_;  // Of the pages: apart, so that all of them lie close together.
+  SlotIds ids_;
   StableVector<Directory> directories_;
 };
 

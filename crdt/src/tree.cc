@@ -46,7 +46,7 @@ struct Tree::State {
     const MoveIndex move = moves.Add(Timestamp{}, slot, nodes.DirectoryNumberOf(nodes.Find(kForest)), name);
     moves[move].SetTakesEffect(true);
     nodes.SetLast(slot, move);
-    MoveBetweenParents(nodes, moves, id, kNoMove, move);
+    MoveBetweenParents(nodes, moves, slot, kNoMove, move);
   }
 
   // False if it is in the log already, or was.
@@ -148,7 +148,7 @@ bool Tree::IsAncestor(NodeId ancestor, NodeId node) const {
 
 std::vector<NodeId> Tree::ChildrenOf(NodeId parent, NodeId after, std::size_t limit) const {
   const Directory* directory = state_->DirectoryOf(parent);
-  return directory == nullptr ? std::vector<NodeId>() : directory->children.List(after, limit);
+  return directory == nullptr ? std::vector<NodeId>() : directory->children.List(after, limit, state_->nodes.ids());
 }
 
 const RegisterVersion* Tree::Value(NodeId node, std::uint32_t number, std::string_view key) const {
@@ -208,14 +208,14 @@ void Tree::UndoAfter(Timestamp time) {
     const MoveIndex now = state_->chains.InEffect(slot);
     if (then == now) continue;
     state_->as_of[slot] = then;
-    MoveBetweenParents(state_->nodes, state_->moves, state_->nodes.IdOf(slot), now, then);
+    MoveBetweenParents(state_->nodes, state_->moves, slot, now, then);
   }
   state_->is_as_of = true;
 }
 
 void Tree::Redo() {
   for (const auto& [slot, then] : state_->as_of) {
-    MoveBetweenParents(state_->nodes, state_->moves, state_->nodes.IdOf(slot), then, state_->chains.InEffect(slot));
+    MoveBetweenParents(state_->nodes, state_->moves, slot, then, state_->chains.InEffect(slot));
   }
   state_->as_of.clear();
   state_->is_as_of = false;
