@@ -41,6 +41,13 @@ inline constexpr int kGuardShift = 9;
 inline constexpr Shape kGuardMask = 3;
 enum class Guard : Shape { kNone, kClaim, kException, kRefused };
 
+constexpr Child ChildOf(Shape shape) { return static_cast<Child>((shape >> kChildShift) & kChildMask); }
+constexpr Parent ParentOf(Shape shape) { return static_cast<Parent>((shape >> kParentShift) & kParentMask); }
+constexpr Guard GuardOf(Shape shape) { return static_cast<Guard>((shape >> kGuardShift) & kGuardMask); }
+constexpr Shape ShapeOf(Child child) { return static_cast<Shape>(static_cast<Shape>(child) << kChildShift); }
+constexpr Shape ShapeOf(Parent parent) { return static_cast<Shape>(static_cast<Shape>(parent) << kParentShift); }
+constexpr Shape ShapeOf(Guard guard) { return static_cast<Shape>(static_cast<Shape>(guard) << kGuardShift); }
+
 /// A node that was the child of an op, and the time of the last op so far that placed it; until then that of its
 /// making.
 struct Known {

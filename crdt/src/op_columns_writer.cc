@@ -90,9 +90,9 @@ class Writer {
   void PutOp(const Op& op) {
     Shape shape = op.ends_batch ? kEndsBatch : 0;
     shape |= PutTime(op.time);
-    shape |= static_cast<Shape>(static_cast<Shape>(PutChild(op)) << kChildShift);
-    if (op.place) shape |= static_cast<Shape>(static_cast<Shape>(PutParent(op.place->parent)) << kParentShift);
-    if (op.guard) shape |= static_cast<Shape>(static_cast<Shape>(PutGuard(op)) << kGuardShift);
+    shape |= ShapeOf(PutChild(op));
+    if (op.place) shape |= ShapeOf(PutParent(op.place->parent));
+    if (op.guard) shape |= ShapeOf(PutGuard(op));
     if (op.place) {
       lengths_.Put(op.place->name.size());
       names_.Raw(op.place->name);

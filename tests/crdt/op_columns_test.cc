@@ -97,6 +97,49 @@ RC_GTEST_PROP(OpColumnsProperty, HistoriesInAnyOrderAreKept, ()) {
   RC_ASSERT(*decoded == ops);
 }
 
+TEST(OpColumnsTest, ReadInPiecesOfAnySizeTheyAreTheSameOps) {
+  benchmarks::Worker worker(1, 1);
+  std::vector<Op> ops;
+  for (int i = 0; i < 300; ++i) ops.push_back(worker.Next());
+  const std::string bytes = EncodeOpColumns(ops);
+  for (const std::size_t size : {1u, 2u, 63u, 64u, 65u, 299u, 300u, 1000u}) {
+    auto reader = OpColumnsReader::Open(bytes);
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    std::vector<Op> read;
+    std::vector<Op> piece;
+    while (reader->remaining() > 0) {
+      ASSERT_TRUE(reader->Read(size, piece).ok());
+      EXPECT_EQ(piece.size(), std::min(size, ops.size() - read.size()));
+      read.insert(read.end(), piece.begin(), piece.end());
+    }
+    EXPECT_EQ(read, ops) << size;
+    EXPECT_TRUE(reader->Read(size, piece).ok());
+    EXPECT_TRUE(piece.empty());
+  }
+}
+
+TEST(OpColumnsTest, ReadInPiecesDamageIsToldWhenItsTurnComesAndEndsTheReading) {
+  std::vector<Op> ops = ExampleOps();
+  ops.push_back(Op{Timestamp::Of(16, 2), kRoot, {}, {}, {Field{FieldId{1, ""}, "last", {}}}, true});
+  std::string bytes = EncodeOpColumns(ops);
+  const std::size_t length = bytes.find("\x04last");
+  ASSERT_NE(length, std::string::npos);
+  bytes[length] = 5;
+  auto reader = OpColumnsReader::Open(bytes);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  std::vector<Op> piece;
+  ASSERT_TRUE(reader->Read(4, piece).ok());
+  EXPECT_EQ(piece, ExampleOps());
+  EXPECT_EQ(reader->Read(4, piece).code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(piece.empty());
+  EXPECT_EQ(reader->remaining(), 0u);
+}
+
+TEST(OpColumnsTest, ColumnsWithoutOpsAreRefused) {
+  const std::string bytes = FromHex("63 70 6f 63 01 00 00 00 00 00 00 00 01 78");
+  EXPECT_EQ(DecodeOpColumns(bytes).status().code(), absl::StatusCode::kDataLoss);
+}
+
 std::vector<Op> Nameless(std::vector<Op> ops) {
   for (Op& op : ops) {
     if (op.place) op.place->name.clear();

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <copse/crdt/op.h>
 
 #include <cstddef>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,15 +24,41 @@ namespace copse::crdt {
 /// Cost: O(ops), and a hash table of the nodes.
 std::string EncodeOpColumns(std::span<const Op> ops);
 
+/// Ops as columns are decoded for so many ops unless a caller says how many it is ready for: see DecodeOpColumns.
+inline constexpr std::size_t kAnyNumberOfOps = std::numeric_limits<std::size_t>::max();
+
 /// The inverse, for bytes from anywhere. Cost: O(bytes + ops), no hashing.
 ///
-/// An encoding has at least one byte for every 8 ops, so that what it makes us allocate is bounded: about 1 KiB for
+/// An encoding has at least one byte for every 8 ops, so that what it makes us allocate is bounded: about 1.5 KiB for
 /// each byte, at the worst. Who takes bytes from a stranger passes `ops_max`, the number of ops that it is ready for:
-/// then it is also at most about 150 bytes for each of these, and some hundred for each byte.
+/// then it is also at most about 250 bytes for each of these, and some hundred for each byte.
 ///
 /// Errors: kDataLoss with the offset and what was expected there; kResourceExhausted for more than `ops_max` ops, seen
 /// before anything is allocated. Nothing is returned in part.
-absl::StatusOr<std::vector<Op>> DecodeOpColumns(std::string_view bytes,
-                                                std::size_t ops_max = std::numeric_limits<std::size_t>::max());
+absl::StatusOr<std::vector<Op>> DecodeOpColumns(std::string_view bytes, std::size_t ops_max = kAnyNumberOfOps);
+
+/// The same in pieces, for replaying a large snapshot: a million ops in memory take longer to make room for than to
+/// read. Only for bytes that are known to be whole, by a checksum: what is wrong is found when its turn comes, and the
+/// ops before it have been given out. Not copyable.
+class OpColumnsReader {
+ public:
+  /// `bytes` must outlive the reader. Errors: as DecodeOpColumns, for what is wrong before the first op.
+  static absl::StatusOr<OpColumnsReader> Open(std::string_view bytes, std::size_t ops_max = kAnyNumberOfOps);
+  OpColumnsReader(OpColumnsReader&& other) noexcept;
+  OpColumnsReader& operator=(OpColumnsReader&& other) noexcept;
+  ~OpColumnsReader();
+
+  /// Ops that are still to come.
+  std::size_t remaining() const;
+  /// Puts the next `count` ops, or as many as remain, into `ops` instead of what is there. With the last of them all
+  /// bytes have been looked at. Errors: kDataLoss as DecodeOpColumns; then `ops` is empty, and nothing can be read any
+  /// more.
+  absl::Status Read(std::size_t count, std::vector<Op>& ops);
+
+ private:
+  struct State;
+  explicit OpColumnsReader(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace copse::crdt
