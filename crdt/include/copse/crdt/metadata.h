@@ -18,12 +18,11 @@
 
 namespace copse::crdt {
 
-/// A member with its name, for archives that want names: `ar & Named("title", title)`. Serves the archives below and
-/// every one of Boost.Serialization (with boost_serialization.h), XML included; holds a reference only.
+/// A member with its name; see Named. Holds a reference only.
 template <typename T>
-class Named {
+class NamedValue {
  public:
-  Named(const char* name, T& value) : name_(name), value_(value) {}
+  NamedValue(const char* name, T& value) : name_(name), value_(value) {}
   const char* name() const { return name_; }
   T& value() const { return value_; }
 
@@ -31,6 +30,13 @@ class Named {
   const char* name_;
   T& value_;
 };
+
+/// A member with its name, for archives that want names: `ar & Named("title", title)`. Serves the archives below, and
+/// every one of Boost.Serialization (with boost_serialization.h), XML included.
+template <typename T>
+const NamedValue<T> Named(const char* name, T& value) {
+  return NamedValue<T>(name, value);
+}
 
 class MetadataWriter;
 class MetadataReader;
@@ -76,7 +82,7 @@ struct IsOptional : std::false_type {};
 template <typename T>
 struct IsOptional<std::optional<T>> : std::true_type {};
 
-/// Named, and Boost's name-value pair, which looks the same.
+/// NamedValue, and Boost's name-value pair, which looks the same.
 template <typename T>
 concept HasName = requires(const T& pair) {
   { pair.name() } -> std::same_as<const char*>;
