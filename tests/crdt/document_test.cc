@@ -54,6 +54,8 @@ TEST(DocumentTest, TheExampleOfTheDocumentationHolds) {
   ASSERT_TRUE(there.Merge(here.OpsSince(there.version())).ok());
   EXPECT_TRUE(here.MetaOf(plan)->done) << "who deleted had not seen the change";
   EXPECT_TRUE(here.IsLive(plan) && there.IsLive(plan));
+  there.Undo();
+  EXPECT_EQ(there.MetaOf(plan), (Item{"plan", false}));
 }
 
 TEST(DocumentTest, ANodeIsWhereItWasPutAndMovesKeepItsMetadata) {
@@ -294,6 +296,15 @@ TEST(DocumentTest, ASavedDocumentIsLoadedWithItsActorAndGoesOn) {
   ASSERT_TRUE(again.Create(b, "c").ok());
   EXPECT_EQ(Tell(again, one)->size(), 2u);
   EXPECT_EQ(Text::Load(Text(7).Save())->actor(), 7) << "an empty one";
+}
+
+// docs/format/document.md, "Example".
+TEST(DocumentTest, TheBytesAreThoseOfTheFormatPage) {
+  Text document(1);
+  ASSERT_TRUE(document.Create(kRoot, "a").ok());
+  const std::string ops("\x01\x06\x01\x01\x33\x01\x01\x61", 8);
+  EXPECT_EQ(document.Save(), "copsedoc" + std::string("\x01\0\0\0\x01\0", 6) + ops);
+  EXPECT_EQ(EncodeOpDelta(document.OpsSince({})), std::string("\x01\x01\0", 3) + ops);
 }
 
 TEST(DocumentTest, DamagedSavesAreRefusedWithAnOffset) {
