@@ -2,62 +2,62 @@
 
 #include <copse/crdt/net_event.h>
 
-#include <cstdint>
+#include <cstddef>
 #include <vector>
 
+#include "chains.h"
 #include "move.h"
 #include "node_table.h"
+#include "register_table.h"
 
 namespace copse::crdt {
-
-/// The place of a node: by the move that is in effect for it, and the one that was before it came under trash.
-struct PlaceOfNode {
-  MoveIndex in_effect = kNoMove;
-  MoveIndex before_trash = kNoMove;
-
-  /// What the present history of `node` says.
-  static PlaceOfNode Of(const MoveTable& moves, const Node& node);
-  friend bool operator==(const PlaceOfNode&, const PlaceOfNode&) = default;
-};
 
 /// What one batch has touched, as it was before. Events are found at the end, by comparing.
 class BatchChanges {
  public:
-  BatchChanges(NodeTable& nodes, const MoveTable& moves) : nodes_(nodes), moves_(moves) {}
+  BatchChanges(NodeTable& nodes, const MoveTable& moves, const Chains& chains, const RegisterTable& registers)
+      : nodes_(nodes), moves_(moves), chains_(chains), registers_(registers) {}
 
   /// To be called before the history of `node` changes, and before one of its registers is written.
-  void AboutToPlace(Slot node) { ChangeOf(node); }
+  void AboutToPlace(Slot node) {
+    if (!nodes_[node].has_changed()) Note(node);
+  }
   void AboutToWrite(Slot node, const Register& one);
 
-  /// What was in effect for `node` at the end of its history before the batch.
-  MoveIndex InEffectBefore(Slot node) const {
-    const std::uint32_t change = nodes_[node].change;
-    return change == 0 ? nodes_[node].in_effect : changes_[change - 1].place.in_effect;
-  }
-
-  /// Brings children in line with places. One event for each node that differs from before, ascending; forgets
-  /// everything.
-  std::vector<NetEvent> Take();
+  /// Brings children in line with places, and forgets everything. Adds to `events`, if that is given, one event for
+  /// each node that differs from before, ascending.
+  void Take(std::vector<NetEvent>* events);
 
  private:
+  struct Change {
+    NodeId id;
+    Slot node;
+    MoveIndex in_effect;
+    MoveIndex before_trash;
+  };
   struct RegisterBefore {
+    Slot node;
     FieldId id;
     RegisterKind kind;
     Register::Times times;
   };
-  struct Change {
-    Slot node;
-    PlaceOfNode place;
-    std::vector<RegisterBefore> registers;
-  };
 
-  Change& ChangeOf(Slot node);
-  void MoveBetweenParents(NodeId node, MoveIndex from, MoveIndex to);
-  std::vector<FieldId> ChangedFields(Change& change) const;
+  void Note(Slot node);
+  MoveIndex BeforeTrash(MoveIndex in_effect) const;
+  void Prefetch(std::size_t change) const;
+  void TakeOne(const Change& change, std::vector<NetEvent>* events);
+  std::vector<FieldId> ChangedFields(Slot node) const;
+  std::optional<Placement> PlacementBy(MoveIndex move) const;
 
   NodeTable& nodes_;
   const MoveTable& moves_;
+  const Chains& chains_;
+  const RegisterTable& registers_;
   std::vector<Change> changes_;
+  std::vector<RegisterBefore> notes_;  // From Take on ascending by node, id and kind.
 };
+
+/// Brings the children of the parents in line: `node` was placed by `from`, and is by `to`.
+void MoveBetweenParents(NodeTable& nodes, const MoveTable& moves, Slot node, MoveIndex from, MoveIndex to);
 
 }  // namespace copse::crdt

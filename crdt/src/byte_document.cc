@@ -242,8 +242,7 @@ std::optional<Place> ByteDocument::PlaceOf(NodeId node) const {
 bool ByteDocument::IsLive(NodeId node) const { return node == kRoot || tree().IsAncestor(kRoot, node); }
 
 std::vector<NodeId> ByteDocument::Children(NodeId parent) const {
-  const auto& children = tree().ChildrenOf(parent);
-  return {children.begin(), children.end()};
+  return tree().ChildrenOf(parent);
 }
 
 void ByteDocument::ReadAsOf(Timestamp time, const std::function<void()>& read) {

@@ -1,6 +1,7 @@
 #include "chains.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace copse::crdt {
 
@@ -9,64 +10,59 @@ Chains::Array::iterator Chains::UpperBound(Array& array, Timestamp time) {
                           [](Timestamp bound, const Entry& entry) { return bound < entry.time; });
 }
 
-void Chains::MakeArray(Node& node) {
+void Chains::MakeArray(Slot node) {
   Array array;
   for (const MoveIndex move : All(node)) array.push_back(Entry{TimeOf(move), move});
-  arrays_.push_back(std::move(array));
-  node.long_chain = static_cast<std::uint32_t>(arrays_.size());
+  arrays_[node] = std::move(array);
+  nodes_[node].SetHasArray(true);
 }
 
-std::vector<MoveIndex> Chains::All(const Node& node) const {
+std::vector<MoveIndex> Chains::All(Slot node) const {
   std::vector<MoveIndex> all;
-  if (node.long_chain != 0) {
-    for (const Entry& entry : arrays_[node.long_chain - 1]) all.push_back(entry.move);
-  } else {
-    for (MoveIndex at = node.last; at != kNoMove; at = (*moves_)[at].earlier) all.push_back(at);
-    std::reverse(all.begin(), all.end());
-  }
+  for (MoveIndex at = nodes_.Last(node); at != kNoMove; at = moves_[at].earlier) all.push_back(at);
+  std::reverse(all.begin(), all.end());
   return all;
 }
 
-MoveIndex Chains::AtOrBefore(Node& node, Timestamp time) {
-  if (TimeOf(node.last) <= time) return node.last;  // The time of kNoMove is 0, here and below.
-  if (node.long_chain == 0) {
-    MoveIndex at = node.last;
+void Chains::DropArrays() {
+  for (const auto& [node, array] : arrays_) nodes_[node].SetHasArray(false);
+  arrays_.clear();
+}
+
+Chains::Neighbours Chains::SearchBack(Slot node, Timestamp time) {
+  if (!nodes_[node].has_array()) {
+    MoveIndex next = nodes_.Last(node);
     for (int steps = 0; steps < kStepsMax; ++steps) {
-      at = (*moves_)[at].earlier;
-      if (TimeOf(at) <= time) return at;
+      const MoveIndex earlier = moves_[next].earlier;
+      if (TimeOf(earlier) <= time) return {earlier, next};
+      next = earlier;
     }
     MakeArray(node);
   }
-  const auto later = UpperBound(ArrayOf(node), time);
-  return later == ArrayOf(node).begin() ? kNoMove : std::prev(later)->move;
+  Array& array = arrays_.at(node);
+  const auto next = UpperBound(array, time);
+  return {next == array.begin() ? kNoMove : std::prev(next)->move, next->move};
 }
 
-MoveIndex Chains::NextAfter(Node& node, Timestamp time) {
-  if (TimeOf(node.last) <= time) return kNoMove;
-  if (node.long_chain == 0) {
-    MoveIndex at = node.last;
-    for (int steps = 0; steps < kStepsMax; ++steps) {
-      const MoveIndex earlier = (*moves_)[at].earlier;
-      if (TimeOf(earlier) <= time) return at;
-      at = earlier;
-    }
-    MakeArray(node);
-  }
-  return UpperBound(ArrayOf(node), time)->move;
-}
-
-void Chains::Insert(Node& node, MoveIndex move) {
-  const Timestamp time = TimeOf(move);
-  const MoveIndex previous = AtOrBefore(node, time);
-  if (node.long_chain != 0) {
-    Array& array = ArrayOf(node);
-    array.insert(UpperBound(array, time), Entry{time, move});
+void Chains::Insert(MoveIndex index) {
+  Move& move = moves_[index];
+  const Timestamp time = move.time();
+  Node& node = nodes_[move.child()];
+  const MoveIndex last = nodes_.Last(move.child());
+  const bool is_last = TimeOf(last) < time;
+  const Neighbours around = is_last ? Neighbours{last, kNoMove} : SearchBack(move.child(), time);
+  move.earlier = around.at_or_before;
+  move.before = moves_.After(around.at_or_before);
+  if (is_last) {
+    nodes_.SetLast(move.child(), index);
+    NoteEnd(move.child());
   } else {
-    (*moves_)[move].earlier = previous;
-    if (node.last != previous) (*moves_)[NextAfter(node, time)].earlier = move;
+    moves_[around.next].earlier = index;
   }
-  if (node.last == previous) node.last = move;
-  (*moves_)[move].before = moves_->After(previous);
+  if (node.has_array()) {
+    Array& array = arrays_.at(move.child());
+    array.insert(is_last ? array.end() : UpperBound(array, time), Entry{time, index});
+  }
 }
 
 }  // namespace copse::crdt

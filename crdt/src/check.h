@@ -16,7 +16,7 @@
 namespace copse::crdt {
 
 /// Whether to check what is too expensive to check in a release.
-#ifdef NDEBUG
+#if defined(NDEBUG) && !defined(COPSE_CHECK_INVARIANTS)
 inline constexpr bool kChecksInvariants = false;
 #else
 inline constexpr bool kChecksInvariants = true;

@@ -49,22 +49,24 @@ void StructuralIndex::Split(std::size_t block) {
   blocks_.insert(blocks_.begin() + static_cast<std::ptrdiff_t>(block) + 1, std::move(upper));
 }
 
-void StructuralIndex::SetWalk(Timestamp time, std::span<const Slot> walk) {
+void StructuralIndex::SetWalk(Timestamp time, std::span<const DirectoryNumber> walk) {
   Block& block = *blocks_[BlockOf(time)];
   Entry& entry = block.entries[EntryOf(block, time)];
   CRDT_CHECK(entry.time == time);
   entry.walk = {};
-  for (const Slot node : walk) {
-    entry.walk.Add(node);
-    block.walks.Add(node);
+  for (const DirectoryNumber number : walk) {
+    entry.walk.Add(number);
+    block.walks.Add(number);
   }
 }
 
-StructuralIndex::Found StructuralIndex::Find(Timestamp from, Timestamp end, std::span<const Slot> nodes) const {
-  if (size_ == 0 || nodes.empty()) return {};
-  const auto holds_one = [nodes](const auto& walk) {
-    return nodes.size() > kNodesMax ||
-           std::any_of(nodes.begin(), nodes.end(), [&walk](Slot node) { return walk.MayHold(node); });
+StructuralIndex::Found StructuralIndex::Find(Timestamp from, Timestamp end,
+                                             std::span<const DirectoryNumber> directories) const {
+  if (size_ == 0 || directories.empty()) return {};
+  const auto holds_one = [directories](const auto& walk) {
+    return directories.size() > kDirectoriesMax ||
+           std::any_of(directories.begin(), directories.end(),
+                       [&walk](DirectoryNumber number) { return walk.MayHold(number); });
   };
   for (std::size_t block = BlockOf(from); block < blocks_.size(); ++block) {
     const std::vector<Entry>& entries = blocks_[block]->entries;

@@ -7,13 +7,13 @@
 #include <span>
 #include <vector>
 
+#include "directory_filter.h"
 #include "move.h"
-#include "node_filter.h"
 
 namespace copse::crdt {
 
-/// The moves that can be refused as cycles, in order of time, each with the nodes that it was judged by: so that after
-/// a change of one node those that may be concerned are found without looking at the others.
+/// The moves that can be refused as cycles, in order of time, each with the directories that it was judged by: so that
+/// after a change of one node those that may be concerned are found without looking at the others.
 class StructuralIndex {
  public:
   std::size_t size() const { return size_; }
@@ -21,16 +21,17 @@ class StructuralIndex {
   /// Adds a move, not judged by any node yet. Cost: O(log size), amortized.
   void Insert(Timestamp time, MoveIndex move);
 
-  /// The nodes whose places were read to judge the move of `time`, which is in the index; replaces those said before.
-  void SetWalk(Timestamp time, std::span<const Slot> walk);
+  /// The directories whose places were read to judge the move of `time`, which is in the index; replaces those said
+  /// before.
+  void SetWalk(Timestamp time, std::span<const DirectoryNumber> walk);
 
   struct Found {
     MoveIndex move = kNoMove;  ///< kNoMove: there is none.
     Timestamp time;
   };
-  /// The first move from `from` on and before `end` whose walk may have a node of `nodes`; any, if these are many.
-  /// Cost: proportional to the blocks between, times nodes.
-  Found Find(Timestamp from, Timestamp end, std::span<const Slot> nodes) const;
+  /// The first move from `from` on and before `end` whose walk may have a node of `directories`; any, if these are
+  /// many. Cost: proportional to the blocks between, times directories.
+  Found Find(Timestamp from, Timestamp end, std::span<const DirectoryNumber> directories) const;
 
   /// Drops the moves not later than `time`.
   void DropUntil(Timestamp time);
@@ -44,16 +45,16 @@ class StructuralIndex {
 
  private:
   static constexpr std::size_t kBlockMax = 128;
-  static constexpr std::size_t kNodesMax = 16;  // More are not worth looking for.
+  static constexpr std::size_t kDirectoriesMax = 16;  // More are not worth looking for.
 
   struct Entry {
     Timestamp time;
     MoveIndex move;
-    NodeFilter<256> walk;
+    DirectoryFilter<8> walk;
   };
   struct Block {
     std::vector<Entry> entries;  // Never empty.
-    NodeFilter<4096> walks;      // Of all entries, now or once.
+    DirectoryFilter<12> walks;   // Of all entries, now or once.
   };
 
   // The block in which `time` is or would be.

@@ -2,6 +2,8 @@
 
 #include <copse/crdt/timestamp.h>
 
+#include <cstdint>
+#include <optional>
 #include <queue>
 #include <span>
 #include <tuple>
@@ -22,11 +24,16 @@ class Sweep {
   Sweep(NodeTable& nodes, MoveTable& moves, Chains& chains, StructuralIndex& structural, BatchChanges& changes)
       : nodes_(nodes), moves_(moves), chains_(chains), structural_(structural), changes_(changes) {}
 
-  /// Notes `move`, which is in its child's chain now and takes no effect yet. All moves of a batch are added first.
+  /// The directory that a new move of `child` at `time` names as parent; kNoDirectory if that is the child itself.
+  DirectoryNumber NameParent(Slot child, NodeId parent, Timestamp time);
+
+  /// Takes in `move`, which has just been inserted into its child's chain. Judges it at once if nothing that is known
+  /// or still to come in the batch can make that wrong; else it waits for Run. Cost: O(1), and for a move of a
+  /// directory that is newer than all others a walk.
   void Add(MoveIndex move);
 
-  /// Judges. Cost: a walk for each structural move that is new or may be concerned, and the blocks of the structural
-  /// index in which some node's parent differs from before.
+  /// Judges what waits. Cost: a walk for each structural move that is new or may be concerned, and the blocks of the
+  /// structural index in which some node's parent differs from before.
   void Run();
 
  private:
@@ -48,22 +55,35 @@ class Sweep {
     }
   };
 
-  bool IsSelfMove(const Move& move) const { return move.child == move.parent; }
-  bool IsBase(const Move& move) const { return move.time() < nodes_[move.child].first_named(); }
+  // What a directory was in the old history.
+  struct Note {
+    DirectoryNumber directory;
+    std::optional<MoveIndex> in_effect;  // At the end, before Run changed it.
+    // Where it stands in different_, + 1, if its parent differs from the old history at the time that the sweep is at;
+    // else 0.
+    std::uint32_t difference = 0;
+  };
+
+  static bool IsSelfMove(const Move& move) { return move.parent() == kNoDirectory; }
+  bool IsBase(const Move& move) const { return move.time() < nodes_.FirstNamed(move.child()); }
   // Whether a cycle can refuse it.
-  bool NeedsWalk(const Move& move) const;
+  static bool NeedsWalk(const Move& move);
+  bool IsWaiting() const { return !added_.empty() || !promotions_.empty(); }
 
   void Promote(const Promotion& promotion);
   void MakeStructural(MoveIndex move);
   void FoldBase(MoveIndex from);
   void PushJudge(MoveIndex move);
   void Show(Slot node, Timestamp time);
+  void JudgeNewest(MoveIndex move);
   void Judge(MoveIndex move);
   bool MayTakeEffect(MoveIndex move);
-  bool WalkMeets(Slot from, Timestamp time, Slot wanted);
+  bool WalkMeets(DirectoryNumber from, Timestamp time, DirectoryNumber wanted);
   MoveIndex OldInEffect(Slot node, MoveIndex next) const;
+  void AboutToChange(Slot node);
   void CheckChain(Slot node) const;
   void SetDifference(Slot node, MoveIndex old_move, MoveIndex new_move);
+  Note& NoteOn(Directory& directory);
 
   NodeTable& nodes_;
   MoveTable& moves_;
@@ -71,11 +91,13 @@ class Sweep {
   StructuralIndex& structural_;
   BatchChanges& changes_;
 
+  Timestamp latest_;  // Of all moves ever added.
   std::vector<MoveIndex> added_;
   std::vector<Promotion> promotions_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
-  std::vector<Slot> different_;  // Nodes whose parent differs from the old history at the time that the sweep is at.
-  std::vector<Slot> walk_;       // Of the move being judged.
+  std::vector<Note> notes_;                 // Directory::note is the place of one in here, + 1; 0: there is none.
+  std::vector<DirectoryNumber> different_;  // Those that differ, by what Note::difference says.
+  std::vector<DirectoryNumber> walk_;       // Of the move being judged.
 };
 
 }  // namespace copse::crdt

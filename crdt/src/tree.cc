@@ -3,6 +3,7 @@
 // batch is applied, the notes from which its net events are made. Registers have no history: what they hold does not
 // depend on the order of the writes, nor on places.
 
+#include <absl/container/flat_hash_map.h>
 #include <copse/crdt/op_codec.h>
 #include <copse/crdt/tree.h>
 
@@ -11,8 +12,10 @@
 #include "batch_changes.h"
 #include "chains.h"
 #include "check.h"
+#include "look_ahead.h"
 #include "move.h"
 #include "node_table.h"
+#include "register_table.h"
 #include "structural_index.h"
 #include "sweep.h"
 #include "truncation.h"
@@ -22,14 +25,15 @@ namespace copse::crdt {
 struct Tree::State {
   NodeTable nodes;
   MoveTable moves;
-  Chains chains{moves};
+  Chains chains{nodes, moves};
+  RegisterTable registers;
   StructuralIndex structural;
-  BatchChanges changes{nodes, moves};
+  BatchChanges changes{nodes, moves, chains, registers};
   Sweep sweep{nodes, moves, chains, structural, changes};
   std::size_t log_size = 0;
   Timestamp horizon;
-  std::vector<Slot> as_of;  // Nodes that show an earlier place, between UndoAfter and Redo.
-  bool is_as_of = false;
+  absl::flat_hash_map<Slot, MoveIndex> as_of;  // What is in effect for the nodes that show an earlier place.
+  bool is_as_of = false;                       // Between UndoAfter and Redo.
 
   State() {
     PlaceWellKnown(kRoot, "root");
@@ -38,29 +42,22 @@ struct Tree::State {
   }
 
   void PlaceWellKnown(NodeId id, const char* name) {
-    Node& node = nodes[nodes.Find(id)];
-    node.in_effect = node.last = moves.size();
-    Move& move = moves.emplace_back();
-    move.placement = Placement{kForest, name, Timestamp{}};
-    move.child = nodes.Find(id);
-    move.parent = nodes.Find(kForest);
-    move.takes_effect = true;
-    nodes.DirectoryOf(move.parent).children.insert(id);
+    const Slot slot = nodes.Find(id);
+    const MoveIndex move = moves.Add(Timestamp{}, slot, nodes.DirectoryNumberOf(nodes.Find(kForest)), name);
+    moves[move].SetTakesEffect(true);
+    nodes.SetLast(slot, move);
+    MoveBetweenParents(nodes, moves, slot, kNoMove, move);
   }
 
   // False if it is in the log already, or was.
   bool AddMove(const Op& op) {
     if (op.time <= horizon) return false;
     const Slot child = nodes.FindOrMake(op.child);
-    if (chains.Contains(nodes[child], op.time)) return false;
-    const MoveIndex index = moves.size();
-    Move& move = moves.emplace_back();
-    move.placement = Placement{op.place->parent, op.place->name, op.time};
-    if (op.guard) move.guard = *op.guard;
-    move.child = child;
-    move.parent = nodes.FindOrMake(op.place->parent);
-    chains.Insert(nodes[child], index);
-    sweep.Add(index);
+    if (chains.Contains(child, op.time)) return false;
+    const MoveIndex move = moves.Add(op.time, child, sweep.NameParent(child, op.place->parent, op.time), op.place->name);
+    if (op.guard) moves.SetGuard(move, *op.guard);
+    chains.Insert(move);
+    sweep.Add(move);
     ++log_size;
     return true;
   }
@@ -68,19 +65,44 @@ struct Tree::State {
   void WriteFields(const Op& op) {
     if (op.fields.empty()) return;
     const Slot slot = nodes.FindOrMake(op.child);
-    std::unique_ptr<Registers>& registers = nodes[slot].registers;
-    if (!registers) registers = std::make_unique<Registers>();
     for (const Field& field : op.fields) {
-      Register& target = registers->ForWrite(field);
+      Register& target = registers.Of(slot).ForWrite(field);
       changes.AboutToWrite(slot, target);
       target.Write(field, op.time);
     }
   }
 
-  // Makes `node` show the place that `move` gives.
-  void Show(Slot slot, MoveIndex move) {
-    changes.AboutToPlace(slot);
-    nodes[slot].in_effect = move;
+  void Apply(std::span<const Op> ops, std::vector<NetEvent>* events) {
+    CRDT_CHECK(!is_as_of);
+    LookAhead ahead(ops, nodes, moves);
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      ahead.Pass(i);
+      CRDT_CHECK(ValidateOp(ops[i]).ok());
+      if (!ops[i].place || AddMove(ops[i])) WriteFields(ops[i]);
+    }
+    sweep.Run();
+    changes.Take(events);
+  }
+
+  // As the tree shows it now: as of another time, if that was asked for.
+  MoveIndex InEffect(Slot slot) const {
+    if (is_as_of) {
+      if (const auto found = as_of.find(slot); found != as_of.end()) return found->second;
+    }
+    return chains.InEffect(slot);
+  }
+  DirectoryNumber ParentOf(Slot slot) const { return moves[InEffect(slot)].parent(); }
+  std::optional<PlacementView> ViewOf(MoveIndex move) const {
+    if (move == kNoMove) return std::nullopt;
+    return PlacementView(nodes.IdOf(nodes.directory(moves[move].parent()).node), moves.NameOf(move), moves[move].time());
+  }
+  const Registers* RegistersOf(NodeId node) const {
+    const Slot slot = nodes.Find(node);
+    return slot == kNoSlot ? nullptr : registers.Find(slot);
+  }
+  const Directory* DirectoryOf(NodeId node) const {
+    const Slot slot = nodes.Find(node);
+    return slot == kNoSlot ? nullptr : nodes.FindDirectory(slot);
   }
 };
 
@@ -89,74 +111,82 @@ Tree::Tree() : state_(std::make_unique<State>()) {}
 Tree::~Tree() = default;
 
 std::vector<NetEvent> Tree::Apply(std::span<const Op> ops) {
-  CRDT_CHECK(!state_->is_as_of);
-  for (const Op& op : ops) {
-    CRDT_CHECK(ValidateOp(op).ok());
-    if (!op.place || state_->AddMove(op)) state_->WriteFields(op);
-  }
-  state_->sweep.Run();
-  return state_->changes.Take();
+  std::vector<NetEvent> events;
+  state_->Apply(ops, &events);
+  return events;
 }
 
-const Placement* Tree::PlacementOf(NodeId node) const {
-  const Node* found = state_->nodes.FindNode(node);
-  return found == nullptr || found->in_effect == kNoMove ? nullptr : &state_->moves[found->in_effect].placement;
+void Tree::Apply(std::span<const Op> ops, std::vector<NetEvent>& events) { state_->Apply(ops, &events); }
+
+void Tree::Replay(std::span<const Op> ops) { state_->Apply(ops, nullptr); }
+
+std::optional<PlacementView> Tree::PlacementOf(NodeId node) const {
+  const Slot slot = state_->nodes.Find(node);
+  return slot == kNoSlot ? std::nullopt : state_->ViewOf(state_->InEffect(slot));
 }
 
-const Placement* Tree::PlacementBeforeTrash(NodeId node) const {
-  const Node* found = state_->nodes.FindNode(node);
-  if (found == nullptr) return nullptr;
-  const MoveIndex before = PlaceOfNode::Of(state_->moves, *found).before_trash;
-  return before == kNoMove ? nullptr : &state_->moves[before].placement;
+std::optional<PlacementView> Tree::PlacementBeforeTrash(NodeId node) const {
+  const Slot slot = state_->nodes.Find(node);
+  if (slot == kNoSlot) return std::nullopt;
+  const MoveIndex in_effect = state_->InEffect(slot);
+  const MoveIndex outside = LastOutsideTrash(state_->moves, in_effect);
+  return outside == in_effect ? std::nullopt : state_->ViewOf(outside);
 }
 
 bool Tree::IsAncestor(NodeId ancestor, NodeId node) const {
-  const Slot wanted = state_->nodes.Find(ancestor);
-  Slot at = state_->nodes.Find(node);
-  if (wanted == kNoSlot) return false;
-  while (at != kNoSlot) {
-    at = state_->moves[state_->nodes[at].in_effect].parent;
-    if (at == wanted) return true;
+  const Directory* wanted = state_->DirectoryOf(ancestor);
+  const Slot slot = state_->nodes.Find(node);
+  if (wanted == nullptr || slot == kNoSlot) return false;
+  DirectoryNumber at = state_->ParentOf(slot);
+  while (at != kNoDirectory) {
+    const Directory& directory = state_->nodes.directory(at);
+    if (&directory == wanted) return true;
+    at = state_->ParentOf(directory.node);
   }
   return false;
 }
 
-const std::set<NodeId>& Tree::ChildrenOf(NodeId parent) const {
-  static const std::set<NodeId> none;
-  const Node* found = state_->nodes.FindNode(parent);
-  return found == nullptr || !found->directory ? none : found->directory->children;
+std::vector<NodeId> Tree::ChildrenOf(NodeId parent, NodeId after, std::size_t limit) const {
+  const Directory* directory = state_->DirectoryOf(parent);
+  return directory == nullptr ? std::vector<NodeId>() : directory->children.List(after, limit, state_->nodes.ids());
 }
 
 const RegisterVersion* Tree::Value(NodeId node, std::uint32_t number, std::string_view key) const {
-  const Node* found = state_->nodes.FindNode(node);
-  if (found == nullptr || !found->registers) return nullptr;
-  const Register* one = found->registers->Find(number, key, RegisterKind::kLastWriterWins);
+  const Registers* registers = state_->RegistersOf(node);
+  const Register* one = registers == nullptr ? nullptr : registers->Find(number, key, RegisterKind::kLastWriterWins);
   return one == nullptr ? nullptr : &one->versions().front();
 }
 
 std::span<const RegisterVersion> Tree::Versions(NodeId node, std::uint32_t number, std::string_view key) const {
-  const Node* found = state_->nodes.FindNode(node);
-  if (found == nullptr || !found->registers) return {};
-  const Register* one = found->registers->Find(number, key, RegisterKind::kMultiValue);
+  const Registers* registers = state_->RegistersOf(node);
+  const Register* one = registers == nullptr ? nullptr : registers->Find(number, key, RegisterKind::kMultiValue);
   return one == nullptr ? std::span<const RegisterVersion>() : one->versions();
 }
 
 std::vector<FieldId> Tree::FieldsOf(NodeId node, std::uint32_t number) const {
-  const Node* found = state_->nodes.FindNode(node);
-  return found == nullptr || !found->registers ? std::vector<FieldId>() : found->registers->HoldingValue(number);
+  const Registers* registers = state_->RegistersOf(node);
+  return registers == nullptr ? std::vector<FieldId>() : registers->HoldingValue(number);
 }
 
 std::vector<NodeId> Tree::Nodes() const {
   std::vector<NodeId> nodes;
-  for (Slot slot = 0; slot < state_->nodes.size(); ++slot) {
-    const Node& node = state_->nodes[slot];
-    if (NodeTable::IsPermanent(slot) || node.in_effect != kNoMove || node.registers) nodes.push_back(node.id);
+  for (Slot slot = 0; slot < state_->nodes.end(); ++slot) {
+    const bool is_known = state_->InEffect(slot) != kNoMove || state_->registers.Find(slot) != nullptr;
+    if (NodeTable::IsPermanent(slot) || is_known) nodes.push_back(state_->nodes.IdOf(slot));
   }
   std::sort(nodes.begin(), nodes.end());
   return nodes;
 }
 
 std::size_t Tree::LogSize() const { return state_->log_size; }
+
+std::size_t Tree::StructuralSize() const {
+  std::size_t size = 0;
+  for (MoveIndex move = 0; move < state_->moves.size(); ++move) {
+    if (state_->moves[move].is_structural() && state_->moves[move].time() > state_->horizon) ++size;
+  }
+  return size;
+}
 
 void Tree::Truncate(Timestamp stable) {
   CRDT_CHECK(!state_->is_as_of);
@@ -173,22 +203,20 @@ Timestamp Tree::Horizon() const { return state_->horizon; }
 
 void Tree::UndoAfter(Timestamp time) {
   CRDT_CHECK(!state_->is_as_of && time >= state_->horizon);
-  state_->is_as_of = true;
-  for (Slot slot = 0; slot < state_->nodes.size(); ++slot) {
-    Node& node = state_->nodes[slot];
-    const MoveIndex then = state_->moves.After(state_->chains.AtOrBefore(node, time));
-    if (then == node.in_effect) continue;
-    state_->Show(slot, then);
-    state_->as_of.push_back(slot);
+  for (Slot slot = 0; slot < state_->nodes.end(); ++slot) {
+    const MoveIndex then = state_->moves.After(state_->chains.AtOrBefore(slot, time));
+    const MoveIndex now = state_->chains.InEffect(slot);
+    if (then == now) continue;
+    state_->as_of[slot] = then;
+    MoveBetweenParents(state_->nodes, state_->moves, slot, now, then);
   }
-  state_->changes.Take();
+  state_->is_as_of = true;
 }
 
 void Tree::Redo() {
-  for (const Slot slot : state_->as_of) {
-    state_->Show(slot, state_->moves.After(state_->nodes[slot].last));
+  for (const auto& [slot, then] : state_->as_of) {
+    MoveBetweenParents(state_->nodes, state_->moves, slot, then, state_->chains.InEffect(slot));
   }
-  state_->changes.Take();
   state_->as_of.clear();
   state_->is_as_of = false;
 }

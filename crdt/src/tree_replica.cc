@@ -19,27 +19,34 @@ std::span<const Op> FirstBatch(std::span<const Op> ops) {
   return ops.first(size);
 }
 
-absl::Status Refused(const Op& op, const std::string& why) {
-  return absl::InvalidArgumentError("op " + std::to_string(op.time.counter()) + " of actor " +
-                                    std::to_string(op.time.actor()) + " " + why);
+/// `number` counts the ops of the actor, from 0.
+absl::Status Refused(std::uint64_t number, const Op& op, const std::string& why) {
+  return absl::InvalidArgumentError("op number " + std::to_string(number) + ", made at " +
+                                    std::to_string(op.time.counter()) + "@" + std::to_string(op.time.actor()) + ", " +
+                                    why);
 }
 
-/// Whether `run`, not empty, may follow the op of `actor` at `before` where `known` ops of all actors are known.
-absl::Status CheckRun(ActorId actor, std::span<const Op> run, Timestamp before, std::uint64_t known) {
+/// Whether `run`, not empty, may follow what is known: `count` ops of `actor`, the last of them made at `latest`, and
+/// `known` of all actors together.
+absl::Status CheckRun(ActorId actor, std::span<const Op> run, std::uint64_t count, Timestamp latest,
+                      std::uint64_t known) {
   for (const Op& op : run) {
-    if (op.time.actor() != actor || actor == 0) return Refused(op, "is not an op of actor " + std::to_string(actor));
-    if (op.time <= before) {
-      return Refused(op, "comes after op " + std::to_string(before.counter()) + ": times must ascend");
+    if (op.time.actor() != actor || actor == 0) {
+      return Refused(count, op, "is not an op of actor " + std::to_string(actor));
+    }
+    if (op.time <= latest) {
+      return Refused(count, op, "comes after op " + std::to_string(latest.counter()) + ": times must ascend");
     }
     // Each op raises the clock of its author by one over the highest that it has seen, so with all that its author had
     // seen in hand, no clock can exceed their number. Otherwise one op could use up the counters of everyone.
     if (op.time.counter() > known + 1) {
-      return Refused(op, "is ahead of any honest clock: " + std::to_string(known) + " ops are known");
+      return Refused(count, op, "is ahead of any honest clock: " + std::to_string(known) + " ops are known");
     }
-    before = op.time;
+    latest = op.time;
     ++known;
+    ++count;
   }
-  if (!run.back().ends_batch) return Refused(run.back(), "does not end its batch, and none follows");
+  if (!run.back().ends_batch) return Refused(count - 1, run.back(), "does not end its batch, and none follows");
   return absl::OkStatus();
 }
 
@@ -93,7 +100,7 @@ absl::StatusOr<std::vector<NetEvent>> TreeReplica::Ingest(std::span<const Run> r
     }
     if (known.count - run.first >= run.ops.size()) continue;
     const std::span<const Op> fresh = run.ops.subspan(static_cast<std::size_t>(known.count - run.first));
-    CRDT_RETURN_IF_ERROR(CheckRun(run.actor, fresh, known.latest, total));
+    CRDT_RETURN_IF_ERROR(CheckRun(run.actor, fresh, known.count, known.latest, total));
     for (std::span<const Op> rest = fresh; !rest.empty();) {
       const std::span<const Op> batch = FirstBatch(rest);
       rest = rest.subspan(batch.size());

@@ -8,19 +8,17 @@ namespace copse::crdt {
 void Truncate(Timestamp stable, NodeTable& nodes, MoveTable& moves, Chains& chains, StructuralIndex& structural) {
   MoveTable kept;
   std::vector<MoveIndex> kept_as(moves.size(), kNoMove);
-  for (Slot slot = 0; slot < nodes.size(); ++slot) {
-    Node& node = nodes[slot];
-    const std::vector<MoveIndex> chain = chains.All(node);
-    const MoveIndex at_stable = moves.After(chains.AtOrBefore(node, stable));
+  for (Slot slot = 0; slot < nodes.end(); ++slot) {
+    const std::vector<MoveIndex> chain = chains.All(slot);
+    const MoveIndex at_stable = moves.After(chains.AtOrBefore(slot, stable));
     const MoveIndex before_trash = LastOutsideTrash(moves, at_stable);
-    node.last = kNoMove;
-    node.long_chain = 0;
+    nodes.SetLast(slot, kNoMove);
     const auto keep = [&](MoveIndex move) {
-      kept_as[move] = kept.size();
-      Move& copy = kept.emplace_back(std::move(moves[move]));
+      kept_as[move] = kept.AddCopy(moves, move);
+      Move& copy = kept[kept_as[move]];
       copy.before = kept_as[copy.before];
-      copy.earlier = node.last;
-      node.last = kept_as[move];
+      copy.earlier = nodes.Last(slot);
+      nodes.SetLast(slot, kept_as[move]);
     };
     if (before_trash != kNoMove && before_trash != at_stable) {
       moves[at_stable].before = before_trash;  // There may have been moves within trash between.
@@ -30,10 +28,10 @@ void Truncate(Timestamp stable, NodeTable& nodes, MoveTable& moves, Chains& chai
     for (const MoveIndex move : chain) {
       if (moves[move].time() > stable) keep(move);
     }
-    node.in_effect = kept_as[node.in_effect];
   }
   moves = std::move(kept);
   chains.DropArrays();
+  for (Slot slot = 0; slot < nodes.end(); ++slot) chains.NoteEnd(slot);
   structural.DropUntil(stable);
   structural.Renumber([&kept_as](MoveIndex move) { return kept_as[move]; });
 }

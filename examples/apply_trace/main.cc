@@ -83,15 +83,6 @@ bool Print(const Trace& trace, const Tree& tree, std::FILE* out) {
   return std::fflush(out) == 0 && std::ferror(out) == 0;
 }
 
-// How many moves the engine may have to judge again when an older one comes.
-std::size_t StructuralOps(const auto& tree) {
-  if constexpr (requires { tree.StructuralSize(); }) {
-    return tree.StructuralSize();
-  } else {
-    return tree.LogSize();
-  }
-}
-
 int Fail(const std::string& why) {
   std::fprintf(stderr, "apply_trace: %s\n", why.c_str());
   return 1;
@@ -118,7 +109,7 @@ int main(int argc, char** argv) {
     const nlohmann::ordered_json json = {{"ops", trace.ops_read()},
                                          {"batches", trace.batch_ends().size()},
                                          {"seconds", spent.count()},
-                                         {"structural", StructuralOps(tree)},
+                                         {"structural", tree.StructuralSize()},
                                          {"peak_memory", std::int64_t{usage.ru_maxrss} * 1024}};
     std::fprintf(stderr, "%s\n", json.dump().c_str());
   }

@@ -11,6 +11,7 @@
 
 #include "oracle.h"
 #include "seeded_histories.h"
+#include "textbook_engine.h"
 #include "world_of_tree.h"
 
 namespace copse::crdt_test {
@@ -58,6 +59,22 @@ TEST(TreeHistories, AfterEveryBatchTheTreeIsTheOraclesAndItsEventsTellIt) {
       if (testing::Test::HasFailure()) return;
       shadow.Follow(events, tree);
       shadow.ExpectEquals(expected);
+    }
+  });
+}
+
+// What benchmarks compare with must compute the same.
+TEST(TreeHistories, TheTextbookEngineComputesTheSamePlaces) {
+  ForEachSeed(5'000, [](std::uint64_t seed) {
+    const SeededHistory history(seed);
+    const Names names(history.ops);
+    Tree tree;
+    TextbookEngine textbook;
+    for (const std::vector<Op>& batch : history.arrival) {
+      tree.Apply(batch);
+      textbook.Apply(batch);
+      for (const crdt::NodeId node : names.nodes) EXPECT_EQ(tree.PlacementOf(node), textbook.PlacementOf(node));
+      if (testing::Test::HasFailure()) return;
     }
   });
 }

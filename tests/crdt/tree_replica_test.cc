@@ -83,7 +83,7 @@ TEST(TreeReplicaTest, AFailedJournalChangesNothing) {
   replica.journal.status = absl::DataLossError("disk on fire");
   const NodeId node = replica.tree.NodeOfNextOp(0);
   EXPECT_EQ(replica.tree.Submit({Create(node, kRoot)}).status(), replica.journal.status);
-  EXPECT_THAT(replica.tree.tree().PlacementOf(node), IsNull());
+  EXPECT_FALSE(replica.tree.tree().PlacementOf(node));
   EXPECT_EQ(replica.tree.version(), VersionVector());
   EXPECT_EQ(replica.tree.NodeOfNextOp(0), node) << "the next batch takes the same times";
 }

@@ -3,10 +3,11 @@
 #include <copse/crdt/net_event.h>
 #include <copse/crdt/op.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -36,25 +37,31 @@ class Tree {
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
 
-  /// Applies `ops`, in any order, with one rewind for all of them; returns what changed on balance.
+  /// Applies `ops`, in any order, with one sweep for all of them; returns what changed on balance.
   /// Each must pass ValidateOp. A move whose time is in the log already, or not later than Horizon, is ignored; an op
   /// without a place must come once only (TreeReplica sees to it). Cost: O(1) for a move of a node that no earlier move
   /// names as parent, however late it arrives; else a walk to the root, and one for each later move of a directory
   /// whose verdict it may change.
   std::vector<NetEvent> Apply(std::span<const Op> ops);
+  /// The same, adding what changed to `events`, whose memory can so be used again.
+  void Apply(std::span<const Op> ops, std::vector<NetEvent>& events);
+  /// The same without finding out what changed: for a log that is read at the start.
+  void Replay(std::span<const Op> ops);
 
-  /// Where `node` is; nullptr if no op has placed it. The well-known roots are under kForest. Valid until Apply.
-  const Placement* PlacementOf(NodeId node) const;
+  /// Where `node` is; nothing if no op has placed it. The well-known roots are under kForest. Valid until Truncate.
+  std::optional<PlacementView> PlacementOf(NodeId node) const;
 
-  /// The last place outside trash that `node` had before it came under trash; nullptr unless its parent is trash
-  /// and it had one. Valid until Apply.
-  const Placement* PlacementBeforeTrash(NodeId node) const;
+  /// The last place outside trash that `node` had before it came under trash; nothing unless its parent is trash
+  /// and it had one. Valid until Truncate.
+  std::optional<PlacementView> PlacementBeforeTrash(NodeId node) const;
 
   /// Whether `ancestor` is on the way from `node` up to the forest; a node is not its own ancestor.
   bool IsAncestor(NodeId ancestor, NodeId node) const;
 
-  /// Children in ascending order of id. Valid until Apply.
-  const std::set<NodeId>& ChildrenOf(NodeId parent) const;
+  /// Children in ascending order of id: at most `limit` of those whose id is higher than `after`.
+  /// Cost: O(what is returned + sqrt(children) log children) at the most.
+  std::vector<NodeId> ChildrenOf(NodeId parent, NodeId after = kForest,
+                                 std::size_t limit = std::numeric_limits<std::size_t>::max()) const;
 
   /// The value of a last-writer-wins register; nullptr if never written. Valid until Apply.
   const RegisterVersion* Value(NodeId node, std::uint32_t number, std::string_view key = {}) const;
@@ -70,6 +77,8 @@ class Tree {
 
   /// Moves known and later than Horizon.
   std::size_t LogSize() const;
+  /// Those of them whose child may have been an ancestor by then, and that are therefore judged by other moves too.
+  std::size_t StructuralSize() const;
 
   /// Forgets the history of places up to `stable`, a time up to which every op that will ever come has come (the
   /// minimum over all members of a volume: the paper's causally stable point, section 3.6). The tree stays as it is and

@@ -66,7 +66,8 @@ class TreeReplica {
   /// skipped. The caller has made them durable. Also the way in which a replica's own ops come back at start.
   /// A batch with an op that breaks a rule of validity is counted and never applied, alike everywhere.
   /// Errors: kFailedPrecondition ops before `first` are missing; kInvalidArgument the ops are not of `actor`, not in
-  /// ascending time, end inside a batch, or run ahead of any honest clock. After an error nothing has changed.
+  /// ascending time, end inside a batch, or run ahead of any honest clock; the message names the op by its number among
+  /// those of `actor`. After an error nothing has changed.
   absl::StatusOr<std::vector<NetEvent>> Ingest(ActorId actor, std::uint64_t first, std::span<const Op> ops);
 
   /// The same for several runs in causal order, of one actor or of many, as one: all are judged in one sweep, and after
