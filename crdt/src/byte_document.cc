@@ -51,7 +51,8 @@ absl::Status CheckHasBytes(const std::vector<Op>& ops) {
   return absl::OkStatus();
 }
 
-std::optional<Place> Without(const std::optional<Placement>& placement) {
+template <typename AnyPlacement>
+std::optional<Place> PlaceIn(const AnyPlacement& placement) {
   if (!placement) return std::nullopt;
   return Place{placement->parent, std::string(placement->name)};
 }
@@ -60,7 +61,7 @@ std::optional<Place> Without(const std::optional<Placement>& placement) {
 std::vector<ByteDocument::Event> Shown(std::vector<NetEvent> events) {
   std::vector<ByteDocument::Event> shown;
   for (NetEvent& event : events) {
-    ByteDocument::Event one{event.node, Without(event.before), Without(event.after), std::move(event.fields)};
+    ByteDocument::Event one{event.node, PlaceIn(event.before), PlaceIn(event.after), std::move(event.fields)};
     if (one.before != one.after || !one.fields.empty()) shown.push_back(std::move(one));
   }
   return shown;
@@ -236,9 +237,7 @@ Timestamp ByteDocument::latest() const {
 
 std::optional<Place> ByteDocument::PlaceOf(NodeId node) const {
   if (IsPermanent(node)) return std::nullopt;
-  const auto placement = tree().PlacementOf(node);
-  if (!placement) return std::nullopt;
-  return Place{placement->parent, std::string(placement->name)};
+  return PlaceIn(tree().PlacementOf(node));
 }
 
 bool ByteDocument::IsLive(NodeId node) const { return node == kRoot || tree().IsAncestor(kRoot, node); }
