@@ -5,6 +5,7 @@
 #include <copse/base/hash.h>
 #include <copse/crdt/bytes.h>
 #include <copse/crdt/op_codec.h>
+#include <copse/crdt/op_columns.h>
 #include <copse/fs/content.h>
 #include <copse/replica/invitation.h>
 
@@ -52,6 +53,25 @@ std::vector<Op> ExampleOps() {
 Inputs OpInputs() {
   const std::vector<Op> ops = ExampleOps();
   return {{"none", crdt::EncodeOps({})}, {"one", crdt::EncodeOps({&ops[1], 1})}, {"example", crdt::EncodeOps(ops)}};
+}
+
+/// The example of docs/format/columns.md; ops of two actors, not in order; ops that take less than their share of
+/// bytes.
+Inputs ColumnInputs() {
+  std::vector<Op> ops = ExampleOps();
+  const std::string example = crdt::EncodeOpColumns(ops);
+  ops.push_back({Timestamp::Of(9, 3), crdt::NodeId::Of(3, 9), crdt::Place{ops[1].child, "later"}, {}, {}, true});
+  ops.push_back({Timestamp::Of(16, 2), ops[1].child, crdt::Place{crdt::kRoot, "again"}, {}, {}, true});
+  ops.push_back({Timestamp::Of(8, 3), ops[0].child, crdt::Place{crdt::kTrash, ""}, Timestamp::Of(10, 2), {}, true});
+  std::vector<Op> creations;
+  for (std::uint64_t counter = 1; counter <= 1000; ++counter) {
+    const Timestamp time = Timestamp::Of(counter, 1);
+    creations.push_back({time, time.node(), crdt::Place{crdt::kRoot, ""}, {}, {}, true});
+  }
+  return {{"none", crdt::EncodeOpColumns({})},
+          {"example", example},
+          {"two_actors", crdt::EncodeOpColumns(ops)},
+          {"creations", crdt::EncodeOpColumns(creations)}};
 }
 
 std::string FrameOf(const std::vector<Op>& ops, std::vector<replica::Dependency> dependencies) {
@@ -284,7 +304,8 @@ bool Write(const std::filesystem::path& directory, const Inputs& inputs) {
 }
 
 int Main(const std::filesystem::path& corpus) {
-  const std::array<std::pair<const char*, Inputs>, 12> corpora = {{{"op_codec", OpInputs()},
+  const std::array<std::pair<const char*, Inputs>, 13> corpora = {{{"op_codec", OpInputs()},
+                                                                   {"op_columns", ColumnInputs()},
                                                                    {"admission", AdmissionInputs()},
                                                                    {"invitation", InvitationInputs()},
                                                                    {"frame", FrameInputs()},

@@ -1,12 +1,17 @@
-// Bytes as a history of ops, few nodes and actors so that they meet, in any order of arrival and cut into any batches:
-// after each batch the tree shows what the oracle (tests/crdt/oracle.h) folds from the ops so far, and undoing and
-// redoing changes nothing.
+// Bytes as a history of ops, few nodes and actors so that they meet, in any order of arrival and cut into any batches,
+// with guards that mostly name an op: after each batch the tree shows what the oracle (tests/crdt/oracle.h) folds from
+// the ops so far, and, where the bytes say so, the tree as of any time is the oracle's of the ops up to it. The history
+// is truncated at any times; what is not later is then known to have come, and comes no more.
 
 #include <copse/crdt/op_codec.h>
 #include <copse/crdt/tree.h>
 
 #include <array>
+#include <iterator>
 #include <set>
+#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "fuzz.h"
@@ -24,6 +29,8 @@ using crdt_test::WorldPlace;
 
 constexpr std::size_t kOpsMax = 64;  // The oracle folds all of them anew for each batch.
 constexpr std::uint64_t kNodes = 6;
+constexpr unsigned kCounters = 100;
+constexpr unsigned kActors = 3;
 const std::array<crdt::FieldId, 3> kFields = {{{1, ""}, {1, "k"}, {2, ""}}};
 
 class Generator {
@@ -33,16 +40,17 @@ class Generator {
   bool is_done() const { return bytes_.empty() || times_.size() >= kOpsMax; }
 
   /// The next ops that arrive together; ops that no replica could accept are left out.
-  std::vector<Op> NextBatch() {
+  std::vector<Op> NextBatch(Timestamp horizon) {
     std::vector<Op> batch;
-    for (unsigned left = 1 + Draw(4); left > 0 && !is_done(); --left) {
+    for (unsigned left = 1 + Draw(Draw(4) == 0 ? 40 : 4); left > 0 && !is_done(); --left) {
       Op op = NextOp();
-      if (crdt::ValidateOp(op).ok() && times_.insert(op.time).second) batch.push_back(std::move(op));
+      if (op.time > horizon && crdt::ValidateOp(op).ok() && times_.insert(op.time).second) {
+        batch.push_back(std::move(op));
+      }
     }
     return batch;
   }
 
- private:
   unsigned Draw(unsigned bound) {
     if (bytes_.empty()) return 0;
     const auto byte = static_cast<unsigned char>(bytes_.front());
@@ -50,12 +58,23 @@ class Generator {
     return byte % bound;
   }
 
+  Timestamp Time() { return Timestamp::Of(1 + Draw(kCounters), static_cast<crdt::ActorId>(1 + Draw(kActors))); }
+
+ private:
   NodeId Node() { return NodeId::Of(1, 100 + Draw(kNodes)); }
   NodeId Parent() {
     const unsigned draw = Draw(3 + kNodes);
     return draw < 3 ? NodeId{1 + draw} : NodeId::Of(1, 100 + draw - 3);
   }
-  Timestamp Time() { return Timestamp::Of(1 + Draw(100), static_cast<crdt::ActorId>(1 + Draw(3))); }
+  /// Mostly that of an op, whatever its child.
+  Timestamp Guard() {
+    const unsigned draw = Draw(16);
+    if (draw == 0) return {};
+    if (draw == 1 || times_.empty()) return Time();
+    auto named = times_.begin();
+    std::advance(named, Draw(static_cast<unsigned>(times_.size())));
+    return *named;
+  }
 
   Op NextOp() {
     Op op;
@@ -65,7 +84,7 @@ class Generator {
     if (kind < 4) op.place = crdt::Place{Parent(), std::string(1, static_cast<char>('a' + Draw(3)))};
     if (kind == 4 || kind == 5) {
       op.place = crdt::Place{crdt::kTrash, "a"};
-      op.guard = Draw(4) == 0 ? Timestamp{} : Time();
+      op.guard = Guard();
     }
     if (kind == 6) op.child = crdt::kRoot;
     if (kind != 0) AddFields(op);
@@ -94,7 +113,9 @@ class Generator {
   std::set<Timestamp> times_;
 };
 
-WorldPlace PlaceOf(const crdt::Placement& placement) { return {placement.parent, placement.name, placement.claim}; }
+WorldPlace PlaceOf(const crdt::PlacementView& placement) {
+  return {placement.parent, std::string(placement.name), placement.claim};
+}
 
 World WorldOf(const crdt::Tree& tree) {
   World world;
@@ -102,9 +123,10 @@ World WorldOf(const crdt::Tree& tree) {
   std::vector<NodeId> asked = {crdt::kForest, crdt::kRoot, crdt::kFileInodes, crdt::kTrash};
   for (std::uint64_t i = 0; i < kNodes; ++i) asked.push_back(NodeId::Of(1, 100 + i));
   for (const NodeId node : asked) {
-    if (const auto* place = tree.PlacementOf(node)) world.places[node] = PlaceOf(*place);
-    if (const auto* place = tree.PlacementBeforeTrash(node)) world.before_trash[node] = PlaceOf(*place);
-    if (!tree.ChildrenOf(node).empty()) world.children[node] = tree.ChildrenOf(node);
+    if (const auto place = tree.PlacementOf(node)) world.places[node] = PlaceOf(*place);
+    if (const auto place = tree.PlacementBeforeTrash(node)) world.before_trash[node] = PlaceOf(*place);
+    const std::vector<NodeId> children = tree.ChildrenOf(node);
+    if (!children.empty()) world.children[node] = {children.begin(), children.end()};
     for (const crdt::FieldId& id : kFields) {
       if (const auto* value = tree.Value(node, id.number, id.key)) {
         world.values[{node, id}] = {value->time, value->value};
@@ -117,23 +139,63 @@ World WorldOf(const crdt::Tree& tree) {
   return world;
 }
 
+class History {
+ public:
+  void Learn(const std::vector<Op>& batch) {
+    tree_.Apply(batch);
+    oracle_.Learn(batch);
+    ops_.insert(ops_.end(), batch.begin(), batch.end());
+    RequireOracles();
+  }
+
+  void Truncate(Timestamp stable) {
+    tree_.Truncate(stable);
+    Require(tree_.Horizon() >= stable);
+    RequireOracles();
+  }
+
+  /// Places as of `time`, if they are kept; registers have no past.
+  void RequireOraclesAsOf(Timestamp time) {
+    if (time < tree_.Horizon()) return;
+    crdt_test::Oracle past;
+    for (const Op& op : ops_) {
+      if (op.time <= time) past.Learn(std::span(&op, 1));
+    }
+    const World then = past.Fold();
+    const World now = WorldOf(tree_);
+    tree_.UndoAfter(time);
+    const World shown = WorldOf(tree_);
+    Require(shown.places == then.places && shown.before_trash == then.before_trash && shown.children == then.children);
+    tree_.Redo();
+    Require(WorldOf(tree_) == now);
+  }
+
+  Timestamp horizon() const { return tree_.Horizon(); }
+
+ private:
+  void RequireOracles() const { Require(WorldOf(tree_) == oracle_.Fold()); }
+
+  crdt::Tree tree_;
+  crdt_test::Oracle oracle_;
+  std::vector<Op> ops_;
+};
+
 void Run(std::string_view bytes) {
   Generator generator(bytes);
-  crdt::Tree tree;
-  crdt_test::Oracle oracle;
-  std::vector<Op> all;
+  History history;
   while (!generator.is_done()) {
-    const std::vector<Op> batch = generator.NextBatch();
-    tree.Apply(batch);
-    oracle.Learn(batch);
-    all.insert(all.end(), batch.begin(), batch.end());
-    Require(WorldOf(tree) == oracle.Fold());
-  }
-  const World world = oracle.Fold();
-  for (const Op& op : all) {
-    tree.UndoAfter(op.time);
-    tree.Redo();
-    Require(WorldOf(tree) == world);
+    history.Learn(generator.NextBatch(history.horizon()));
+    switch (generator.Draw(8)) {
+      case 0:
+        history.Truncate(generator.Time());
+        break;
+      case 1:
+      case 2:
+        history.RequireOraclesAsOf(generator.Time());
+        break;
+      default:
+        break;
+    }
   }
 }
 

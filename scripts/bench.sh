@@ -3,10 +3,11 @@ name=mount
 check=no
 for word in "$@"; do
   case $word in
-    mount | exchange) name=$word ;;
+    mount | exchange | tree) name=$word ;;
     --check) check=yes ;;
-    *) fail "no benchmark '$word'; there are: mount, exchange" ;;
+    *) fail "no benchmark '$word'; there are: mount, exchange, tree" ;;
   esac
 done
-[ "$check" = no ] || [ "$name" = exchange ] || fail "bench $name has no goals to check yet"
+. scripts/bench_report.sh
+# shellcheck disable=SC1090 # one of those above
 . "scripts/bench_$name.sh"

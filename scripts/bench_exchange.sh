@@ -1,12 +1,11 @@
 # ./dev bench exchange: two replicas on loopback. How soon a change is seen at the other, and how fast a new replica fills.
-# With --check fails unless the medians are below 20 ms and the new replica takes in 5,000 files a second.
+bench_begin exchange
 need_packages "$packages_build $packages_test"
 build_tests=ON build_preset release copse copse_exchange_benchmark
 
 files=${COPSE_FILES:-50000}
-out=$top/build/bench
 place=$(mktemp -d "${TMPDIR:-/tmp}/copse-bench.XXXXXX")
-mkdir -p "$out" "$place/one" "$place/two"
+mkdir -p "$place/one" "$place/two"
 clean_up() {
   status=$?
   trap - EXIT
@@ -33,11 +32,6 @@ build/copse mount "$place/two.store" "$place/two" >/dev/null
 build/copse sync "$place/two" >/dev/null
 echo "bench exchange: 400 changes, one after another" >&2
 latency=$("$program" latency "$place/one" "$place/two")
-rate=$((files * 1000 / joined))
-printf '{"commit": "%s", "files": %s, "join_ms": %s, "files_per_second": %s, "latency": %s}\n' \
-  "$(git rev-parse --short HEAD 2>/dev/null || echo none)" "$files" "$joined" "$rate" "$latency" | tee "$out/exchange.json"
-[ "${check:-}" = yes ] || exit 0
-[ "$rate" -ge 5000 ] || fail "a new replica takes in $rate files a second, not 5000"
-echo "$latency" | sed 's/"median_ms":/\n&/g' | sed -n 's/^"median_ms":\([0-9]*\).*/\1/p' | while read -r median; do
-  [ "$median" -lt 20 ] || fail "a change is seen after $median ms, not 20"
-done
+printf '{"commit": "%s", "machine": "%s", "files": %s, "join_ms": %s, "files_per_second": %s, "latency": %s}\n' \
+  "$bench_commit" "$bench_machine" "$files" "$joined" "$((files * 1000 / joined))" "$latency" >"$out/exchange.json"
+bench_report "$program"

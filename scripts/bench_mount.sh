@@ -1,12 +1,12 @@
-# ./dev bench mount: ours beside ext4 and beside libfuse's passthrough_ll, all on one RAM-backed ext4, in one run.
+# ./dev bench mount: ours beside ext4 and beside libfuse's passthrough_ll, all on one RAM-backed ext4, in one run; the
+# figures are medians of the rounds.
+bench_begin mount
 [ "$(id -u)" -eq 0 ] || fail "bench mount makes an ext4 on a loop device: run it as root"
 need_packages "$packages_build $packages_test"
 build_tests=ON build_preset release copse copse_mount_benchmark
 
 rounds=${COPSE_ROUNDS:-3}
-out=$top/build/bench
 ram=$(mktemp -d /tmp/copse-bench.XXXXXX)
-mkdir -p "$out"
 clean_up() {
   status=$?
   trap - EXIT
@@ -39,9 +39,8 @@ run=copse_mount_benchmark
 program=$top/build/tests/benchmarks/$run
 separator=
 {
-  printf '{"ours": "copse", "baselines": ["ext4", "passthrough_ll"], "commit": "%s", "machine": "%s, %s cores, Linux %s", "runs": [' \
-    "$(git rev-parse --short HEAD 2>/dev/null || echo none)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
-    "$(nproc)" "$(uname -r)"
+  printf '{"ours": "copse", "baselines": ["ext4", "passthrough_ll"], "commit": "%s", "machine": "%s", "runs": [' \
+    "$bench_commit" "$bench_machine"
   round=0
   while [ "$round" -lt "$rounds" ]; do
     echo "bench mount: round $((round + 1)) of $rounds" >&2
@@ -63,5 +62,4 @@ separator=
   done
   printf ']}\n'
 } >"$out/mount.json"
-"$program" table "$out/mount.json" | tee "$out/mount.md"
-echo "bench mount: medians of $rounds rounds; the figures are in build/bench/mount.json"
+bench_report "$program"

@@ -45,7 +45,7 @@ tidy() {
 }
 sed -n "s|^ *\"file\": \"$top/\(.*\)\",*$|\1|p" build/lint/compile_commands.json | sort -u >build/lint/sources
 grep -E '^(base|crdt|replica|fs)/' build/lint/sources >build/lint/library_sources || fail "no sources in build/lint"
-grep -E '^(tests|fuzz)/' build/lint/sources >build/lint/test_sources || fail "no sources of tests in build/lint"
+grep -E '^(tests|fuzz|examples)/' build/lint/sources >build/lint/test_sources || fail "no sources of tests in build/lint"
 tidy <build/lint/library_sources
 echo "lint: clang-tidy is content with the library and the program"
 tidy --checks="$test_checks" <build/lint/test_sources

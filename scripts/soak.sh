@@ -1,11 +1,37 @@
-# ./dev soak NAME: long runs with seeds that differ each time. COPSE_SECONDS says how long (600).
+# ./dev soak NAME: long runs with seeds that differ each time. COPSE_SECONDS says how long (600); `tree` takes no less than
+# its histories do, some fifteen minutes of one core.
 seconds=${COPSE_SECONDS:-600}
 need_packages "$packages_build $packages_test"
 end=$(($(seconds_now) + seconds))
 round=0
+
+# A line for each process: the first seed, how many histories, moves, which tests. Small parts, so that all cores end together.
+soak_tree_parts() {
+  echo "0 0 ${COPSE_OPS:-4} TreeExhaustively.*"
+  part=50000
+  at=0
+  while [ "$at" -lt "$histories" ]; do
+    [ $((histories - at)) -ge "$part" ] || part=$((histories - at))
+    echo "$((first + at)) $part 0 TreeHistories.*"
+    at=$((at + part))
+  done
+}
+
 case ${1:-} in
   tree)
     build_tests=ON build_preset release copse_crdt_tests
+    histories=${COPSE_HISTORIES:-1000000}
+    first=${COPSE_FIRST_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+    echo "soak tree: every history of up to ${COPSE_OPS:-4} moves of 4 nodes; $histories random histories, of the seeds" \
+      "$first to $((first + histories - 1)); $jobs processes"
+    begin=$(seconds_now)
+    # shellcheck disable=SC2016 # the inner shell expands it
+    soak_tree_parts | xargs -P "$jobs" -L 1 sh -c '
+      log=build/soak-$1.log
+      COPSE_OPS=$3 COPSE_FIRST_SEED=$1 COPSE_HISTORIES=$2 build/tests/crdt/copse_crdt_tests \
+        --gtest_filter="$4" --gtest_brief=1 >"$log" 2>&1 && rm "$log" || { cat "$log" >&2; exit 255; }' soak ||
+      fail "soak tree: a history went wrong; it is named above"
+    echo "soak tree: these took $(($(seconds_now) - begin)) s"
     while [ "$(seconds_now)" -lt "$end" ]; do
       seed=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
       echo "soak tree: round $round, RC_PARAMS=\"seed=$seed max_success=5000\""

@@ -2,42 +2,62 @@
 
 #include <copse/crdt/net_event.h>
 
-#include <memory>
-#include <optional>
+#include <cstddef>
 #include <vector>
 
-#include "node.h"
+#include "chains.h"
+#include "move.h"
+#include "node_table.h"
+#include "register_table.h"
 
 namespace copse::crdt {
 
-/// What one batch has touched, as it was before: the half of the net events that would be lost. A rewind undoes and
-/// redoes much that comes out as it was, so events are found at the end, by comparing.
+/// What one batch has touched, as it was before. Events are found at the end, by comparing.
 class BatchChanges {
  public:
-  /// To be called before `node` gets another place, and before one of its registers is written.
-  void AboutToPlace(Node& node);
-  void AboutToWrite(Node& node, const Register& one);
+  BatchChanges(NodeTable& nodes, const MoveTable& moves, const Chains& chains, const RegisterTable& registers)
+      : nodes_(nodes), moves_(moves), chains_(chains), registers_(registers) {}
 
-  /// One event for each node that differs from before, ascending; forgets everything.
-  std::vector<NetEvent> Take();
+  /// To be called before the history of `node` changes, and before one of its registers is written.
+  void AboutToPlace(Slot node) {
+    if (!nodes_[node].has_changed()) Note(node);
+  }
+  void AboutToWrite(Slot node, const Register& one);
+
+  /// Brings children in line with places, and forgets everything. Adds to `events`, if that is given, one event for
+  /// each node that differs from before, ascending.
+  void Take(std::vector<NetEvent>* events);
 
  private:
+  struct Change {
+    NodeId id;
+    Slot node;
+    MoveIndex in_effect;
+    MoveIndex before_trash;
+  };
   struct RegisterBefore {
+    Slot node;
     FieldId id;
     RegisterKind kind;
     Register::Times times;
   };
-  struct Change {
-    Node* node;
-    std::optional<Placement> place_before;
-    std::unique_ptr<Placement> before_trash_before;
-    std::vector<RegisterBefore> registers_before;
-  };
 
-  Change& ChangeOf(Node& node);
-  static std::vector<FieldId> ChangedFields(Change& change);
+  void Note(Slot node);
+  MoveIndex BeforeTrash(MoveIndex in_effect) const;
+  void Prefetch(std::size_t change) const;
+  void TakeOne(const Change& change, std::vector<NetEvent>* events);
+  std::vector<FieldId> ChangedFields(Slot node) const;
+  std::optional<Placement> PlacementBy(MoveIndex move) const;
 
+  NodeTable& nodes_;
+  const MoveTable& moves_;
+  const Chains& chains_;
+  const RegisterTable& registers_;
   std::vector<Change> changes_;
+  std::vector<RegisterBefore> notes_;  // From Take on ascending by node, id and kind.
 };
+
+/// Brings the children of the parents in line: `node` was placed by `from`, and is by `to`.
+void MoveBetweenParents(NodeTable& nodes, const MoveTable& moves, Slot node, MoveIndex from, MoveIndex to);
 
 }  // namespace copse::crdt

@@ -12,3 +12,14 @@
       std::abort();                                                                                 \
     }                                                                                               \
   } while (false)
+
+namespace copse::crdt {
+
+/// Whether to check what is too expensive to check in a release.
+#if defined(NDEBUG) && !defined(COPSE_CHECK_INVARIANTS)
+inline constexpr bool kChecksInvariants = false;
+#else
+inline constexpr bool kChecksInvariants = true;
+#endif
+
+}  // namespace copse::crdt

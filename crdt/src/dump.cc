@@ -5,27 +5,22 @@
 namespace copse::crdt {
 
 std::string Dump(const Tree& tree, const std::function<std::string(NodeId)>& describe) {
-  using Position = std::set<NodeId>::const_iterator;
   struct Level {
-    Position next;
-    Position end;
-  };
-  const auto level_below = [&](NodeId parent) {
-    const std::set<NodeId>& children = tree.ChildrenOf(parent);
-    return Level{children.begin(), children.end()};
+    std::vector<NodeId> children;
+    std::size_t next = 0;
   };
 
   std::string out = "- null => forest\n";
-  std::vector<Level> open = {level_below(kForest)};
+  std::vector<Level> open = {Level{tree.ChildrenOf(kForest)}};
   while (!open.empty()) {
-    if (open.back().next == open.back().end) {
+    if (open.back().next == open.back().children.size()) {
       open.pop_back();
       continue;
     }
-    const NodeId node = *open.back().next++;
+    const NodeId node = open.back().children[open.back().next++];
     out.append(2 * open.size(), ' ');
     out += "- " + std::to_string(node.value) + " => " + describe(node) + "\n";
-    open.push_back(level_below(node));
+    open.push_back(Level{tree.ChildrenOf(node)});
   }
   return out;
 }

@@ -1,130 +1,224 @@
-// The tree is three things kept in step: the nodes with their places, children and registers; the log of moves, which
-// alone decides places and is rewound for late ones; and, while a batch is applied, the notes from which its net events
-// are made. Registers need no log: what they hold does not depend on the order of the writes, nor on places.
+// The tree is three things kept in step: the history of places, which every batch brings up to date (moves, chains,
+// structural index, sweep); the present, which is the end of that history, with children and registers; and, while a
+// batch is applied, the notes from which its net events are made. Registers have no history: what they hold does not
+// depend on the order of the writes, nor on places.
 
+#include <absl/container/flat_hash_map.h>
 #include <copse/crdt/op_codec.h>
 #include <copse/crdt/tree.h>
 
 #include <algorithm>
 
 #include "batch_changes.h"
+#include "chains.h"
 #include "check.h"
-#include "move_log.h"
-#include "node.h"
+#include "look_ahead.h"
+#include "move.h"
+#include "node_table.h"
+#include "register_table.h"
+#include "structural_index.h"
+#include "sweep.h"
+#include "truncation.h"
 
 namespace copse::crdt {
-namespace {
-
-void PlaceWellKnown(NodeTable& nodes, NodeId id, const char* name) {
-  Node& forest = nodes.FindOrMake(kForest);
-  nodes.FindOrMake(id).place = NodePlace{&forest, Placement{kForest, name, Timestamp{}}, nullptr};
-  forest.AddChild(id);
-}
-
-}  // namespace
 
 struct Tree::State {
   NodeTable nodes;
-  MoveLog log;
-  BatchChanges changes;
+  MoveTable moves;
+  Chains chains{nodes, moves};
+  RegisterTable registers;
+  StructuralIndex structural;
+  BatchChanges changes{nodes, moves, chains, registers};
+  Sweep sweep{nodes, moves, chains, structural, changes};
+  std::size_t log_size = 0;
+  Timestamp horizon;
+  absl::flat_hash_map<Slot, MoveIndex> as_of;  // What is in effect for the nodes that show an earlier place.
+  bool is_as_of = false;                       // Between UndoAfter and Redo.
+
+  State() {
+    PlaceWellKnown(kRoot, "root");
+    PlaceWellKnown(kFileInodes, "fileinodes");
+    PlaceWellKnown(kTrash, "trash");
+  }
+
+  void PlaceWellKnown(NodeId id, const char* name) {
+    const Slot slot = nodes.Find(id);
+    const MoveIndex move = moves.Add(Timestamp{}, slot, nodes.DirectoryNumberOf(nodes.Find(kForest)), name);
+    moves[move].SetTakesEffect(true);
+    nodes.SetLast(slot, move);
+    MoveBetweenParents(nodes, moves, slot, kNoMove, move);
+  }
+
+  // False if it is in the log already, or was.
+  bool AddMove(const Op& op) {
+    if (op.time <= horizon) return false;
+    const Slot child = nodes.FindOrMake(op.child);
+    if (chains.Contains(child, op.time)) return false;
+    const MoveIndex move = moves.Add(op.time, child, sweep.NameParent(child, op.place->parent, op.time), op.place->name);
+    if (op.guard) moves.SetGuard(move, *op.guard);
+    chains.Insert(move);
+    sweep.Add(move);
+    ++log_size;
+    return true;
+  }
 
   void WriteFields(const Op& op) {
     if (op.fields.empty()) return;
-    Node& node = nodes.FindOrMake(op.child);
+    const Slot slot = nodes.FindOrMake(op.child);
     for (const Field& field : op.fields) {
-      Register& target = node.registers.ForWrite(field);
-      changes.AboutToWrite(node, target);
+      Register& target = registers.Of(slot).ForWrite(field);
+      changes.AboutToWrite(slot, target);
       target.Write(field, op.time);
     }
   }
+
+  void Apply(std::span<const Op> ops, std::vector<NetEvent>* events) {
+    CRDT_CHECK(!is_as_of);
+    LookAhead ahead(ops, nodes, moves);
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      ahead.Pass(i);
+      CRDT_CHECK(ValidateOp(ops[i]).ok());
+      if (!ops[i].place || AddMove(ops[i])) WriteFields(ops[i]);
+    }
+    sweep.Run();
+    changes.Take(events);
+  }
+
+  // As the tree shows it now: as of another time, if that was asked for.
+  MoveIndex InEffect(Slot slot) const {
+    if (is_as_of) {
+      if (const auto found = as_of.find(slot); found != as_of.end()) return found->second;
+    }
+    return chains.InEffect(slot);
+  }
+  DirectoryNumber ParentOf(Slot slot) const { return moves[InEffect(slot)].parent(); }
+  std::optional<PlacementView> ViewOf(MoveIndex move) const {
+    if (move == kNoMove) return std::nullopt;
+    return PlacementView(nodes.IdOf(nodes.directory(moves[move].parent()).node), moves.NameOf(move), moves[move].time());
+  }
+  const Registers* RegistersOf(NodeId node) const {
+    const Slot slot = nodes.Find(node);
+    return slot == kNoSlot ? nullptr : registers.Find(slot);
+  }
+  const Directory* DirectoryOf(NodeId node) const {
+    const Slot slot = nodes.Find(node);
+    return slot == kNoSlot ? nullptr : nodes.FindDirectory(slot);
+  }
 };
 
-Tree::Tree() : state_(std::make_unique<State>()) {
-  PlaceWellKnown(state_->nodes, kRoot, "root");
-  PlaceWellKnown(state_->nodes, kFileInodes, "fileinodes");
-  PlaceWellKnown(state_->nodes, kTrash, "trash");
-}
+Tree::Tree() : state_(std::make_unique<State>()) {}
 
 Tree::~Tree() = default;
 
 std::vector<NetEvent> Tree::Apply(std::span<const Op> ops) {
-  CRDT_CHECK(state_->log.AllDone());
-  std::vector<const Op*> moves;
-  for (const Op& op : ops) {
-    CRDT_CHECK(ValidateOp(op).ok());
-    if (!op.place) {
-      state_->WriteFields(op);
-    } else if (!state_->log.Contains(op.time)) {
-      moves.push_back(&op);
-    }
-  }
-  const auto by_time = [](const Op* a, const Op* b) { return a->time < b->time; };
-  if (!std::is_sorted(moves.begin(), moves.end(), by_time)) std::sort(moves.begin(), moves.end(), by_time);
-  const auto same_time = [](const Op* a, const Op* b) { return a->time == b->time; };
-  moves.erase(std::unique(moves.begin(), moves.end(), same_time), moves.end());
-  for (const Op* move : moves) state_->WriteFields(*move);
-  state_->log.Merge(moves, state_->nodes, state_->changes);
-  return state_->changes.Take();
+  std::vector<NetEvent> events;
+  state_->Apply(ops, &events);
+  return events;
 }
 
-const Placement* Tree::PlacementOf(NodeId node) const {
-  const Node* found = state_->nodes.Find(node);
-  return found == nullptr || found->place.parent == nullptr ? nullptr : &found->place.placement;
+void Tree::Apply(std::span<const Op> ops, std::vector<NetEvent>& events) { state_->Apply(ops, &events); }
+
+void Tree::Replay(std::span<const Op> ops) { state_->Apply(ops, nullptr); }
+
+std::optional<PlacementView> Tree::PlacementOf(NodeId node) const {
+  const Slot slot = state_->nodes.Find(node);
+  return slot == kNoSlot ? std::nullopt : state_->ViewOf(state_->InEffect(slot));
 }
 
-const Placement* Tree::PlacementBeforeTrash(NodeId node) const {
-  const Node* found = state_->nodes.Find(node);
-  return found == nullptr ? nullptr : found->place.before_trash.get();
+std::optional<PlacementView> Tree::PlacementBeforeTrash(NodeId node) const {
+  const Slot slot = state_->nodes.Find(node);
+  if (slot == kNoSlot) return std::nullopt;
+  const MoveIndex in_effect = state_->InEffect(slot);
+  const MoveIndex outside = LastOutsideTrash(state_->moves, in_effect);
+  return outside == in_effect ? std::nullopt : state_->ViewOf(outside);
 }
 
 bool Tree::IsAncestor(NodeId ancestor, NodeId node) const {
-  const Node* wanted = state_->nodes.Find(ancestor);
-  const Node* up = state_->nodes.Find(node);
-  if (wanted == nullptr || up == nullptr) return false;
-  for (up = up->place.parent; up != nullptr; up = up->place.parent) {
-    if (up == wanted) return true;
+  const Directory* wanted = state_->DirectoryOf(ancestor);
+  const Slot slot = state_->nodes.Find(node);
+  if (wanted == nullptr || slot == kNoSlot) return false;
+  DirectoryNumber at = state_->ParentOf(slot);
+  while (at != kNoDirectory) {
+    const Directory& directory = state_->nodes.directory(at);
+    if (&directory == wanted) return true;
+    at = state_->ParentOf(directory.node);
   }
   return false;
 }
 
-const std::set<NodeId>& Tree::ChildrenOf(NodeId parent) const {
-  static const std::set<NodeId> none;
-  const Node* found = state_->nodes.Find(parent);
-  return found == nullptr || !found->children ? none : *found->children;
+std::vector<NodeId> Tree::ChildrenOf(NodeId parent, NodeId after, std::size_t limit) const {
+  const Directory* directory = state_->DirectoryOf(parent);
+  return directory == nullptr ? std::vector<NodeId>() : directory->children.List(after, limit, state_->nodes.ids());
 }
 
 const RegisterVersion* Tree::Value(NodeId node, std::uint32_t number, std::string_view key) const {
-  const Node* found = state_->nodes.Find(node);
-  if (found == nullptr) return nullptr;
-  const Register* one = found->registers.Find(number, key, RegisterKind::kLastWriterWins);
+  const Registers* registers = state_->RegistersOf(node);
+  const Register* one = registers == nullptr ? nullptr : registers->Find(number, key, RegisterKind::kLastWriterWins);
   return one == nullptr ? nullptr : &one->versions().front();
 }
 
 std::span<const RegisterVersion> Tree::Versions(NodeId node, std::uint32_t number, std::string_view key) const {
-  const Node* found = state_->nodes.Find(node);
-  if (found == nullptr) return {};
-  const Register* one = found->registers.Find(number, key, RegisterKind::kMultiValue);
+  const Registers* registers = state_->RegistersOf(node);
+  const Register* one = registers == nullptr ? nullptr : registers->Find(number, key, RegisterKind::kMultiValue);
   return one == nullptr ? std::span<const RegisterVersion>() : one->versions();
 }
 
 std::vector<FieldId> Tree::FieldsOf(NodeId node, std::uint32_t number) const {
-  const Node* found = state_->nodes.Find(node);
-  return found == nullptr ? std::vector<FieldId>() : found->registers.HoldingValue(number);
+  const Registers* registers = state_->RegistersOf(node);
+  return registers == nullptr ? std::vector<FieldId>() : registers->HoldingValue(number);
 }
 
 std::vector<NodeId> Tree::Nodes() const {
   std::vector<NodeId> nodes;
-  for (const auto& [id, node] : state_->nodes.all()) {
-    if (IsPermanent(id) || node.place.parent != nullptr || !node.registers.empty()) nodes.push_back(id);
+  for (Slot slot = 0; slot < state_->nodes.end(); ++slot) {
+    const bool is_known = state_->InEffect(slot) != kNoMove || state_->registers.Find(slot) != nullptr;
+    if (NodeTable::IsPermanent(slot) || is_known) nodes.push_back(state_->nodes.IdOf(slot));
   }
   std::sort(nodes.begin(), nodes.end());
   return nodes;
 }
 
-std::size_t Tree::LogSize() const { return state_->log.size(); }
+std::size_t Tree::LogSize() const { return state_->log_size; }
 
-void Tree::UndoAfter(Timestamp time) { state_->log.UndoAfter(time); }
+std::size_t Tree::StructuralSize() const {
+  std::size_t size = 0;
+  for (MoveIndex move = 0; move < state_->moves.size(); ++move) {
+    if (state_->moves[move].is_structural() && state_->moves[move].time() > state_->horizon) ++size;
+  }
+  return size;
+}
 
-void Tree::Redo() { state_->log.Redo(); }
+void Tree::Truncate(Timestamp stable) {
+  CRDT_CHECK(!state_->is_as_of);
+  if (stable <= state_->horizon) return;
+  state_->horizon = stable;
+  crdt::Truncate(stable, state_->nodes, state_->moves, state_->chains, state_->structural);
+  state_->log_size = 0;
+  for (MoveIndex move = 0; move < state_->moves.size(); ++move) {
+    if (state_->moves[move].time() > stable) ++state_->log_size;
+  }
+}
+
+Timestamp Tree::Horizon() const { return state_->horizon; }
+
+void Tree::UndoAfter(Timestamp time) {
+  CRDT_CHECK(!state_->is_as_of && time >= state_->horizon);
+  for (Slot slot = 0; slot < state_->nodes.end(); ++slot) {
+    const MoveIndex then = state_->moves.After(state_->chains.AtOrBefore(slot, time));
+    const MoveIndex now = state_->chains.InEffect(slot);
+    if (then == now) continue;
+    state_->as_of[slot] = then;
+    MoveBetweenParents(state_->nodes, state_->moves, slot, now, then);
+  }
+  state_->is_as_of = true;
+}
+
+void Tree::Redo() {
+  for (const auto& [slot, then] : state_->as_of) {
+    MoveBetweenParents(state_->nodes, state_->moves, slot, then, state_->chains.InEffect(slot));
+  }
+  state_->as_of.clear();
+  state_->is_as_of = false;
+}
 
 }  // namespace copse::crdt

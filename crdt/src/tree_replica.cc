@@ -19,9 +19,35 @@ std::span<const Op> FirstBatch(std::span<const Op> ops) {
   return ops.first(size);
 }
 
-absl::Status Refused(const Op& op, const std::string& why) {
-  return absl::InvalidArgumentError("op " + std::to_string(op.time.counter()) + " of actor " +
-                                    std::to_string(op.time.actor()) + " " + why);
+/// `number` counts the ops of the actor, from 0.
+absl::Status Refused(std::uint64_t number, const Op& op, const std::string& why) {
+  return absl::InvalidArgumentError("op number " + std::to_string(number) + ", made at " +
+                                    std::to_string(op.time.counter()) + "@" + std::to_string(op.time.actor()) + ", " +
+                                    why);
+}
+
+/// Whether `run`, not empty, may follow what is known: `count` ops of `actor`, the last of them made at `latest`, and
+/// `known` of all actors together.
+absl::Status CheckRun(ActorId actor, std::span<const Op> run, std::uint64_t count, Timestamp latest,
+                      std::uint64_t known) {
+  for (const Op& op : run) {
+    if (op.time.actor() != actor || actor == 0) {
+      return Refused(count, op, "is not an op of actor " + std::to_string(actor));
+    }
+    if (op.time <= latest) {
+      return Refused(count, op, "comes after op " + std::to_string(latest.counter()) + ": times must ascend");
+    }
+    // Each op raises the clock of its author by one over the highest that it has seen, so with all that its author had
+    // seen in hand, no clock can exceed their number. Otherwise one op could use up the counters of everyone.
+    if (op.time.counter() > known + 1) {
+      return Refused(count, op, "is ahead of any honest clock: " + std::to_string(known) + " ops are known");
+    }
+    latest = op.time;
+    ++known;
+    ++count;
+  }
+  if (!run.back().ends_batch) return Refused(count - 1, run.back(), "does not end its batch, and none follows");
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -51,57 +77,52 @@ absl::StatusOr<TreeReplica::Submitted> TreeReplica::Submit(std::vector<Draft> dr
     CRDT_RETURN_IF_ERROR(Validate(op));
   }
   CRDT_RETURN_IF_ERROR(journal_.Append(submitted.ops));
-  Know(submitted.ops);
+  Know(actor(), {version_[actor()] + submitted.ops.size(), submitted.ops.back().time});
   submitted.events = tree_.Apply(submitted.ops);
   return submitted;
 }
 
 absl::StatusOr<std::vector<NetEvent>> TreeReplica::Ingest(ActorId actor, std::uint64_t first, std::span<const Op> ops) {
-  const std::uint64_t known = version_[actor];
-  if (first > known) {
-    return absl::FailedPreconditionError("actor " + std::to_string(actor) + ": its ops " + std::to_string(known) +
-                                         " to " + std::to_string(first - 1) + " must come first");
-  }
-  if (known - first >= ops.size()) return std::vector<NetEvent>();
-  const std::span<const Op> fresh = ops.subspan(static_cast<std::size_t>(known - first));
-  CRDT_RETURN_IF_ERROR(CheckRun(actor, fresh));
+  const Run run{actor, first, ops};
+  return Ingest(std::span(&run, 1));
+}
 
+absl::StatusOr<std::vector<NetEvent>> TreeReplica::Ingest(std::span<const Run> runs) {
+  std::map<ActorId, Known> known_then;  // Of the actors of the runs, after them.
+  std::uint64_t total = version_.Total();
   std::vector<Op> valid;
-  for (std::span<const Op> rest = fresh; !rest.empty();) {
-    const std::span<const Op> batch = FirstBatch(rest);
-    rest = rest.subspan(batch.size());
-    if (IsValid(batch)) valid.insert(valid.end(), batch.begin(), batch.end());
+  for (const Run& run : runs) {
+    Known& known = known_then.try_emplace(run.actor, KnownOf(run.actor)).first->second;
+    if (run.first > known.count) {
+      return absl::FailedPreconditionError("actor " + std::to_string(run.actor) + ": its ops " +
+                                           std::to_string(known.count) + " to " + std::to_string(run.first - 1) +
+                                           " must come first");
+    }
+    if (known.count - run.first >= run.ops.size()) continue;
+    const std::span<const Op> fresh = run.ops.subspan(static_cast<std::size_t>(known.count - run.first));
+    CRDT_RETURN_IF_ERROR(CheckRun(run.actor, fresh, known.count, known.latest, total));
+    for (std::span<const Op> rest = fresh; !rest.empty();) {
+      const std::span<const Op> batch = FirstBatch(rest);
+      rest = rest.subspan(batch.size());
+      if (IsValid(batch)) valid.insert(valid.end(), batch.begin(), batch.end());
+    }
+    known = {known.count + fresh.size(), fresh.back().time};
+    total += fresh.size();
   }
-  Know(fresh);
+  for (const auto& [actor, known] : known_then) Know(actor, known);
   return tree_.Apply(valid);
 }
 
-absl::Status TreeReplica::CheckRun(ActorId actor, std::span<const Op> run) const {
-  std::uint64_t known = version_.Total();
+TreeReplica::Known TreeReplica::KnownOf(ActorId actor) const {
   const auto latest = latest_.find(actor);
-  Timestamp before = latest == latest_.end() ? Timestamp{} : latest->second;
-  for (const Op& op : run) {
-    if (op.time.actor() != actor || actor == 0) return Refused(op, "is not an op of actor " + std::to_string(actor));
-    if (op.time <= before) {
-      return Refused(op, "comes after op " + std::to_string(before.counter()) + ": times must ascend");
-    }
-    // Each op raises the clock of its author by one over the highest that it has seen, so with all that its author had
-    // seen in hand, no clock can exceed their number. Otherwise one op could use up the counters of everyone.
-    if (op.time.counter() > known + 1) {
-      return Refused(op, "is ahead of any honest clock: " + std::to_string(known) + " ops are known");
-    }
-    before = op.time;
-    ++known;
-  }
-  if (!run.back().ends_batch) return Refused(run.back(), "does not end its batch, and none follows");
-  return absl::OkStatus();
+  return latest == latest_.end() ? Known{} : Known{version_[actor], latest->second};
 }
 
-void TreeReplica::Know(std::span<const Op> run) {
-  const Op& last = run.back();
-  version_.Raise(last.time.actor(), version_[last.time.actor()] + run.size());
-  latest_[last.time.actor()] = last.time;
-  clock_.Observe(last.time);
+void TreeReplica::Know(ActorId actor, const Known& known) {
+  if (known.count == 0) return;
+  version_.Raise(actor, known.count);
+  latest_[actor] = known.latest;
+  clock_.Observe(known.latest);
 }
 
 bool TreeReplica::IsValid(std::span<const Op> batch) const {

@@ -2,6 +2,8 @@
 //
 //   copse_exchange_benchmark latency FROM TO     one JSON object: medians and 90th percentiles in milliseconds
 //   copse_exchange_benchmark tree DIRECTORY N    makes N files of 100 bytes to 8 KiB in directories of 100
+//   copse_exchange_benchmark table FILE          Markdown of a run's {"files", "files_per_second", "latency"}
+//   copse_exchange_benchmark check FILE          Markdown of its goals; fails if one is missed
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -19,6 +22,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "goals.h"
 
 namespace {
 
@@ -92,12 +97,65 @@ int MakeTree(const std::string& directory, int count) {
   return 0;
 }
 
+struct Latencies {
+  const char* name;
+  std::string what;
+};
+
+const Latencies kLatencies[] = {{"mkdir", "mkdir seen in the other mount"},
+                                {"file_4KiB_written", "a written file seen in the other mount"}};
+
+std::string TreeFigure(const nlohmann::json& run) {
+  return "a tree of " + run.at("files").dump() + " files reaches a new replica, files/s";
+}
+
+int PrintTable(const nlohmann::json& run) {
+  using copse::benchmarks::Rounded;
+  std::cout << "| figure | measured |\n|---|---:|\n| " << TreeFigure(run) << " | "
+            << Rounded(run.at("files_per_second")) << " |\n";
+  for (const auto& [name, what] : kLatencies) {
+    const nlohmann::json& figures = run.at("latency").at(name);
+    std::cout << "| " << what << ", median (90th percentile), ms | " << Rounded(figures.at("median_ms")) << " ("
+              << Rounded(figures.at("p90_ms")) << ") |\n";
+  }
+  return 0;
+}
+
+int CheckGoals(const nlohmann::json& run) {
+  using copse::benchmarks::Rounded;
+  constexpr double kFilesPerSecond = 5000;
+  constexpr double kMilliseconds = 20;
+  const double rate = run.at("files_per_second");
+  std::vector<copse::benchmarks::GoalResult> results = {
+      {TreeFigure(run), "at least " + Rounded(kFilesPerSecond), Rounded(rate), rate >= kFilesPerSecond}};
+  for (const auto& [name, what] : kLatencies) {
+    const double median = run.at("latency").at(name).at("median_ms");
+    results.push_back(
+        {what + ", median, ms", "below " + Rounded(kMilliseconds), Rounded(median), median < kMilliseconds});
+  }
+  return copse::benchmarks::PrintGoals(results);
+}
+
+int Report(const std::string& verb, const char* path) {
+  try {
+    std::ifstream file(path);
+    const auto run = nlohmann::json::parse(file);
+    return verb == "table" ? PrintTable(run) : CheckGoals(run);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "copse_exchange_benchmark: %s: %s\n", path, error.what());
+    return 2;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::string verb = argc == 3 ? argv[1] : "";
+  if (verb == "table" || verb == "check") return Report(verb, argv[2]);
   const std::string what = argc == 4 ? argv[1] : "";
   if (what == "latency") return Latency(argv[2], argv[3]);
   if (what == "tree") return MakeTree(argv[2], std::atoi(argv[3]));
-  std::fprintf(stderr, "usage: copse_exchange_benchmark latency FROM TO | tree DIRECTORY N\n");
+  std::fprintf(stderr,
+               "usage: copse_exchange_benchmark latency FROM TO | tree DIRECTORY N | table FILE | check FILE\n");
   return 2;
 }

@@ -3,6 +3,7 @@
 //   copse_mount_benchmark run DIRECTORY       one JSON object: case -> figure
 //   copse_mount_benchmark table FILE          reads {"baseline": [...], "ours": NAME, "runs": [{name: {...}}, ...]},
 //                                             writes Markdown: medians over the runs, and ratios to each baseline
+//   copse_mount_benchmark check FILE          Markdown of the goals; fails if one is missed
 //
 // Every case makes its own files and removes them, so that the order of cases does not matter.
 
@@ -24,9 +25,12 @@
 #include <string>
 #include <vector>
 
+#include "goals.h"
+
 namespace {
 
 using Json = nlohmann::ordered_json;
+using copse::benchmarks::Rounded;
 
 constexpr int kFiles = 3000;
 constexpr std::size_t kSmallBytes = 4096;
@@ -175,16 +179,15 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-std::string Rounded(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, value < 10 ? "%.2f" : "%.0f", value);
-  return text;
+double MedianOf(const Json& results, const std::string& name, const std::string& figure) {
+  std::vector<double> values;
+  for (const Json& run : results.at("runs")) values.push_back(run.at(name).at(figure));
+  return Median(std::move(values));
 }
 
 void PrintTable(const Json& results) {
   const std::string ours = results.at("ours");
   const std::vector<std::string> baselines = results.at("baselines");
-  const Json& runs = results.at("runs");
   std::cout << "| case |";
   for (const std::string& name : baselines) std::cout << " " << name << " |";
   std::cout << " " << ours << " |";
@@ -192,18 +195,43 @@ void PrintTable(const Json& results) {
   std::cout << "\n|---|";
   for (std::size_t i = 0; i < 2 * baselines.size() + 1; ++i) std::cout << "---:|";
   std::cout << "\n";
-  for (const auto& figure : runs.at(0).at(ours).items()) {
-    const auto median = [&](const std::string& name) {
-      std::vector<double> values;
-      for (const Json& run : runs) values.push_back(run.at(name).at(figure.key()));
-      return Median(std::move(values));
-    };
+  for (const auto& figure : results.at("runs").at(0).at(ours).items()) {
+    const auto median = [&](const std::string& name) { return MedianOf(results, name, figure.key()); };
     std::cout << "| " << figure.key() << " |";
     for (const std::string& name : baselines) std::cout << " " << Rounded(median(name)) << " |";
     std::cout << " " << Rounded(median(ours)) << " |";
     for (const std::string& name : baselines) std::cout << " " << Rounded(median(ours) / median(name)) << " |";
     std::cout << "\n";
   }
+}
+
+struct Goal {
+  const char* figure;
+  const char* baseline;
+  double times;
+};
+
+constexpr Goal kGoals[] = {
+    {"create, files/s", "passthrough_ll", 1.5},
+    {"mkdir, directories/s", "passthrough_ll", 1.5},
+    {"rename, files/s", "passthrough_ll", 1.5},
+    {"unlink, files/s", "passthrough_ll", 1.5},
+    {"stat, warm, files/s", "ext4", 0.85},
+    {"stat of absent names, warm, names/s", "ext4", 0.85},
+    {"list, warm, entries/s", "ext4", 0.85},
+    {"write 4 KiB files, files/s", "passthrough_ll", 1.5},
+    {"write 4 KiB files with fsync, files/s", "passthrough_ll", 1.0},
+};
+
+int CheckGoals(const Json& results) {
+  std::vector<copse::benchmarks::GoalResult> reached;
+  for (const Goal& goal : kGoals) {
+    const double ratio =
+        MedianOf(results, results.at("ours"), goal.figure) / MedianOf(results, goal.baseline, goal.figure);
+    reached.push_back({goal.figure, "at least " + Rounded(goal.times) + " x " + goal.baseline, Rounded(ratio) + " x",
+                       ratio >= goal.times});
+  }
+  return copse::benchmarks::PrintGoals(reached);
 }
 
 }  // namespace
@@ -220,10 +248,14 @@ int main(int argc, char** argv) {
       PrintTable(Json::parse(file));
       return 0;
     }
+    if (verb == "check") {
+      std::ifstream file(argv[2]);
+      return CheckGoals(Json::parse(file));
+    }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "copse_mount_benchmark: %s: %s\n", argv[2], error.what());
-    return 1;
+    return 2;
   }
-  std::fprintf(stderr, "usage: copse_mount_benchmark run DIRECTORY | table FILE\n");
+  std::fprintf(stderr, "usage: copse_mount_benchmark run DIRECTORY | table FILE | check FILE\n");
   return 2;
 }

@@ -16,7 +16,9 @@ Op Move(std::uint64_t counter, NodeId child, NodeId parent, std::string name) {
   return op;
 }
 
-std::string NameIn(const Tree& tree, NodeId node) { return "{\"name\":\"" + tree.PlacementOf(node)->name + "\"}"; }
+std::string NameIn(const Tree& tree, NodeId node) {
+  return "{\"name\":\"" + std::string(tree.PlacementOf(node)->name) + "\"}";
+}
 
 TEST(DumpTest, PrintsTheseBytes) {
   Tree tree;

@@ -105,7 +105,7 @@ RC_GTEST_PROP(TreeProperty, IsAncestorSaysWhatAWalkSays, ()) {
   const Names names(history);
   for (const NodeId node : names.nodes) {
     std::set<NodeId> above;
-    for (const auto* at = tree.PlacementOf(node); at != nullptr; at = tree.PlacementOf(at->parent)) {
+    for (auto at = tree.PlacementOf(node); at; at = tree.PlacementOf(at->parent)) {
       above.insert(at->parent);
     }
     for (const NodeId other : names.nodes) RC_ASSERT(tree.IsAncestor(other, node) == above.contains(other));

@@ -83,7 +83,7 @@ TEST(TreeReplicaTest, AFailedJournalChangesNothing) {
   replica.journal.status = absl::DataLossError("disk on fire");
   const NodeId node = replica.tree.NodeOfNextOp(0);
   EXPECT_EQ(replica.tree.Submit({Create(node, kRoot)}).status(), replica.journal.status);
-  EXPECT_THAT(replica.tree.tree().PlacementOf(node), IsNull());
+  EXPECT_FALSE(replica.tree.tree().PlacementOf(node));
   EXPECT_EQ(replica.tree.version(), VersionVector());
   EXPECT_EQ(replica.tree.NodeOfNextOp(0), node) << "the next batch takes the same times";
 }
@@ -157,6 +157,29 @@ TEST(TreeReplicaTest, ARunThatIsNotWellFormedIsRefusedWhole) {
   EXPECT_EQ(replica.tree.version(), VersionVector());
   EXPECT_EQ(code(2, {Made(1, 2), Made(2, 2)}), absl::StatusCode::kOk);
   EXPECT_EQ(code(2, {Made(2, 2)}), absl::StatusCode::kInvalidArgument) << "not later than the last known";
+}
+
+TEST(TreeReplicaTest, RunsOfSeveralActorsAreTakenAsOneOrNotAtAll) {
+  const std::vector<Op> first = {Made(1, 2)};
+  const std::vector<Op> answer = {Made(2, 3), Made(3, 3)};
+  const std::vector<Op> last = {Made(4, 2)};
+  using Run = TreeReplica::Run;
+  Replica replica(1);
+  EXPECT_EQ(replica.tree.Ingest(std::vector{Run{2, 0, first}, Run{3, 0, answer}, Run{2, 2, last}}).status().code(),
+            absl::StatusCode::kFailedPrecondition)
+      << "one is missing";
+  EXPECT_EQ(replica.tree.Ingest(std::vector{Run{3, 0, answer}, Run{2, 0, first}}).status().code(),
+            absl::StatusCode::kInvalidArgument)
+      << "not in causal order";
+  EXPECT_EQ(replica.tree.version(), VersionVector());
+  EXPECT_EQ(replica.tree.lamport_counter(), 0u);
+  const auto events = replica.tree.Ingest(std::vector{Run{2, 0, first}, Run{3, 0, answer}, Run{2, 1, last}});
+  ASSERT_TRUE(events.ok());
+  EXPECT_EQ(events->size(), 4u);
+  EXPECT_EQ(replica.tree.version()[2], 2u);
+  EXPECT_EQ(replica.tree.version()[3], 2u);
+  EXPECT_EQ(replica.tree.TimeOfNextOp(0), Timestamp::Of(5, 1));
+  EXPECT_THAT(*replica.tree.Ingest(std::vector{Run{2, 1, last}, Run{2, 0, first}}), IsEmpty()) << "known already";
 }
 
 TEST(TreeReplicaTest, ABatchWithAnInvalidOpIsCountedAndNeverApplied) {

@@ -14,7 +14,9 @@ using crdt::Op;
 using crdt::Placement;
 using crdt::Tree;
 
-WorldPlace PlaceOf(const Placement& placement) { return {placement.parent, placement.name, placement.claim}; }
+WorldPlace PlaceOf(const crdt::PlacementView& placement) {
+  return {placement.parent, std::string(placement.name), placement.claim};
+}
 
 void ReadRegister(const Tree& tree, NodeId node, const FieldId& id, World& world) {
   world.values.erase({node, id});
@@ -56,9 +58,11 @@ World WorldOf(const Tree& tree, const Names& names) {
   RC_ASSERT(std::is_sorted(nodes.begin(), nodes.end()));
   world.nodes.insert(nodes.begin(), nodes.end());
   for (const NodeId node : names.nodes) {
-    if (const Placement* placement = tree.PlacementOf(node)) world.places[node] = PlaceOf(*placement);
-    if (const Placement* before = tree.PlacementBeforeTrash(node)) world.before_trash[node] = PlaceOf(*before);
-    if (!tree.ChildrenOf(node).empty()) world.children[node] = tree.ChildrenOf(node);
+    if (const auto placement = tree.PlacementOf(node)) world.places[node] = PlaceOf(*placement);
+    if (const auto before = tree.PlacementBeforeTrash(node)) world.before_trash[node] = PlaceOf(*before);
+    const std::vector<NodeId> children = tree.ChildrenOf(node);
+    RC_ASSERT(std::is_sorted(children.begin(), children.end()));
+    if (!children.empty()) world.children[node].insert(children.begin(), children.end());
   }
   for (const auto& [node, id] : names.registers) ReadRegister(tree, node, id, world);
   for (const NodeId node : names.nodes) CheckFieldsOf(tree, world, node);
@@ -85,7 +89,7 @@ void ShadowTree::Follow(std::span<const NetEvent> events, const Tree& tree) {
 void ShadowTree::FollowPlaceBeforeTrash(const NetEvent& event, const Tree& tree) {
   const auto before = world_.before_trash;
   world_.before_trash.erase(event.node);
-  if (const Placement* place = tree.PlacementBeforeTrash(event.node)) {
+  if (const auto place = tree.PlacementBeforeTrash(event.node)) {
     world_.before_trash[event.node] = PlaceOf(*place);
   }
   RC_ASSERT(event.place_before_trash_changed == (world_.before_trash != before));

@@ -37,10 +37,10 @@ void Batch::TouchDirectory(NodeId directory, base::UnixNanoseconds now) {
 }
 
 void Batch::Trash(NodeId node, base::UnixNanoseconds now) {
-  const crdt::Placement* placement = replica_.tree().PlacementOf(node);
-  COPSE_CHECK(placement != nullptr);  // A shown entry has a place.
+  const auto placement = replica_.tree().PlacementOf(node);
+  COPSE_CHECK(placement.has_value());  // A shown entry has a place.
   auto& draft = Add(node, {schema::Set(schema::kCtime, schema::EncodeTime(now))});
-  draft.place = Place{crdt::kTrash, placement->name};
+  draft.place = Place{crdt::kTrash, std::string(placement->name)};
   draft.guard = placement->claim;
 }
 

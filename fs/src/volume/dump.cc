@@ -37,8 +37,8 @@ std::string NameOfNode(const crdt::Tree& tree, NodeId node) {
   if (node == crdt::kRoot) return "root";
   if (node == crdt::kFileInodes) return "fileinodes";
   if (node == crdt::kTrash) return "trash";
-  const crdt::Placement* placement = tree.PlacementOf(node);
-  return placement == nullptr ? "" : Printable(placement->name);
+  const auto placement = tree.PlacementOf(node);
+  return placement ? Printable(placement->name) : "";
 }
 
 }  // namespace

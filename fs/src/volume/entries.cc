@@ -9,8 +9,8 @@ namespace copse::fs {
 namespace {
 
 bool IsInTrash(const crdt::Tree& tree, NodeId node) {
-  const crdt::Placement* placement = tree.PlacementOf(node);
-  return placement != nullptr && placement->parent == crdt::kTrash;
+  const auto placement = tree.PlacementOf(node);
+  return placement && placement->parent == crdt::kTrash;
 }
 
 std::vector<crdt::Field> Ctime(base::UnixNanoseconds now) {

@@ -26,25 +26,51 @@ ShownEntry OrdinaryEntry(std::string name, const Claimant& claimant, bool is_gho
   return ShownEntry{std::move(name), claimant.node, claimant.target, type, /*is_generated=*/false, is_ghost};
 }
 
-// Several ascending sequences as one.
-class Merged {
+// An ascending sequence of ids, fetched in pieces: a listing is mostly asked for in pieces, too.
+class Ascending {
  public:
-  void Add(const std::set<NodeId>& ids, NodeId after) {
-    if (const auto first = ids.upper_bound(after); first != ids.end()) ranges_.emplace_back(first, ids.end());
-  }
+  static constexpr std::size_t kPiece = 64;
+  // At most kPiece ids higher than that given, ascending; none at the end.
+  using Fetch = std::function<std::vector<NodeId>(NodeId after)>;
+
+  Ascending(Fetch fetch, NodeId after) : fetch_(std::move(fetch)), ids_(fetch_(after)) {}
+
+  std::optional<NodeId> Peek() const { return next_ == ids_.size() ? std::nullopt : std::optional(ids_[next_]); }
   std::optional<NodeId> Next() {
-    const auto lowest = std::min_element(ranges_.begin(), ranges_.end(),
-                                         [](const Range& a, const Range& b) { return *a.first < *b.first; });
-    if (lowest == ranges_.end()) return std::nullopt;
-    const NodeId id = *lowest->first;
-    if (++lowest->first == lowest->second) ranges_.erase(lowest);
+    const auto id = Peek();
+    if (id && ++next_ == ids_.size()) {
+      ids_ = fetch_(*id);
+      next_ = 0;
+    }
     return id;
   }
 
  private:
-  using Range = std::pair<std::set<NodeId>::const_iterator, std::set<NodeId>::const_iterator>;
-  std::vector<Range> ranges_;
+  Fetch fetch_;
+  std::vector<NodeId> ids_;
+  std::size_t next_ = 0;
 };
+
+Ascending::Fetch ChildrenIn(const crdt::Tree& tree, NodeId directory) {
+  return [&tree, directory](NodeId after) { return tree.ChildrenOf(directory, after, Ascending::kPiece); };
+}
+
+Ascending::Fetch ElementsOf(const std::set<NodeId>& set) {
+  return [&set](NodeId after) {
+    std::vector<NodeId> ids;
+    for (auto id = set.upper_bound(after); id != set.end() && ids.size() < Ascending::kPiece; ++id) ids.push_back(*id);
+    return ids;
+  };
+}
+
+// The next of several such sequences.
+std::optional<NodeId> NextOf(std::vector<Ascending>& sequences) {
+  Ascending* lowest = nullptr;
+  for (Ascending& one : sequences) {
+    if (one.Peek() && (lowest == nullptr || *one.Peek() < *lowest->Peek())) lowest = &one;
+  }
+  return lowest == nullptr ? std::nullopt : lowest->Next();
+}
 
 }  // namespace
 
@@ -68,14 +94,14 @@ std::span<const NodeId> TreeProjection::MembersOf(const NodeId& directory, const
   return view == nullptr ? std::span(&directory, 1) : std::span<const NodeId>(view->members);
 }
 
-const crdt::Placement* TreeProjection::ClaimedPlaceOf(NodeId node) const {
-  if (const auto ghost = ghosts_.find(node); ghost != ghosts_.end()) return &ghost->second;
-  const crdt::Placement* placement = tree_.PlacementOf(node);
-  const Directory* table = placement == nullptr ? nullptr : TableOf(placement->parent);
-  return table == nullptr || FindClaimant(*table, placement->name, node) == nullptr ? nullptr : placement;
+std::optional<crdt::PlacementView> TreeProjection::ClaimedPlaceOf(NodeId node) const {
+  if (const auto ghost = ghosts_.find(node); ghost != ghosts_.end()) return ghost->second;
+  const auto placement = tree_.PlacementOf(node);
+  const Directory* table = placement ? TableOf(placement->parent) : nullptr;
+  return table == nullptr || FindClaimant(*table, placement->name, node) == nullptr ? std::nullopt : placement;
 }
 
-const Claimant* TreeProjection::FindClaimant(const Directory& table, const std::string& name, NodeId node) const {
+const Claimant* TreeProjection::FindClaimant(const Directory& table, std::string_view name, NodeId node) const {
   const auto group = table.groups.find(name);
   if (group == table.groups.end()) return nullptr;
   const auto found = std::find_if(group->second.begin(), group->second.end(),
@@ -133,11 +159,11 @@ std::optional<ShownEntry> TreeProjection::EntryAt(const Directory& table, NodeId
   }
   const auto ghost = ghosts_.find(id);
   const bool is_ghost = ghost != ghosts_.end();
-  const crdt::Placement& place = is_ghost ? ghost->second : *tree_.PlacementOf(id);
+  const crdt::PlacementView place = is_ghost ? ghost->second : *tree_.PlacementOf(id);
   const bool is_union = view != nullptr && view->is_union();
   const Claimant* claimant = FindClaimant(is_union ? directories_.at(place.parent) : table, place.name, id);
   if (claimant == nullptr) return std::nullopt;
-  return OrdinaryEntry(place.name, *claimant, is_ghost);
+  return OrdinaryEntry(std::string(place.name), *claimant, is_ghost);
 }
 
 void TreeProjection::List(NodeId directory, std::uint64_t after,
@@ -145,21 +171,22 @@ void TreeProjection::List(NodeId directory, std::uint64_t after,
   const Directory* table = ShownTable(directory);
   if (table == nullptr) return;
   if (table->rare == nullptr) {
-    const std::set<NodeId>& children = tree_.ChildrenOf(directory);
-    for (auto child = children.upper_bound(NodeAtPosition(after)); child != children.end(); ++child) {
-      const std::string& name = tree_.PlacementOf(*child)->name;
+    Ascending children(ChildrenIn(tree_, directory), NodeAtPosition(after));
+    while (const auto child = children.Next()) {
+      const std::string_view name = tree_.PlacementOf(*child)->name;
       const Claimant* claimant = FindClaimant(*table, name, *child);
-      if (claimant != nullptr && !visit(PositionOf(*child), OrdinaryEntry(name, *claimant, /*is_ghost=*/false))) return;
+      if (claimant == nullptr) continue;
+      if (!visit(PositionOf(*child), OrdinaryEntry(std::string(name), *claimant, /*is_ghost=*/false))) return;
     }
     return;
   }
-  Merged ids;
+  std::vector<Ascending> ids;
   for (const NodeId member : MembersOf(directory, *table)) {
-    ids.Add(tree_.ChildrenOf(member), NodeAtPosition(after));
+    ids.emplace_back(ChildrenIn(tree_, member), NodeAtPosition(after));
     const auto& rare = directories_.at(member).rare;
-    if (rare != nullptr) ids.Add(rare->foreign, NodeAtPosition(after));
+    if (rare != nullptr) ids.emplace_back(ElementsOf(rare->foreign), NodeAtPosition(after));
   }
-  while (const auto id = ids.Next()) {
+  while (const auto id = NextOf(ids)) {
     const auto entry = EntryAt(*table, *id);
     if (entry && !visit(PositionOf(*id), *entry)) return;
   }
@@ -190,8 +217,8 @@ std::uint32_t TreeProjection::LinksOf(NodeId target) const {
 template <typename Visit>
 void TreeProjection::ForEachName(NodeId inode, const Visit& visit) const {
   for (const NodeId dentry : NamesEverOf(inode)) {
-    const crdt::Placement* place = ClaimedPlaceOf(dentry);
-    const Directory* table = place == nullptr ? nullptr : ShownTable(place->parent);
+    const auto place = ClaimedPlaceOf(dentry);
+    const Directory* table = place ? ShownTable(place->parent) : nullptr;
     if (table != nullptr && !ShowsAsPartOfAnother(*table, dentry)) visit(dentry);
   }
 }
@@ -222,11 +249,11 @@ std::optional<NodeId> TreeProjection::ParentOf(NodeId directory) const {
 
 std::optional<ShownPlace> TreeProjection::ShownAt(NodeId node) const {
   const auto sibling = siblings_.find(node);
-  const crdt::Placement* place =
-      sibling == siblings_.end() ? ClaimedPlaceOf(node) : &presences_.at(sibling->second).place;
-  const Directory* table = place == nullptr ? nullptr : ShownTable(place->parent);
+  const std::optional<crdt::PlacementView> place =
+      sibling == siblings_.end() ? ClaimedPlaceOf(node) : presences_.at(sibling->second).place;
+  const Directory* table = place ? ShownTable(place->parent) : nullptr;
   if (table == nullptr) return std::nullopt;
-  ShownPlace shown{RepresentativeOf(place->parent), place->name};
+  ShownPlace shown{RepresentativeOf(place->parent), std::string(place->name)};
   if (const View* view = ViewOf(*table)) {
     if (const auto name = view->name_of.find(node); name != view->name_of.end()) shown.name = name->second;
   }

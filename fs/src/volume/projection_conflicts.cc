@@ -73,7 +73,8 @@ std::optional<Conflict> TreeProjection::ConflictOf(NodeId directory, std::string
 }
 
 std::string TreeProjection::StoredNameOf(const Shown& shown) const {
-  return shown.is_sibling() ? presences_.at(siblings_.at(shown.target)).place.name : ClaimedPlaceOf(shown.node)->name;
+  return shown.is_sibling() ? presences_.at(siblings_.at(shown.target)).place.name
+                            : std::string(ClaimedPlaceOf(shown.node)->name);
 }
 
 }  // namespace copse::fs

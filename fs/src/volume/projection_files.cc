@@ -81,8 +81,8 @@ bool TreeProjection::IsPlain(NodeId inode) const {
   if (tree_.Versions(inode, schema::kContent).size() != 1) return false;
   const auto names = NamesEverOf(inode);
   return std::any_of(names.begin(), names.end(), [&](NodeId dentry) {
-    const crdt::Placement* placement = tree_.PlacementOf(dentry);
-    const Directory* table = placement == nullptr ? nullptr : TableOf(placement->parent);
+    const auto placement = tree_.PlacementOf(dentry);
+    const Directory* table = !placement ? nullptr : TableOf(placement->parent);
     return table != nullptr && table->is_directory && FindClaimant(*table, placement->name, dentry);
   });
 }
@@ -90,27 +90,27 @@ bool TreeProjection::IsPlain(NodeId inode) const {
 FilePresence TreeProjection::PresenceOf(NodeId inode) const {
   FilePresence presence;
   if (schema::KindOf(tree_, inode) != Kind::kRegular) return presence;
-  const crdt::Placement* live = nullptr;
-  const crdt::Placement* deleted = nullptr;
+  std::optional<crdt::PlacementView> live;
+  std::optional<crdt::PlacementView> deleted;
   NodeId deleted_name;
   for (const NodeId dentry : NamesEverOf(inode)) {
-    const crdt::Placement* placement = tree_.PlacementOf(dentry);
-    if (placement == nullptr || TargetOf(dentry) != inode) continue;
+    const auto placement = tree_.PlacementOf(dentry);
+    if (!placement || TargetOf(dentry) != inode) continue;
     if (placement->parent == crdt::kTrash) {
-      if (deleted != nullptr && placement->claim < deleted->claim) continue;
+      if (deleted && placement->claim < deleted->claim) continue;
       if (schema::IsPurged(tree_, dentry)) continue;
       deleted = placement;
       deleted_name = dentry;
-    } else if (IsDirectory(placement->parent) && (live == nullptr || placement->claim < live->claim)) {
+    } else if (IsDirectory(placement->parent) && (!live || placement->claim < live->claim)) {
       live = placement;
       presence.beside = dentry;
     }
   }
-  if (live != nullptr) {
-    presence.place = *live;
+  if (live) {
+    presence.place = crdt::Placement(*live);
     PresentByLiveName(inode, presence);
   } else {
-    PresentAfterDeletion(inode, deleted == nullptr ? std::nullopt : std::optional(deleted_name), presence);
+    PresentAfterDeletion(inode, !deleted ? std::nullopt : std::optional(deleted_name), presence);
   }
   return presence;
 }
@@ -159,12 +159,13 @@ void TreeProjection::PresentAfterDeletion(NodeId inode, std::optional<NodeId> de
 
 // Where something in trash is shown again, and its claim before it was deleted: where it was, or under the root.
 crdt::Placement TreeProjection::OldPlaceOf(NodeId node, bool& is_lost) const {
-  const crdt::Placement* before = tree_.PlacementBeforeTrash(node);
-  is_lost = before == nullptr || !IsDirectory(before->parent);
-  if (!is_lost) return *before;
-  crdt::Placement place = before == nullptr ? *tree_.PlacementOf(node) : *before;
+  const auto before = tree_.PlacementBeforeTrash(node);
+  is_lost = !before || !IsDirectory(before->parent);
+  if (!is_lost) return crdt::Placement(*before);
+  const crdt::PlacementView now = *tree_.PlacementOf(node);
+  crdt::Placement place(before.value_or(now));
   place.parent = crdt::kRoot;
-  if (!schema::IsEntryName(place.name)) place.name = tree_.PlacementOf(node)->name;
+  if (!schema::IsEntryName(place.name)) place.name = now.name;
   return place;
 }
 

@@ -36,8 +36,8 @@ void BreakLoops(const Links& above, Places& places) {
 // The directory in trash that `directory` is in, or is itself.
 std::optional<NodeId> TreeProjection::TrashedAbove(NodeId directory) const {
   for (NodeId at = directory; at != crdt::kRoot && TargetOf(at) == at;) {
-    const crdt::Placement* placement = tree_.PlacementOf(at);
-    if (placement == nullptr) break;
+    const auto placement = tree_.PlacementOf(at);
+    if (!placement) break;
     if (placement->parent == crdt::kTrash) return at;
     at = placement->parent;
   }

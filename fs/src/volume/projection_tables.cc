@@ -21,7 +21,7 @@ void SortUnique(std::vector<T>& values) {
 }
 
 // Whether something can be shown where the tree has it.
-bool IsStanding(const crdt::Placement& placement) {
+bool IsStanding(const crdt::PlacementView& placement) {
   return !crdt::IsPermanent(placement.parent) || placement.parent == crdt::kRoot;
 }
 
@@ -88,8 +88,8 @@ void TreeProjection::TakeIn(const crdt::NetEvent& event) {
 
 void TreeProjection::TakeInDirectory(NodeId node, bool is_typed) {
   Directory& table = directories_[node];
-  const crdt::Placement* placement = tree_.PlacementOf(node);
-  const bool is_in_trash = placement != nullptr && placement->parent == crdt::kTrash;
+  const auto placement = tree_.PlacementOf(node);
+  const bool is_in_trash = placement && placement->parent == crdt::kTrash;
   if (std::exchange(table.is_in_trash, is_in_trash) && !is_in_trash) {
     use_in_trash_changed_ = used_in_trash_.erase(node) > 0 || use_in_trash_changed_;
   }
@@ -123,8 +123,8 @@ std::optional<NodeId> TreeProjection::TargetOf(NodeId node) const {
   }
   const auto inode = schema::InodeOf(tree_, node);
   if (!inode) return std::nullopt;
-  const crdt::Placement* inode_placement = tree_.PlacementOf(*inode);
-  if (inode_placement == nullptr || inode_placement->parent != crdt::kFileInodes) return std::nullopt;
+  const auto inode_placement = tree_.PlacementOf(*inode);
+  if (!inode_placement || inode_placement->parent != crdt::kFileInodes) return std::nullopt;
   const auto kind = schema::KindOf(tree_, *inode);
   return kind && *kind != Kind::kDirectory ? inode : std::nullopt;
 }
@@ -133,15 +133,15 @@ std::optional<NodeId> TreeProjection::TargetOf(NodeId node) const {
 void TreeProjection::Reindex(NodeId node, const crdt::Placement* before) {
   DropGhost(node);
   if (before != nullptr) RemoveClaimant(before->parent, before->name, node, /*is_ghost=*/false);
-  const crdt::Placement* placement = tree_.PlacementOf(node);
-  if (placement == nullptr) return;
+  const auto placement = tree_.PlacementOf(node);
+  if (!placement) return;
   if (IsStanding(*placement)) RemoveClaimant(placement->parent, placement->name, node, /*is_ghost=*/false);
   AddStanding(node);
 }
 
 void TreeProjection::AddStanding(NodeId node) {
-  const crdt::Placement* placement = tree_.PlacementOf(node);
-  if (placement == nullptr || !IsStanding(*placement)) return;
+  const auto placement = tree_.PlacementOf(node);
+  if (!placement || !IsStanding(*placement)) return;
   if (const auto target = TargetOf(node)) {
     AddClaimant(placement->parent, placement->name, {node, *target}, /*is_ghost=*/false);
   }
@@ -164,7 +164,7 @@ void TreeProjection::DropGhost(NodeId node) {
   use_in_trash_changed_ = true;
 }
 
-void TreeProjection::AddClaimant(NodeId parent, const std::string& name, Claimant claimant, bool is_ghost) {
+void TreeProjection::AddClaimant(NodeId parent, std::string_view name, Claimant claimant, bool is_ghost) {
   Directory& table = directories_[parent];
   Directory::Group& group = table.groups[name];
   group.push_back(claimant);
@@ -179,7 +179,7 @@ void TreeProjection::AddClaimant(NodeId parent, const std::string& name, Claiman
   MarkChanged(parent, table, name, group.size() > 1);
 }
 
-void TreeProjection::RemoveClaimant(NodeId parent, const std::string& name, NodeId node, bool is_ghost) {
+void TreeProjection::RemoveClaimant(NodeId parent, std::string_view name, NodeId node, bool is_ghost) {
   const auto directory = directories_.find(parent);
   if (directory == directories_.end()) return;
   Directory& table = directory->second;
@@ -223,8 +223,8 @@ void TreeProjection::UpdateReachable(NodeId directory) {
   while (!pending.empty()) {
     const NodeId node = pending.back();
     pending.pop_back();
-    const crdt::Placement* place = ClaimedPlaceOf(node);
-    const Directory* parent = place == nullptr ? nullptr : ShownTable(place->parent);
+    const auto place = ClaimedPlaceOf(node);
+    const Directory* parent = place ? ShownTable(place->parent) : nullptr;
     Directory& table = directories_[node];
     if (table.is_reachable == (parent != nullptr)) continue;
     table.is_reachable = parent != nullptr;
@@ -254,10 +254,10 @@ void TreeProjection::NoteAttributes(NodeId node) {
 }
 
 // Whoever looks for `name` in `directory`, under the id of whichever member, may find something else.
-void TreeProjection::NoteName(NodeId directory, const Directory& table, const std::string& name) {
+void TreeProjection::NoteName(NodeId directory, const Directory& table, std::string_view name) {
   if (!announces_) return;
   for (const NodeId member : MembersOf(directory, table)) {
-    changed_.names.push_back({member, name});
+    changed_.names.push_back({member, std::string(name)});
     changed_.targets.push_back(member);
   }
 }

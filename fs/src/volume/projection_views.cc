@@ -14,9 +14,9 @@ RareParts& TreeProjection::RareOf(Directory& table) {
 }
 
 // Who claims `name` in `directory` is about to change, or has.
-void TreeProjection::MarkChanged(NodeId directory, const Directory& table, const std::string& name, bool has_rivals) {
+void TreeProjection::MarkChanged(NodeId directory, const Directory& table, std::string_view name, bool has_rivals) {
   NoteName(directory, table, name);
-  if (has_rivals || table.rare != nullptr) changed_names_[directory].insert(name);
+  if (has_rivals || table.rare != nullptr) changed_names_[directory].emplace(name);
 }
 
 void TreeProjection::UpdateViews() {

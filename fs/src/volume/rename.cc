@@ -55,7 +55,7 @@ absl::StatusOr<Invalidations> Volume::State::Rename(const Renaming& renaming) {
     const Sibling sibling = *projection->SiblingOf(parts.entry.target);
     const auto old_place = projection->GhostPlaceOf(sibling.beside);
     const auto deleted = tree().PlacementBeforeTrash(sibling.beside);
-    const bool is_old_place = !old_place && deleted != nullptr && deleted->name == place.name &&
+    const bool is_old_place = !old_place && deleted && deleted->name == place.name &&
                               projection->RepresentativeOf(deleted->parent) == place.parent;
     if (is_old_place) {
       // The file that it stands beside was deleted, and its name is asked for: so it is that file again.

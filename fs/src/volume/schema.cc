@@ -175,8 +175,8 @@ std::vector<Timestamp> HeadsOf(const crdt::Tree& tree, NodeId inode) {
 bool IsPurged(const crdt::Tree& tree, NodeId node) {
   const std::string* value = ValueOf(tree, node, kPurged);
   const auto purged = value == nullptr ? std::nullopt : DecodePurged(*value);
-  const crdt::Placement* placement = tree.PlacementOf(node);
-  if (!purged || placement == nullptr || purged->claim != placement->claim) return false;
+  const auto placement = tree.PlacementOf(node);
+  if (!purged || !placement || purged->claim != placement->claim) return false;
   const std::vector<Timestamp> heads = HeadsOf(tree, InodeOf(tree, node).value_or(node));
   return std::includes(purged->heads.begin(), purged->heads.end(), heads.begin(), heads.end());
 }

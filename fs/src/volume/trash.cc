@@ -16,20 +16,20 @@ absl::Status NotInTrash(NodeId node) {
 }
 
 // `NAME-restored`, `NAME-restored_2`, ...; cut where it would be too long.
-std::string RestoredName(const std::string& name, unsigned attempt) {
+std::string RestoredName(std::string_view name, unsigned attempt) {
   const std::string suffix = attempt == 1 ? "-restored" : "-restored_" + std::to_string(attempt);
   std::size_t stem = std::min(name.size(), schema::kNameBytesMax - suffix.size());
   while (stem < name.size() && stem > 0 && (static_cast<unsigned char>(name[stem]) & 0xc0) == 0x80) --stem;
-  return name.substr(0, stem) + suffix;
+  return std::string(name.substr(0, stem)) + suffix;
 }
 
 // The inode that holds the attributes of what a node in trash was.
 NodeId TargetOf(const crdt::Tree& tree, NodeId node) { return schema::InodeOf(tree, node).value_or(node); }
 
 // Where `node` is, or was before it came to trash.
-const crdt::Placement* LastPlace(const crdt::Tree& tree, NodeId node) {
-  const crdt::Placement* placement = tree.PlacementOf(node);
-  if (placement == nullptr || placement->parent != crdt::kTrash) return placement;
+std::optional<crdt::PlacementView> LastPlace(const crdt::Tree& tree, NodeId node) {
+  const auto placement = tree.PlacementOf(node);
+  if (!placement || placement->parent != crdt::kTrash) return placement;
   return tree.PlacementBeforeTrash(node);
 }
 
@@ -47,7 +47,7 @@ std::string JoinPath(const std::vector<std::string>& names_upward) {
 std::vector<NodeId> Volume::State::TrashNodes() const {
   std::vector<NodeId> nodes;
   for (const NodeId node : tree().ChildrenOf(crdt::kTrash)) {
-    if (tree().PlacementBeforeTrash(node) == nullptr || schema::IsPurged(tree(), node)) continue;
+    if (!tree().PlacementBeforeTrash(node) || schema::IsPurged(tree(), node)) continue;
     if (projection->GhostPlaceOf(node)) continue;  // Shown, where it was.
     // Directories and names; an inode that somebody moved here by itself is neither.
     const auto kind = schema::KindOf(tree(), TargetOf(tree(), node));
@@ -61,9 +61,9 @@ std::string Volume::State::OldPathOf(NodeId node) const {
   std::vector<std::string> names;
   absl::flat_hash_set<NodeId> seen;  // Old places may go round in a circle.
   for (NodeId at = node; at != crdt::kRoot && seen.insert(at).second;) {
-    const crdt::Placement* place = LastPlace(tree(), at);
-    if (place == nullptr) break;
-    names.push_back(place->name);
+    const auto place = LastPlace(tree(), at);
+    if (!place) break;
+    names.emplace_back(place->name);
     at = place->parent;
   }
   return JoinPath(names);
@@ -104,11 +104,11 @@ absl::StatusOr<std::string> Volume::RestoreFromTrash(NodeId node) {
     NodeId at = node;
     // Upward to the first directory that is there; each one missing is put back where it was.
     for (; !state_->projection->ParentOf(at);) {
-      const crdt::Placement* place = LastPlace(state_->tree(), at);
-      const bool is_lost = place == nullptr || !seen.insert(at).second;
+      const auto place = LastPlace(state_->tree(), at);
+      const bool is_lost = !place || !seen.insert(at).second;
       if (is_lost) break;
       const NodeId parent = seen.contains(place->parent) ? crdt::kRoot : place->parent;
-      std::string name = place->name;
+      std::string name(place->name);
       for (unsigned attempt = 1; state_->projection->Lookup(parent, name); ++attempt) {
         name = RestoredName(place->name, attempt);
       }

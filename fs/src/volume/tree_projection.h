@@ -135,10 +135,10 @@ class TreeProjection final : public Projection {
   const Directory* ShownTable(NodeId node) const;
   static const View* ViewOf(const Directory& table) { return table.rare == nullptr ? nullptr : table.rare->view.get(); }
   /// Where `node` claims a name: as the tree has it, or as a ghost. Null if it claims none.
-  const crdt::Placement* ClaimedPlaceOf(NodeId node) const;
+  std::optional<crdt::PlacementView> ClaimedPlaceOf(NodeId node) const;
   /// `directory`, or those that it is united with. Valid as long as both arguments.
   static std::span<const NodeId> MembersOf(const NodeId& directory, const Directory& table);
-  const Claimant* FindClaimant(const Directory& table, const std::string& name, NodeId node) const;
+  const Claimant* FindClaimant(const Directory& table, std::string_view name, NodeId node) const;
   std::optional<ShownEntry> EntryAt(const Directory& table, NodeId id) const;
   bool ShowsAsPartOfAnother(const Directory& table, NodeId node) const;
   template <typename Visit>
@@ -155,13 +155,13 @@ class TreeProjection final : public Projection {
   void AddStanding(NodeId node);
   void Reindex(NodeId node, const crdt::Placement* before);
   void DropGhost(NodeId node);
-  void AddClaimant(NodeId parent, const std::string& name, Claimant claimant, bool is_ghost);
-  void RemoveClaimant(NodeId parent, const std::string& name, NodeId node, bool is_ghost);
+  void AddClaimant(NodeId parent, std::string_view name, Claimant claimant, bool is_ghost);
+  void RemoveClaimant(NodeId parent, std::string_view name, NodeId node, bool is_ghost);
   void AddEntries(NodeId directory, Directory& table, std::ptrdiff_t count);
   void NoteUse(NodeId directory, const Directory& table);
   void UpdateReachable(NodeId directory);
   void NoteAttributes(NodeId node);
-  void NoteName(NodeId directory, const Directory& table, const std::string& name);
+  void NoteName(NodeId directory, const Directory& table, std::string_view name);
   void NoteTarget(NodeId target);
 
   // projection_files.cc: versions of files, and files that are brought back.
@@ -196,7 +196,7 @@ class TreeProjection final : public Projection {
 
   // projection_views.cc: what is shown as one directory.
   static RareParts& RareOf(Directory& table);
-  void MarkChanged(NodeId directory, const Directory& table, const std::string& name, bool has_rivals);
+  void MarkChanged(NodeId directory, const Directory& table, std::string_view name, bool has_rivals);
   void UpdateViews();
   std::shared_ptr<View> ViewFor(NodeId directory);
   void UpdateView(NodeId directory);

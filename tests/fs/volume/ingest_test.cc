@@ -93,6 +93,38 @@ TEST_F(IngestTest, AClockThatIsYearsOffChangesNothingButTheTimesShown) {
   EXPECT_EQ(laptop().Stat(file).mtime, desk().world.clock.Now());
 }
 
+// A stranger's program, or a hostile one: what has no name that a file can have shows nowhere, nor does what came with
+// it.
+TEST_F(IngestTest, ABatchWithANameThatNoFileCanHaveIsCountedAndShowsNowhere) {
+  desk().MakeFile(kRoot, "f", "mine");
+  desk().TakeAnnounced();
+  const std::string dump = desk().volume().Dump();
+  constexpr crdt::ActorId kStranger = 4;
+  std::uint64_t counter = 0;
+  const auto directory = [&](std::string name, bool ends_batch) {
+    crdt::Op op;
+    op.time = crdt::Timestamp::Of(++counter, kStranger);
+    op.child = op.time.node();
+    op.place = crdt::Place{kRoot, std::move(name)};
+    op.fields = {schema::Set(schema::kKind, schema::EncodeKind(Kind::kDirectory))};
+    op.ends_batch = ends_batch;
+    return op;
+  };
+  for (const std::string& name : {std::string("a\0b", 3), std::string("a/b"), std::string("/"), std::string(1, '\0'),
+                                  std::string(".."), std::string(), std::string(256, 'x')}) {
+    const std::uint64_t known = counter;
+    const std::vector<crdt::Op> batch = {directory("good", false), directory(name, true)};
+    ASSERT_TRUE(desk().volume().Ingest(kStranger, known, batch).ok());
+    EXPECT_EQ(desk().world.replica->version()[kStranger], counter);
+    EXPECT_EQ(desk().volume().Dump(), dump);
+    EXPECT_EQ(desk().Names(kRoot), std::vector<std::string>{"f"});
+    EXPECT_TRUE(desk().TakeAnnounced().names.empty());
+  }
+  const std::vector<crdt::Op> right = {directory("good", true)};
+  ASSERT_TRUE(desk().volume().Ingest(kStranger, counter - 1, right).ok());
+  EXPECT_EQ(desk().Names(kRoot), (std::vector<std::string>{"f", "good"}));
+}
+
 TEST_F(IngestTest, AReadOnlyVolumeTakesInWhatOthersMake) {
   desk().world.options.read_only = true;
   desk().Reopen();

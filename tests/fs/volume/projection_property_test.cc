@@ -189,11 +189,11 @@ RC_GTEST_PROP(ProjectionProperty, ShowsWhatTheModelShowsAfterEveryPieceAndInvali
 
 /// Whether `node` hangs, in the tree, under directories only: up to the root, or to one in trash.
 bool IsWellPlaced(const Forest& forest, NodeId node) {
-  for (const auto* place = forest.tree().PlacementOf(node); place != nullptr;) {
+  for (auto place = forest.tree().PlacementOf(node); place;) {
     if (place->parent == kRoot) return true;
     if (fs::schema::KindOf(forest.tree(), place->parent) != fs::Kind::kDirectory) return false;
-    const auto* above = forest.tree().PlacementOf(place->parent);
-    if (above != nullptr && above->parent == kTrash) return true;
+    const auto above = forest.tree().PlacementOf(place->parent);
+    if (above && above->parent == kTrash) return true;
     place = above;
   }
   return false;
@@ -202,8 +202,8 @@ bool IsWellPlaced(const Forest& forest, NodeId node) {
 /// Of a dentry: its inode, if that is one.
 std::optional<NodeId> InodeOf(const Forest& forest, NodeId dentry) {
   const auto inode = fs::schema::InodeOf(forest.tree(), dentry);
-  const auto* place = inode ? forest.tree().PlacementOf(*inode) : nullptr;
-  return place != nullptr && place->parent == crdt::kFileInodes ? inode : std::nullopt;
+  const auto place = inode ? forest.tree().PlacementOf(*inode) : std::nullopt;
+  return place && place->parent == crdt::kFileInodes ? inode : std::nullopt;
 }
 
 // Directories in trash may have been there, by another one's old place, below what breaks the types of nodes: so only
@@ -218,8 +218,8 @@ RC_GTEST_PROP(ProjectionProperty, EveryLiveNameCanBeReached, ()) {
     return !crdt::IsPermanent(node) && fs::schema::KindOf(forest.tree(), node) == fs::Kind::kDirectory;
   };
   RC_PRE(std::all_of(nodes.begin(), nodes.end(), [&](NodeId node) {
-    const auto* place = forest.tree().PlacementOf(node);
-    return !is_directory(node) || place == nullptr || place->parent == kTrash || IsWellPlaced(forest, node);
+    const auto place = forest.tree().PlacementOf(node);
+    return !is_directory(node) || !place || place->parent == kTrash || IsWellPlaced(forest, node);
   }));
   for (const NodeId node : nodes) {
     if (!IsWellPlaced(forest, node) || !(is_directory(node) || InodeOf(forest, node))) continue;

@@ -40,7 +40,7 @@ TEST_F(TrashTest, ADeletionIsGuardedByThePlaceThatItsAuthorSaw) {
   ASSERT_TRUE(volume().Rename(kAlice, kRoot, "f", kRoot, "g", Volume::kRenamePlain).ok());
   const auto claim_of = [&](const std::string& name) {
     for (const NodeId node : world_.replica->tree().ChildrenOf(kRoot)) {
-      const crdt::Placement* place = world_.replica->tree().PlacementOf(node);
+      const auto place = world_.replica->tree().PlacementOf(node);
       if (place->name == name) return place->claim;
     }
     ADD_FAILURE() << name;

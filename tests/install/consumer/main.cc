@@ -1,16 +1,13 @@
-// The ten lines that a program needs to have a tree: installed headers and library only.
+// The ten lines that a program needs to have a replicated tree: installed headers and library only.
 
-#include <copse/crdt/journal.h>
-#include <copse/crdt/tree_replica.h>
+#include <copse/crdt/document.h>
 
 #include <cstdio>
 
 int main() {
-  copse::crdt::NullJournal journal;
-  copse::crdt::TreeReplica replica(1, journal);
-  const copse::crdt::NodeId node = replica.NodeOfNextOp(0);
-  const auto made = replica.Submit({{node, copse::crdt::Place{copse::crdt::kRoot, "hello"}, {}, {}}});
-  if (!made.ok()) return 1;
-  std::printf("%s\n", replica.tree().PlacementOf(node)->name.c_str());
+  copse::crdt::Document<std::string> here(1), there(2);
+  const auto node = here.Create(copse::crdt::kRoot, "hello");
+  if (!node.ok() || !there.Merge(here.OpsSince(there.version())).ok()) return 1;
+  std::printf("%s\n", there.MetaOf(*node)->c_str());
   return 0;
 }

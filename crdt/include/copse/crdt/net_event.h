@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace copse::crdt {
@@ -15,6 +16,22 @@ struct Placement {
   Timestamp claim;
 
   friend bool operator==(const Placement&, const Placement&) = default;
+};
+
+/// A Placement that somebody else keeps.
+struct PlacementView {
+  NodeId parent;
+  std::string_view name;
+  Timestamp claim;
+
+  PlacementView() = default;
+  PlacementView(NodeId the_parent, std::string_view the_name, Timestamp the_claim)
+      : parent(the_parent), name(the_name), claim(the_claim) {}
+  PlacementView(const Placement& placement)  // NOLINT(google-explicit-constructor): as std::string_view's.
+      : parent(placement.parent), name(placement.name), claim(placement.claim) {}
+  explicit operator Placement() const { return Placement{parent, std::string(name), claim}; }
+
+  friend bool operator==(const PlacementView&, const PlacementView&) = default;
 };
 
 /// What one batch changed about one node, from before to after: moves that came and went within the batch do not

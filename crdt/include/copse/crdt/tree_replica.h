@@ -34,6 +34,12 @@ class TreeReplica {
     std::vector<Op> ops;
     std::vector<NetEvent> events;
   };
+  /// Whole batches of one actor, the first op being the actor's op number `first`.
+  struct Run {
+    ActorId actor = 0;
+    std::uint64_t first = 0;
+    std::span<const Op> ops;
+  };
 
   /// `journal` must outlive the replica. `actor` is not 0.
   TreeReplica(ActorId actor, Journal& journal, Validator validator = nullptr);
@@ -60,14 +66,24 @@ class TreeReplica {
   /// skipped. The caller has made them durable. Also the way in which a replica's own ops come back at start.
   /// A batch with an op that breaks a rule of validity is counted and never applied, alike everywhere.
   /// Errors: kFailedPrecondition ops before `first` are missing; kInvalidArgument the ops are not of `actor`, not in
-  /// ascending time, end inside a batch, or run ahead of any honest clock. After an error nothing has changed.
+  /// ascending time, end inside a batch, or run ahead of any honest clock; the message names the op by its number among
+  /// those of `actor`. After an error nothing has changed.
   absl::StatusOr<std::vector<NetEvent>> Ingest(ActorId actor, std::uint64_t first, std::span<const Op> ops);
 
+  /// The same for several runs in causal order, of one actor or of many, as one: all are judged in one sweep, and after
+  /// an error nothing of any has changed.
+  absl::StatusOr<std::vector<NetEvent>> Ingest(std::span<const Run> runs);
+
  private:
+  struct Known {
+    std::uint64_t count = 0;
+    Timestamp latest;
+  };
+
   absl::Status Validate(const Op& op) const;
   bool IsValid(std::span<const Op> batch) const;
-  absl::Status CheckRun(ActorId actor, std::span<const Op> run) const;
-  void Know(std::span<const Op> run);
+  Known KnownOf(ActorId actor) const;
+  void Know(ActorId actor, const Known& known);
 
   LamportClock clock_;
   Journal& journal_;

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <copse/crdt/ids.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "move.h"
+#include "slot_ids.h"
+
+namespace copse::crdt {
+
+/// The children of one node. Made for a tree in which children come and go all over: to add or remove one touches one
+/// place in memory, and what is left to do is done for many at once.
+///
+/// It is one vector: first children in ascending order of id, then those that have come or gone since. One that is in both
+/// parts is gone. Kept are their slots; `ids`, always the same, has their ids.
+class ChildSet {
+ public:
+  /// `child` is not in the set. Cost: O(1) if its id is the highest yet, as those of new nodes mostly are; else amortized
+  /// O(log size + sqrt(size)) at the most.
+  void Insert(Slot child, const SlotIds& ids);
+  /// `child` is in the set. Cost: as that of Insert.
+  void Erase(Slot child, const SlotIds& ids);
+
+  /// At most `limit` of the ids higher than `after`, ascending. Cost: O(what is returned + sqrt(size) log size) at the
+  /// most.
+  std::vector<NodeId> List(NodeId after, std::size_t limit, const SlotIds& ids) const;
+
+  /// Has what Insert and Erase want brought near.
+  void PrefetchEnd() const { __builtin_prefetch(children_.data() + children_.size()); }
+
+ private:
+  // What has come or gone, ascending; what did both is left out.
+  std::vector<Slot> Changed(const SlotIds& ids) const;
+  void Change(Slot child, const SlotIds& ids);
+  void Grow();
+
+  std::vector<Slot> children_;
+  std::uint32_t sorted_ = 0;  // How many of them are in the first part.
+};
+
+}  // namespace copse::crdt

@@ -1,0 +1,167 @@
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <copse/crdt/ids.h>
+#include <copse/crdt/timestamp.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "check.h"
+#include "child_set.h"
+#include "move.h"
+#include "slot_ids.h"
+#include "stable_vector.h"
+
+namespace copse::crdt {
+
+inline constexpr Timestamp kNever{~std::uint64_t{0}};
+
+/// What a node has from the first move on that names it as parent. A walk to the root reads nothing else, and one of
+/// them is one line of the processor's cache.
+struct alignas(64) Directory {
+  Slot node = kNoSlot;
+  MoveIndex last = kNoMove;  ///< See NodeTable::Last.
+  /// The time of the earliest known move of another node into this one, whether or not that takes effect. Before it
+  /// the node is nobody's ancestor. kNever for the well-known nodes, which no move can place.
+  Timestamp first_named = kNever;
+  Timestamp end_time;                         ///< Of `last`. See Chains::NoteEnd, as the next.
+  DirectoryNumber end_parent = kNoDirectory;  ///< The parent that `last` leaves.
+  std::uint32_t note = 0;                     ///< See Sweep.
+  ChildSet children;
+};
+static_assert(sizeof(Directory) == 64);
+
+/// One node: a number of 29 bits and three flags.
+class Node {
+ public:
+  bool has_directory() const { return has_directory_; }
+  bool has_array() const { return has_array_; }      ///< See Chains.
+  bool has_changed() const { return has_changed_; }  ///< See BatchChanges.
+
+  void SetHasArray(bool has_array) { has_array_ = has_array; }
+  void SetHasChanged(bool has_changed) { has_changed_ = has_changed; }
+
+ private:
+  friend class NodeTable;
+
+  std::uint32_t link_ : 29 = kNoMove;  // Its newest move; if it has a directory, the number of that.
+  std::uint32_t has_directory_ : 1 = false;
+  std::uint32_t has_array_ : 1 = false;
+  std::uint32_t has_changed_ : 1 = false;
+};
+static_assert(sizeof(Node) == 4);
+
+/// The nodes by slot and by id, in pages of neighbouring ids: the slot of a node is the number of its page, times the
+/// size of a page, plus where it stands there. Pages never go. A well-known node has the slot of its number, and so has
+/// its directory.
+class NodeTable {
+ public:
+  NodeTable() {
+    for (const NodeId id : {kForest, kRoot, kFileInodes, kTrash}) MakeDirectory(FindOrMake(id));
+  }
+
+  /// Whether a slot, or the number of a directory, is that of a well-known node: the two are equal there.
+  static bool IsPermanent(std::uint32_t slot) { return slot <= kTrash.value; }
+
+  Node& operator[](Slot slot) { return pages_[slot / kPage][slot % kPage]; }
+  const Node& operator[](Slot slot) const { return pages_[slot / kPage][slot % kPage]; }
+  const SlotIds& ids() const { return ids_; }
+  NodeId IdOf(Slot slot) const { return ids_[slot]; }
+  /// One more than the highest slot there may be. Some of those below it belong to nodes that no op has named.
+  Slot end() const { return static_cast<Slot>(pages_.size() * kPage); }
+
+  /// kNoSlot if no op has named it or a neighbour of its.
+  Slot Find(NodeId id) const {
+    const auto page = by_number_.find(id.value / kPage);
+    return page == by_number_.end() ? kNoSlot : SlotAt(page->second, id);
+  }
+  Slot FindOrMake(NodeId id) {
+    const std::uint64_t number = id.value / kPage;
+    RecentPage& recent = recent_[number % kRecent];
+    if (recent.number != number) recent = {number, PageOf(number)};
+    return SlotAt(recent.page, id);
+  }
+
+  Directory& directory(DirectoryNumber number) { return directories_[number]; }
+  const Directory& directory(DirectoryNumber number) const { return directories_[number]; }
+  /// Of a node that has one.
+  DirectoryNumber DirectoryNumberOf(Slot slot) const { return (*this)[slot].link_; }
+  /// nullptr if no move names it as parent.
+  Directory* FindDirectory(Slot slot) {
+    const Node& node = (*this)[slot];
+    return node.has_directory() ? &directories_[node.link_] : nullptr;
+  }
+  const Directory* FindDirectory(Slot slot) const { return const_cast<NodeTable*>(this)->FindDirectory(slot); }
+  /// `slot` must not have one yet.
+  Directory& MakeDirectory(Slot slot) {
+    CRDT_CHECK(directories_.size() < kMovesMax);
+    const DirectoryNumber number = directories_.size();
+    Directory& directory = directories_.Grow();
+    Node& node = (*this)[slot];
+    directory.node = slot;
+    directory.last = node.link_;
+    node.has_directory_ = true;
+    node.link_ = number & (kMovesMax - 1);
+    return directory;
+  }
+  Timestamp FirstNamed(Slot slot) const {
+    const Directory* directory = FindDirectory(slot);
+    return directory == nullptr ? kNever : directory->first_named;
+  }
+
+  /// The newest move on a node: the end of its chain. What that leaves in effect is where the node is.
+  MoveIndex Last(Slot slot) const {
+    const Node& node = (*this)[slot];
+    return node.has_directory() ? directories_[node.link_].last : node.link_;
+  }
+  void SetLast(Slot slot, MoveIndex move) {
+    Node& node = (*this)[slot];
+    if (node.has_directory()) {
+      directories_[node.link_].last = move;
+    } else {
+      node.link_ = move & (kMovesMax - 1);
+    }
+  }
+
+  /// Has what a later call wants brought near. `slot` may be kNoSlot, and `number` kNoDirectory.
+  void PrefetchNode(Slot slot) const {
+    if (slot != kNoSlot) __builtin_prefetch(&(*this)[slot]);
+  }
+  void PrefetchDirectory(DirectoryNumber number) const {
+    if (number != kNoDirectory) __builtin_prefetch(&directories_[number]);
+  }
+
+ private:
+  // Ids of one actor mostly lie close together, so pages are full and the map of them is small; and however a peer
+  // scatters them, an id costs no more than a page.
+  static constexpr std::uint64_t kPage = SlotIds::kPage;
+  using Page = std::array<Node, kPage>;
+
+  // Most ops name nodes on the pages that the ops before them named.
+  static constexpr std::size_t kRecent = 16;
+  struct RecentPage {
+    std::uint64_t number = ~std::uint64_t{0};
+    std::uint32_t page = 0;
+  };
+
+  static Slot SlotAt(std::uint32_t page, NodeId id) { return static_cast<Slot>(page * kPage + id.value % kPage); }
+  std::uint32_t PageOf(std::uint64_t number) {
+    const auto [found, is_new] = by_number_.emplace(number, pages_.size());
+    if (is_new) {
+      CRDT_CHECK(pages_.size() < kNoSlot / kPage);
+      pages_.Grow();
+      ids_.AddPage(number);
+    }
+    return found->second;
+  }
+
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> by_number_;
+  std::array<RecentPage, kRecent> recent_;
+  StableVector<Page> pages_;
+  SlotIds ids_;
+  StableVector<Directory> directories_;
+};
+
+}  // namespace copse::crdt

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <copse/crdt/timestamp.h>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "directory_filter.h"
+#include "move.h"
+
+namespace copse::crdt {
+
+/// The moves that can be refused as cycles, in order of time, each with the directories that it was judged by: so that
+/// after a change of one node those that may be concerned are found without looking at the others.
+class StructuralIndex {
+ public:
+  std::size_t size() const { return size_; }
+
+  /// Adds a move, not judged by any node yet. Cost: O(log size), amortized.
+  void Insert(Timestamp time, MoveIndex move);
+
+  /// The directories whose places were read to judge the move of `time`, which is in the index; replaces those said
+  /// before.
+  void SetWalk(Timestamp time, std::span<const DirectoryNumber> walk);
+
+  struct Found {
+    MoveIndex move = kNoMove;  ///< kNoMove: there is none.
+    Timestamp time;
+  };
+  /// The first move from `from` on and before `end` whose walk may have a node of `directories`; any, if these are
+  /// many. Cost: proportional to the blocks between, times directories.
+  Found Find(Timestamp from, Timestamp end, std::span<const DirectoryNumber> directories) const;
+
+  /// Drops the moves not later than `time`.
+  void DropUntil(Timestamp time);
+  /// Gives each move another number.
+  template <typename NewIndex>
+  void Renumber(NewIndex new_index) {
+    for (auto& block : blocks_) {
+      for (Entry& entry : block->entries) entry.move = new_index(entry.move);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kBlockMax = 128;
+  static constexpr std::size_t kDirectoriesMax = 16;  // More are not worth looking for.
+
+  struct Entry {
+    Timestamp time;
+    MoveIndex move;
+    DirectoryFilter<8> walk;
+  };
+  struct Block {
+    std::vector<Entry> entries;  // Never empty.
+    DirectoryFilter<12> walks;   // Of all entries, now or once.
+  };
+
+  // The block in which `time` is or would be.
+  std::size_t BlockOf(Timestamp time) const;
+  static std::size_t EntryOf(const Block& block, Timestamp time);
+  void Split(std::size_t block);
+
+  std::vector<std::unique_ptr<Block>> blocks_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace copse::crdt

@@ -1,0 +1,249 @@
+// The history of places is kept as it is, once: every move knows whether it takes effect and what was in effect for its
+// child before (the paper's old parent). So the tree as of any time can be read without undoing what is later, and a
+// late move costs what it changes, not what has happened since.
+//
+// Before a batch the chain of every node is consistent: what a move says was before it is what the move before it
+// leaves. New moves enter without effect, which changes nothing. Then, in order of time, verdicts are made anew where
+// they may differ. Where one does, the chain has a gap: the next move still says what was before it in the old history.
+// The gap moves forward with the sweep until both histories agree again, or the end is reached. So at any moment
+// everything before the sweep is new and everything after it old, and both can be compared.
+
+#include "sweep.h"
+
+#include <algorithm>
+
+#include "check.h"
+
+namespace copse::crdt {
+
+bool Sweep::NeedsWalk(const Move& move) {
+  return !move.has_guard() && !NodeTable::IsPermanent(move.parent()) && !IsSelfMove(move);
+}
+
+DirectoryNumber Sweep::NameParent(Slot child, NodeId parent, Timestamp time) {
+  const Slot slot = nodes_.FindOrMake(parent);
+  if (slot == child) return kNoDirectory;
+  Directory* directory = nodes_.FindDirectory(slot);
+  if (directory == nullptr) {
+    directory = &nodes_.MakeDirectory(slot);
+    chains_.NoteEnd(slot);
+  }
+  if (!NodeTable::IsPermanent(slot) && time < directory->first_named) {
+    // Only later moves can be promoted.
+    if (directory->end_time > time) promotions_.push_back(Promotion{slot, directory->first_named});
+    directory->first_named = time;
+  }
+  return nodes_.DirectoryNumberOf(slot);
+}
+
+void Sweep::Add(MoveIndex index) {
+  const Move& move = moves_[index];
+  const bool is_newest = latest_ < move.time();
+  latest_ = std::max(latest_, move.time());
+  if (IsSelfMove(move)) return;  // Never takes effect, and makes nobody an ancestor.
+  if (!nodes_[move.child()].has_directory()) {
+    // No walk has ever read its place. If a later one of the batch names it as parent, what was folded is promoted.
+    FoldBase(index);
+  } else if (is_newest && !IsWaiting()) {
+    JudgeNewest(index);
+  } else {
+    added_.push_back(index);
+  }
+}
+
+void Sweep::Run() {
+  if (!IsWaiting()) return;
+  for (const MoveIndex move : added_) {
+    if (!IsBase(moves_[move])) MakeStructural(move);
+  }
+  for (const Promotion& promotion : promotions_) Promote(promotion);
+  for (const MoveIndex move : added_) {
+    if (IsBase(moves_[move])) FoldBase(move);
+  }
+
+  constexpr Timestamp kEnd{~std::uint64_t{0}};
+  for (Timestamp now;;) {
+    const Timestamp next = events_.empty() ? kEnd : events_.top().time;
+    if (const auto concerned = structural_.Find(now, next, different_); concerned.move != kNoMove) {
+      Judge(concerned.move);
+      now = Timestamp{concerned.time.value + 1};
+      continue;
+    }
+    if (events_.empty()) break;
+    const Event event = events_.top();
+    events_.pop();
+    now = event.time;
+    if (event.kind == EventKind::kShow) {
+      Show(event.node, now);
+    } else {
+      Judge(event.move);
+      now = Timestamp{now.value + 1};
+    }
+  }
+  if constexpr (kChecksInvariants) {
+    for (const MoveIndex move : added_) CheckChain(moves_[move].child());
+  }
+  for (const Note& note : notes_) nodes_.directory(note.directory).note = 0;
+  notes_.clear();
+  different_.clear();
+  added_.clear();
+  promotions_.clear();
+}
+
+void Sweep::CheckChain(Slot node) const {
+  MoveIndex in_effect = kNoMove;
+  for (const MoveIndex move : chains_.All(node)) {
+    CRDT_CHECK(moves_[move].before == in_effect);
+    in_effect = moves_.After(move);
+  }
+  const Directory* directory = nodes_.FindDirectory(node);
+  CRDT_CHECK(directory == nullptr || directory->end_time == moves_[nodes_.Last(node)].time());
+  CRDT_CHECK(directory == nullptr || directory->end_parent == moves_[in_effect].parent());
+}
+
+void Sweep::AboutToChange(Slot node) {
+  changes_.AboutToPlace(node);
+  if (Directory* directory = nodes_.FindDirectory(node)) {
+    Note& note = NoteOn(*directory);
+    if (!note.in_effect) note.in_effect = chains_.InEffect(node);
+  }
+}
+
+Sweep::Note& Sweep::NoteOn(Directory& directory) {
+  if (directory.note == 0) {
+    notes_.push_back(Note{nodes_.DirectoryNumberOf(directory.node), std::nullopt, 0});
+    directory.note = static_cast<std::uint32_t>(notes_.size());
+  }
+  return notes_[directory.note - 1];
+}
+
+void Sweep::PushJudge(MoveIndex move) {
+  events_.push(Event{moves_[move].time(), EventKind::kJudge, move, moves_[move].child()});
+}
+
+void Sweep::MakeStructural(MoveIndex move) {
+  moves_[move].SetStructural();
+  if (NeedsWalk(moves_[move])) structural_.Insert(moves_[move].time(), move);
+  PushJudge(move);
+}
+
+void Sweep::Promote(const Promotion& promotion) {
+  MoveIndex move = chains_.NextAfter(promotion.node, nodes_.FirstNamed(promotion.node));
+  for (; move != kNoMove; move = chains_.NextAfter(promotion.node, moves_[move].time())) {
+    if (moves_[move].time() > promotion.old_first_named) break;
+    // A new one is structural already, and one that two promotions cover is by the first.
+    if (!moves_[move].is_structural()) MakeStructural(move);
+  }
+}
+
+// The verdicts of base moves depend on nothing but earlier moves on the same node.
+void Sweep::FoldBase(MoveIndex from) {
+  const Slot node = moves_[from].child();
+  AboutToChange(node);
+  moves_[from].SetTakesEffect(MayTakeEffect(from));
+  for (MoveIndex at = from;;) {
+    const MoveIndex now = moves_.After(at);
+    const MoveIndex next = chains_.NextAfter(node, moves_[at].time());
+    if (next != kNoMove && moves_[next].before == now) return;
+    if (next == kNoMove || !IsBase(moves_[next])) {
+      if (next == kNoMove) {
+        chains_.NoteEnd(node);
+      } else {
+        PushJudge(next);
+      }
+      if (nodes_[node].has_directory()) {
+        events_.push(Event{nodes_.FirstNamed(node), EventKind::kShow, kNoMove, node});
+      }
+      return;
+    }
+    moves_[next].before = now;
+    moves_[next].SetTakesEffect(MayTakeEffect(next));
+    at = next;
+  }
+}
+
+void Sweep::Show(Slot node, Timestamp time) {
+  const MoveIndex now = moves_.After(chains_.AtOrBefore(node, time));
+  SetDifference(node, OldInEffect(node, chains_.NextAfter(node, time)), now);
+}
+
+// Nothing is later, so nothing else can be concerned.
+void Sweep::JudgeNewest(MoveIndex index) {
+  Move& move = moves_[index];
+  move.SetStructural();
+  if (NeedsWalk(move)) structural_.Insert(move.time(), index);
+  if (!MayTakeEffect(index)) return;
+  changes_.AboutToPlace(move.child());
+  move.SetTakesEffect(true);
+  chains_.NoteEnd(move.child());
+}
+
+void Sweep::Judge(MoveIndex index) {
+  Move& move = moves_[index];
+  const MoveIndex next = chains_.NextAfter(move.child(), move.time());
+  const MoveIndex old = OldInEffect(move.child(), next);  // Before anything changes.
+
+  const MoveIndex before = moves_.After(chains_.AtOrBefore(move.child(), Timestamp{move.time().value - 1}));
+  if (move.before != before) {
+    AboutToChange(move.child());
+    move.before = before;
+  }
+  const bool takes_effect = MayTakeEffect(index);
+  if (move.takes_effect() != takes_effect) {
+    AboutToChange(move.child());
+    move.SetTakesEffect(takes_effect);
+  }
+
+  const MoveIndex now = moves_.After(index);
+  if (next == kNoMove) {
+    chains_.NoteEnd(move.child());
+  } else if (moves_[next].before != now) {
+    PushJudge(next);
+  }
+  SetDifference(move.child(), old, now);
+}
+
+bool Sweep::MayTakeEffect(MoveIndex index) {
+  const Move& move = moves_[index];
+  if (IsSelfMove(move)) return false;
+  if (move.has_guard()) return moves_[move.before].time() == moves_.GuardOf(index);  // Into trash: closes no cycle.
+  if (!NeedsWalk(move) || IsBase(move)) return true;
+  const bool closes_cycle = WalkMeets(move.parent(), move.time(), nodes_.DirectoryNumberOf(move.child()));
+  structural_.SetWalk(move.time(), walk_);
+  return !closes_cycle;
+}
+
+bool Sweep::WalkMeets(DirectoryNumber from, Timestamp time, DirectoryNumber wanted) {
+  walk_.clear();
+  for (DirectoryNumber at = from; at != kNoDirectory && !NodeTable::IsPermanent(at);) {
+    if (at == wanted) return true;
+    walk_.push_back(at);
+    at = chains_.ParentBefore(at, time);
+  }
+  return false;
+}
+
+// What was in effect for `node` in the old history before `next`, its first move that the sweep has not passed.
+MoveIndex Sweep::OldInEffect(Slot node, MoveIndex next) const {
+  if (next != kNoMove) return moves_[next].before;
+  const std::uint32_t note = nodes_.FindDirectory(node)->note;
+  const auto noted = note == 0 ? std::nullopt : notes_[note - 1].in_effect;
+  return noted ? *noted : chains_.InEffect(node);
+}
+
+void Sweep::SetDifference(Slot node, MoveIndex old_move, MoveIndex new_move) {
+  Note& note = NoteOn(*nodes_.FindDirectory(node));
+  const bool differs = moves_[old_move].parent() != moves_[new_move].parent();
+  if (differs == (note.difference != 0)) return;
+  if (differs) {
+    different_.push_back(note.directory);
+    note.difference = static_cast<std::uint32_t>(different_.size());
+    return;
+  }
+  different_[note.difference - 1] = different_.back();
+  NoteOn(nodes_.directory(different_.back())).difference = note.difference;
+  different_.pop_back();
+  note.difference = 0;
+}
+
+}  // namespace copse::crdt
