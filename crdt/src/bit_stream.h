@@ -24,7 +24,7 @@ class BitWriter {
   /// Small numbers in few bits (Elias's gamma code): as many zeros as `value` has bits behind its highest, a one, those
   /// bits. `value` is from 1 to 2^48.
   void Gamma(std::uint64_t value) {
-    const int low_bits = static_cast<int>(std::bit_width(value)) - 1;
+    const int low_bits = static_cast<int>(std::bit_width(value >> 1));
     Bits(std::uint64_t{1} << low_bits, low_bits + 1);
     Bits(value - (std::uint64_t{1} << low_bits), low_bits);
   }

@@ -4,6 +4,7 @@
 #include <copse/crdt/byte_document.h>
 #include <copse/crdt/bytes.h>
 #include <copse/crdt/op_codec.h>
+#include <copse/crdt/op_columns.h>
 #include <copse/crdt/tree_replica.h>
 
 #include <algorithm>
@@ -285,7 +286,9 @@ std::string ByteDocument::Save() const {
   bytes.Raw(kMagic);
   bytes.U32(kFormat);
   bytes.U16(actor());
-  bytes.Raw(EncodeOpSet(state_->ops));
+  std::vector<Op> ops;
+  for (const auto& [of, of_actor] : state_->ops) ops.insert(ops.end(), of_actor.begin(), of_actor.end());
+  bytes.Raw(EncodeOpColumns(ops));
   return std::move(bytes).Take();
 }
 
@@ -300,9 +303,13 @@ absl::StatusOr<ByteDocument> ByteDocument::Load(std::string_view bytes, Metadata
   }
   CRDT_ASSIGN_OR_RETURN(const std::uint16_t actor, reader.U16());
   if (actor == 0) return reader.Error("an actor that is not 0 before here");
-  CRDT_ASSIGN_OR_RETURN(OpsByActor ops, DecodeOpSet(bytes.substr(reader.offset())));
+  absl::StatusOr<std::vector<Op>> ops = DecodeOpColumns(bytes.substr(reader.offset()));
+  if (!ops.ok()) {
+    return absl::DataLossError("in the columns from offset " + std::to_string(reader.offset()) + " on: " +
+                               std::string(ops.status().message()));
+  }
   ByteDocument document(actor, std::move(check));
-  if (const auto taken = document.state_->Ingest(std::move(ops), VersionVector()); !taken.ok()) {
+  if (const auto taken = document.state_->Ingest(ByActor(*std::move(ops)), VersionVector()); !taken.ok()) {
     return absl::DataLossError("offset " + std::to_string(reader.offset()) +
                                ": expected ops of honest participants: " + std::string(taken.status().message()));
   }

@@ -21,13 +21,16 @@ constexpr std::uint32_t kJoiningFormat = 1;
 absl::Status Joining::Write(base::Storage& storage) const {
   Json required = Json::object();
   for (const auto& [actor, frames] : required_) required[std::to_string(actor)] = frames;
-  const Json object = {
-      {"format", kJoiningFormat}, {"invitation", EncodeInvitation(invitation_)},
-      {"label", label_},          {"seed", base::Hex(std::string_view(signing_secret_).substr(0, kSigningSeedBytes))},
-      {"admitted", is_admitted_}, {"required", std::move(required)}};
+  const Json object = {{"format", kJoiningFormat},
+                       {"invitation", EncodeInvitation(invitation_)},
+                       {"label", label_},
+                       {"seed", base::Hex(std::string_view(signing_secret_).substr(0, kSigningSeedBytes))},
+                       {"required", std::move(required)}};
   return base::ReplaceFile(storage, Layout(path_).joining(), object.dump(2) + "\n");
 }
 
+// Whether the inviter's answer has come is what the file `format` says, which comes last when the store is made:
+// nothing can be interrupted between the two.
 absl::Status Joining::Read(base::Storage& storage) {
   const std::string file = Layout(path_).joining();
   COPSE_ASSIGN_OR_RETURN(const std::string text, base::ReadWholeFile(storage, file));
@@ -43,11 +46,12 @@ absl::Status Joining::Read(base::Storage& storage) {
     signing_public_ = std::move(keys.public_key);
     signing_secret_ = std::move(keys.secret_key);
     label_ = object.at("label").get<std::string>();
-    is_admitted_ = object.at("admitted").get<bool>();
     for (const auto& [actor, frames] : object.at("required").items()) {
       required_[static_cast<crdt::ActorId>(std::stoul(actor))] = frames.get<std::uint64_t>();
     }
-    return absl::OkStatus();
+    const absl::Status format = storage.Stat(Layout(path_).format()).status();
+    is_admitted_ = format.ok();
+    return absl::IsNotFound(format) ? absl::OkStatus() : format;
   } catch (const Json::exception&) {
     return damaged;
   } catch (const std::logic_error&) {  // std::stoul.
@@ -107,7 +111,7 @@ absl::Status Joining::Admit(base::Storage& storage, std::string_view welcome) {
   COPSE_RETURN_IF_ERROR(Write(storage));
   COPSE_RETURN_IF_ERROR(CreateStore(storage, Layout(path_), identity));
   is_admitted_ = true;
-  return Write(storage);
+  return absl::OkStatus();
 }
 
 bool Joining::HasAll(const Store& store) const {

@@ -1,4 +1,5 @@
 #include <copse/crdt/document.h>
+#include <copse/crdt/op_columns.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -302,9 +303,9 @@ TEST(DocumentTest, ASavedDocumentIsLoadedWithItsActorAndGoesOn) {
 TEST(DocumentTest, TheBytesAreThoseOfTheFormatPage) {
   Text document(1);
   ASSERT_TRUE(document.Create(kRoot, "a").ok());
-  const std::string ops("\x01\x06\x01\x01\x33\x01\x01\x61", 8);
-  EXPECT_EQ(document.Save(), "copsedoc" + std::string("\x01\0\0\0\x01\0", 6) + ops);
-  EXPECT_EQ(EncodeOpDelta(document.OpsSince({})), std::string("\x01\x01\0", 3) + ops);
+  const OpDelta delta = document.OpsSince({});
+  EXPECT_EQ(document.Save(), "copsedoc" + std::string("\x01\0\0\0\x01\0", 6) + EncodeOpColumns(delta.ops));
+  EXPECT_EQ(EncodeOpDelta(delta), std::string("\x01\x01\0\x01\x06\x01\x01\x33\x01\x01\x61", 11));
 }
 
 TEST(DocumentTest, DamagedSavesAreRefusedWithAnOffset) {

@@ -174,8 +174,8 @@ RC_GTEST_PROP(PositionProperty, BetweenAnyTwoKeysWhateverTheirClocksThereIsRoomO
                                      Timestamp::Of(1 + counter % 16, static_cast<ActorId>(1 + actor % 3)));
     if (key.ok()) {
       RC_ASSERT(before < *key);
-      const bool has_room = after == keys.end() || *key < *after;  // RC_ASSERT looks at both sides.
-      RC_ASSERT(has_room);
+      const bool is_below = after == keys.end() || *key < *after;  // RC_ASSERT evaluates both sides.
+      RC_ASSERT(is_below);
       keys.insert(*key);
     } else {
       RC_ASSERT(key.status().code() == absl::StatusCode::kOutOfRange);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The project itself is configured and built inside the mount, and the tests of its crdt layer run there.
+# The project itself is configured inside the mount; its crdt layer and an example are built there, and the example runs.
 set -eu
 . "$(dirname "$0")/common.sh"
 
@@ -7,5 +7,5 @@ new_volume
 mkdir "$folder/copse"
 (cd "$COPSE_SOURCE_DIR" && git ls-files -z | xargs -0 tar -cf - 2>/dev/null) | tar -xf - -C "$folder/copse"
 cmake -G Ninja -S "$folder/copse" -B "$folder/copse/build" -DCMAKE_BUILD_TYPE=Debug >/dev/null
-cmake --build "$folder/copse/build" --target copse_crdt_tests
-"$folder/copse/build/tests/crdt/copse_crdt_tests" --gtest_brief=1
+cmake --build "$folder/copse/build" --target outline
+"$folder/copse/build/examples/outline" | diff - "$folder/copse/tests/examples/outline.expected"
