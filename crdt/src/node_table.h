@@ -70,7 +70,7 @@ class NodeTable {
   const SlotIds& ids() const { return ids_; }
   NodeId IdOf(Slot slot) const { return ids_[slot]; }
   /// One more than the highest slot there may be. Some of those below it belong to nodes that no op has named.
-  Slot end() const { return static_cast<Slot>(pages_.size() * kPage); }
+  Slot end() const { return pages_.size() * kPage; }
 
   /// kNoSlot if no op has named it or a neighbour of its.
   Slot Find(NodeId id) const {
@@ -136,7 +136,7 @@ class NodeTable {
  private:
   // Ids of one actor mostly lie close together, so pages are full and the map of them is small; and however a peer
   // scatters them, an id costs no more than a page.
-  static constexpr std::uint64_t kPage = SlotIds::kPage;
+  static constexpr std::uint32_t kPage = SlotIds::kPage;
   using Page = std::array<Node, kPage>;
 
   // Most ops name nodes on the pages that the ops before them named.
@@ -146,7 +146,7 @@ class NodeTable {
     std::uint32_t page = 0;
   };
 
-  static Slot SlotAt(std::uint32_t page, NodeId id) { return static_cast<Slot>(page * kPage + id.value % kPage); }
+  static Slot SlotAt(std::uint32_t page, NodeId id) { return page * kPage + static_cast<Slot>(id.value % kPage); }
   std::uint32_t PageOf(std::uint64_t number) {
     const auto [found, is_new] = by_number_.emplace(number, pages_.size());
     if (is_new) {

@@ -22,7 +22,7 @@ inline constexpr std::size_t kOpsPerByteMax = 8;
 /// What is to be said of an op, beside numbers and bytes; most ops of a run have one of a few shapes.
 using Shape = std::uint16_t;
 inline constexpr int kShapeBits = 11;
-inline constexpr std::size_t kShapes = std::size_t{1} << kShapeBits;
+inline constexpr std::size_t kShapeCount = std::size_t{1} << kShapeBits;
 
 inline constexpr Shape kEndsBatch = 1 << 0;
 inline constexpr Shape kOtherActor = 1 << 1;
@@ -71,7 +71,7 @@ class ShapeForecast {
   }
 
  private:
-  std::array<Shape, kShapes> next_{};
+  std::array<Shape, kShapeCount> next_{};
   Shape last_ = 0;
 };
 
