@@ -19,7 +19,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", opened.status().ToString().c_str());
     return 1;
   }
-  copse::test::RandomUser user((*opened)->volume(), std::strtoull(argv[2], nullptr, 10), "user " + std::string(argv[2]));
+  copse::test::RandomUser user((*opened)->volume(), std::strtoull(argv[2], nullptr, 10),
+                               "user " + std::string(argv[2]));
   for (int call = std::atoi(argv[3]); call > 0; --call) user.Step();
   const absl::Status flushed = (*opened)->volume().Flush();
   if (!flushed.ok()) std::fprintf(stderr, "%s\n", flushed.ToString().c_str());
