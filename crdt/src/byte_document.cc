@@ -86,6 +86,7 @@ struct ByteDocument::State {
   }
 
   // Takes in what is new of `news`, of which each actor's first op has the number in `since`.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): its ops are moved out of it
   absl::StatusOr<std::vector<NetEvent>> Ingest(OpsByActor news, const VersionVector& since) {
     const VersionVector known = replica.version();
     CRDT_ASSIGN_OR_RETURN(std::vector<NetEvent> events, replica.Ingest(InCausalOrder(news, since)));
