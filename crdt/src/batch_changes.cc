@@ -62,7 +62,8 @@ void MoveBetweenParents(NodeTable& nodes, const MoveTable& moves, Slot node, Mov
 
 std::optional<Placement> BatchChanges::PlacementBy(MoveIndex move) const {
   if (move == kNoMove) return std::nullopt;
-  return Placement{nodes_.IdOf(nodes_.directory(moves_[move].parent()).node), std::string(moves_.NameOf(move)), moves_[move].time()};
+  return Placement{nodes_.IdOf(nodes_.directory(moves_[move].parent()).node), std::string(moves_.NameOf(move)),
+                   moves_[move].time()};
 }
 
 // In a large tree nearly every node that a batch touches must be fetched from far away. Asked for some changes ahead,

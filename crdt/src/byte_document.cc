@@ -86,6 +86,7 @@ struct ByteDocument::State {
   }
 
   // Takes in what is new of `news`, of which each actor's first op has the number in `since`.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): its ops are moved out of it
   absl::StatusOr<std::vector<NetEvent>> Ingest(OpsByActor news, const VersionVector& since) {
     const VersionVector known = replica.version();
     CRDT_ASSIGN_OR_RETURN(std::vector<NetEvent> events, replica.Ingest(InCausalOrder(news, since)));
@@ -242,9 +243,7 @@ std::optional<Place> ByteDocument::PlaceOf(NodeId node) const {
 
 bool ByteDocument::IsLive(NodeId node) const { return node == kRoot || tree().IsAncestor(kRoot, node); }
 
-std::vector<NodeId> ByteDocument::Children(NodeId parent) const {
-  return tree().ChildrenOf(parent);
-}
+std::vector<NodeId> ByteDocument::Children(NodeId parent) const { return tree().ChildrenOf(parent); }
 
 void ByteDocument::ReadAsOf(Timestamp time, const std::function<void()>& read) {
   CRDT_CHECK(!state_->is_as_of);
@@ -305,8 +304,8 @@ absl::StatusOr<ByteDocument> ByteDocument::Load(std::string_view bytes, Metadata
   if (actor == 0) return reader.Error("an actor that is not 0 before here");
   absl::StatusOr<std::vector<Op>> ops = DecodeOpColumns(bytes.substr(reader.offset()));
   if (!ops.ok()) {
-    return absl::DataLossError("in the columns from offset " + std::to_string(reader.offset()) + " on: " +
-                               std::string(ops.status().message()));
+    return absl::DataLossError("in the columns from offset " + std::to_string(reader.offset()) +
+                               " on: " + std::string(ops.status().message()));
   }
   ByteDocument document(actor, std::move(check));
   if (const auto taken = document.state_->Ingest(ByActor(*std::move(ops)), VersionVector()); !taken.ok()) {

@@ -14,12 +14,12 @@ namespace copse::crdt {
 /// The children of one node. Made for a tree in which children come and go all over: to add or remove one touches one
 /// place in memory, and what is left to do is done for many at once.
 ///
-/// It is one vector: first children in ascending order of id, then those that have come or gone since. One that is in both
-/// parts is gone. Kept are their slots; `ids`, always the same, has their ids.
+/// It is one vector: first children in ascending order of id, then those that have come or gone since. One that is in
+/// both parts is gone. Kept are their slots; `ids`, always the same, has their ids.
 class ChildSet {
  public:
-  /// `child` is not in the set. Cost: O(1) if its id is the highest yet, as those of new nodes mostly are; else amortized
-  /// O(log size + sqrt(size)) at the most.
+  /// `child` is not in the set. Cost: O(1) if its id is the highest yet, as those of new nodes mostly are; else
+  /// amortized O(log size + sqrt(size)) at the most.
   void Insert(Slot child, const SlotIds& ids);
   /// `child` is in the set. Cost: as that of Insert.
   void Erase(Slot child, const SlotIds& ids);

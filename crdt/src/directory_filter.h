@@ -17,6 +17,9 @@ class DirectoryFilter {
   void Add(DirectoryNumber number) { words_[Bit(number) / 64] |= std::uint64_t{1} << (Bit(number) % 64); }
   bool MayHold(DirectoryNumber number) const { return ((words_[Bit(number) / 64] >> (Bit(number) % 64)) & 1) != 0; }
 
+  /// Puts in everything.
+  void Fill() { words_.fill(~std::uint64_t{0}); }
+
  private:
   // Knuth, "The Art of Computer Programming", volume 3, 6.4: multiplicative hashing, the numbers being consecutive.
   static std::uint64_t Bit(DirectoryNumber number) {

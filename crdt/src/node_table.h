@@ -84,6 +84,7 @@ class NodeTable {
     return SlotAt(recent.page, id);
   }
 
+  std::uint32_t directory_count() const { return directories_.size(); }
   Directory& directory(DirectoryNumber number) { return directories_[number]; }
   const Directory& directory(DirectoryNumber number) const { return directories_[number]; }
   /// Of a node that has one.

@@ -32,7 +32,9 @@ void StructuralIndex::Insert(Timestamp time, MoveIndex move) {
     block = BlockOf(time);
   }
   std::vector<Entry>& entries = blocks_[block]->entries;
-  entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(EntryOf(*blocks_[block], time)), Entry{time, move, {}});
+  const std::size_t at = EntryOf(*blocks_[block], time);
+  CRDT_CHECK(at == entries.size() || entries[at].time != time);  // Two ops never have one time.
+  entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(at), Entry{time, move, {}});
   ++size_;
 }
 
@@ -54,26 +56,54 @@ void StructuralIndex::SetWalk(Timestamp time, std::span<const DirectoryNumber> w
   Entry& entry = block.entries[EntryOf(block, time)];
   CRDT_CHECK(entry.time == time);
   entry.walk = {};
+  if (walk.size() > kWalkMax) {
+    entry.walk.Fill();
+    block.walks.Fill();
+    return;
+  }
   for (const DirectoryNumber number : walk) {
     entry.walk.Add(number);
     block.walks.Add(number);
   }
 }
 
+template <typename Filter>
+bool StructuralIndex::MayHoldOne(const Filter& walk, std::span<const DirectoryNumber> directories) {
+  return directories.size() > kDirectoriesMax ||
+         std::any_of(directories.begin(), directories.end(),
+                     [&walk](DirectoryNumber number) { return walk.MayHold(number); });
+}
+
+StructuralIndex::Found StructuralIndex::Next(Timestamp from, Timestamp end,
+                                             std::span<const DirectoryNumber> directories) const {
+  if (size_ == 0) return {};
+  for (std::size_t block = BlockOf(from); block < blocks_.size(); ++block) {
+    const std::vector<Entry>& entries = blocks_[block]->entries;
+    const std::size_t at = EntryOf(*blocks_[block], from);
+    if (at == entries.size()) continue;
+    if (entries[at].time >= end) break;
+    return {entries[at].move, entries[at].time, MayHoldOne(entries[at].walk, directories)};
+  }
+  return {};
+}
+
+std::size_t StructuralIndex::CountFrom(Timestamp from) const {
+  if (size_ == 0) return 0;
+  const std::size_t first = BlockOf(from);
+  std::size_t count = 0;
+  for (std::size_t block = first; block < blocks_.size(); ++block) count += blocks_[block]->entries.size();
+  return count - EntryOf(*blocks_[first], from);
+}
+
 StructuralIndex::Found StructuralIndex::Find(Timestamp from, Timestamp end,
                                              std::span<const DirectoryNumber> directories) const {
   if (size_ == 0 || directories.empty()) return {};
-  const auto holds_one = [directories](const auto& walk) {
-    return directories.size() > kDirectoriesMax ||
-           std::any_of(directories.begin(), directories.end(),
-                       [&walk](DirectoryNumber number) { return walk.MayHold(number); });
-  };
   for (std::size_t block = BlockOf(from); block < blocks_.size(); ++block) {
     const std::vector<Entry>& entries = blocks_[block]->entries;
     if (entries.front().time >= end) break;
-    if (!holds_one(blocks_[block]->walks)) continue;
+    if (!MayHoldOne(blocks_[block]->walks, directories)) continue;
     for (std::size_t at = EntryOf(*blocks_[block], from); at < entries.size() && entries[at].time < end; ++at) {
-      if (holds_one(entries[at].walk)) return {entries[at].move, entries[at].time};
+      if (MayHoldOne(entries[at].walk, directories)) return {entries[at].move, entries[at].time};
     }
   }
   return {};

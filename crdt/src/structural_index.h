@@ -12,8 +12,8 @@
 
 namespace copse::crdt {
 
-/// The moves that can be refused as cycles, in order of time, each with the directories that it was judged by: so that
-/// after a change of one node those that may be concerned are found without looking at the others.
+/// The structural moves in order of time, each with the directories that it was judged by: so that after a change of
+/// one node those that may be concerned are found without looking at the others.
 class StructuralIndex {
  public:
   std::size_t size() const { return size_; }
@@ -28,10 +28,17 @@ class StructuralIndex {
   struct Found {
     MoveIndex move = kNoMove;  ///< kNoMove: there is none.
     Timestamp time;
+    bool is_concerned = true;  ///< Its walk may have one of the directories asked for.
   };
+  /// More directories than these are not worth looking for: then every move is taken for one that is concerned.
+  static constexpr std::size_t kDirectoriesMax = 16;
   /// The first move from `from` on and before `end` whose walk may have a node of `directories`; any, if these are
   /// many. Cost: proportional to the blocks between, times directories.
   Found Find(Timestamp from, Timestamp end, std::span<const DirectoryNumber> directories) const;
+  /// The first move from `from` on and before `end`. Cost: O(log size + directories).
+  Found Next(Timestamp from, Timestamp end, std::span<const DirectoryNumber> directories) const;
+  /// How many there are from `from` on. Cost: O(size / 64).
+  std::size_t CountFrom(Timestamp from) const;
 
   /// Drops the moves not later than `time`.
   void DropUntil(Timestamp time);
@@ -45,7 +52,8 @@ class StructuralIndex {
 
  private:
   static constexpr std::size_t kBlockMax = 128;
-  static constexpr std::size_t kDirectoriesMax = 16;  // More are not worth looking for.
+  // Of a walk of so many directories the filters would hold nearly everything.
+  static constexpr std::size_t kWalkMax = 192;
 
   struct Entry {
     Timestamp time;
@@ -60,6 +68,8 @@ class StructuralIndex {
   // The block in which `time` is or would be.
   std::size_t BlockOf(Timestamp time) const;
   static std::size_t EntryOf(const Block& block, Timestamp time);
+  template <typename Filter>
+  static bool MayHoldOne(const Filter& walk, std::span<const DirectoryNumber> directories);
   void Split(std::size_t block);
 
   std::vector<std::unique_ptr<Block>> blocks_;

@@ -64,9 +64,15 @@ void Sweep::Run() {
   constexpr Timestamp kEnd{~std::uint64_t{0}};
   for (Timestamp now;;) {
     const Timestamp next = events_.empty() ? kEnd : events_.top().time;
-    if (const auto concerned = structural_.Find(now, next, different_); concerned.move != kNoMove) {
-      Judge(concerned.move);
-      now = Timestamp{concerned.time.value + 1};
+    ConsiderPresent(now);
+    const auto found = has_present_ ? structural_.Next(now, next, different_) : structural_.Find(now, next, different_);
+    if (found.move != kNoMove) {
+      if (found.is_concerned) {
+        Judge(found.move);
+      } else {
+        Pass(found.move);
+      }
+      now = Timestamp{found.time.value + 1};
       continue;
     }
     if (events_.empty()) break;
@@ -86,6 +92,7 @@ void Sweep::Run() {
   for (const Note& note : notes_) nodes_.directory(note.directory).note = 0;
   notes_.clear();
   different_.clear();
+  has_present_ = false;
   added_.clear();
   promotions_.clear();
 }
@@ -123,7 +130,7 @@ void Sweep::PushJudge(MoveIndex move) {
 
 void Sweep::MakeStructural(MoveIndex move) {
   moves_[move].SetStructural();
-  if (NeedsWalk(moves_[move])) structural_.Insert(moves_[move].time(), move);
+  structural_.Insert(moves_[move].time(), move);
   PushJudge(move);
 }
 
@@ -164,14 +171,40 @@ void Sweep::FoldBase(MoveIndex from) {
 
 void Sweep::Show(Slot node, Timestamp time) {
   const MoveIndex now = moves_.After(chains_.AtOrBefore(node, time));
+  if (has_present_) present_[nodes_.DirectoryNumberOf(node)] = moves_[now].parent();
   SetDifference(node, OldInEffect(node, chains_.NextAfter(node, time)), now);
+}
+
+// Where nearly everything from here on must be judged again, walks are short steps in an array instead of searches in
+// chains; then all structural moves are passed, so that the array follows. It takes a search for each directory to
+// make. A directory that is not named yet will stand, when walks can pass it, where its base ends.
+void Sweep::ConsiderPresent(Timestamp now) {
+  if (has_present_) {
+    has_present_ = !different_.empty();
+    return;
+  }
+  if (different_.size() <= StructuralIndex::kDirectoriesMax) return;
+  if (structural_.CountFrom(now) < nodes_.directory_count()) return;
+  has_present_ = true;
+  present_.clear();
+  for (DirectoryNumber number = 0; number < nodes_.directory_count(); ++number) {
+    const Timestamp first_named = nodes_.directory(number).first_named;
+    present_.push_back(NodeTable::IsPermanent(number) ? kNoDirectory
+                                                      : chains_.ParentBefore(number, std::max(now, first_named)));
+  }
+}
+
+// A move whose verdict stands.
+void Sweep::Pass(MoveIndex index) {
+  const Move& move = moves_[index];
+  if (move.takes_effect()) present_[nodes_.DirectoryNumberOf(move.child())] = move.parent();
 }
 
 // Nothing is later, so nothing else can be concerned.
 void Sweep::JudgeNewest(MoveIndex index) {
   Move& move = moves_[index];
   move.SetStructural();
-  if (NeedsWalk(move)) structural_.Insert(move.time(), index);
+  structural_.Insert(move.time(), index);
   if (!MayTakeEffect(index)) return;
   changes_.AboutToPlace(move.child());
   move.SetTakesEffect(true);
@@ -183,7 +216,7 @@ void Sweep::Judge(MoveIndex index) {
   const MoveIndex next = chains_.NextAfter(move.child(), move.time());
   const MoveIndex old = OldInEffect(move.child(), next);  // Before anything changes.
 
-  const MoveIndex before = moves_.After(chains_.AtOrBefore(move.child(), Timestamp{move.time().value - 1}));
+  const MoveIndex before = moves_.After(move.earlier);
   if (move.before != before) {
     AboutToChange(move.child());
     move.before = before;
@@ -200,6 +233,7 @@ void Sweep::Judge(MoveIndex index) {
   } else if (moves_[next].before != now) {
     PushJudge(next);
   }
+  if (has_present_) present_[nodes_.DirectoryNumberOf(move.child())] = moves_[now].parent();
   SetDifference(move.child(), old, now);
 }
 
@@ -218,7 +252,8 @@ bool Sweep::WalkMeets(DirectoryNumber from, Timestamp time, DirectoryNumber want
   for (DirectoryNumber at = from; at != kNoDirectory && !NodeTable::IsPermanent(at);) {
     if (at == wanted) return true;
     walk_.push_back(at);
-    at = chains_.ParentBefore(at, time);
+    CRDT_CHECK(walk_.size() < nodes_.directory_count());  // There is no cycle to go round in.
+    at = has_present_ ? present_[at] : chains_.ParentBefore(at, time);
   }
   return false;
 }

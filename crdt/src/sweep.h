@@ -75,6 +75,8 @@ class Sweep {
   void FoldBase(MoveIndex from);
   void PushJudge(MoveIndex move);
   void Show(Slot node, Timestamp time);
+  void ConsiderPresent(Timestamp now);
+  void Pass(MoveIndex move);
   void JudgeNewest(MoveIndex move);
   void Judge(MoveIndex move);
   bool MayTakeEffect(MoveIndex move);
@@ -98,6 +100,10 @@ class Sweep {
   std::vector<Note> notes_;                 // Directory::note is the place of one in here, + 1; 0: there is none.
   std::vector<DirectoryNumber> different_;  // Those that differ, by what Note::difference says.
   std::vector<DirectoryNumber> walk_;       // Of the move being judged.
+
+  // While there is much to judge: the parent of each directory at the time that the sweep is at.
+  bool has_present_ = false;
+  std::vector<DirectoryNumber> present_;
 };
 
 }  // namespace copse::crdt

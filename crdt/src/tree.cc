@@ -54,7 +54,8 @@ struct Tree::State {
     if (op.time <= horizon) return false;
     const Slot child = nodes.FindOrMake(op.child);
     if (chains.Contains(child, op.time)) return false;
-    const MoveIndex move = moves.Add(op.time, child, sweep.NameParent(child, op.place->parent, op.time), op.place->name);
+    const MoveIndex move =
+        moves.Add(op.time, child, sweep.NameParent(child, op.place->parent, op.time), op.place->name);
     if (op.guard) moves.SetGuard(move, *op.guard);
     chains.Insert(move);
     sweep.Add(move);
@@ -94,7 +95,8 @@ struct Tree::State {
   DirectoryNumber ParentOf(Slot slot) const { return moves[InEffect(slot)].parent(); }
   std::optional<PlacementView> ViewOf(MoveIndex move) const {
     if (move == kNoMove) return std::nullopt;
-    return PlacementView(nodes.IdOf(nodes.directory(moves[move].parent()).node), moves.NameOf(move), moves[move].time());
+    return PlacementView(nodes.IdOf(nodes.directory(moves[move].parent()).node), moves.NameOf(move),
+                         moves[move].time());
   }
   const Registers* RegistersOf(NodeId node) const {
     const Slot slot = nodes.Find(node);

@@ -1,8 +1,8 @@
 // Measures the tree engine beside the textbook engine of tests/crdt, in one process and one run, in processor time.
 //
-//   copse_tree_benchmark run ROUNDS SIZE...   one JSON object: SIZE -> case -> {copse, textbook, unit}, medians; `sizes` of
-//   copse_tree_benchmark table FILE           such a run, as Markdown
-//   copse_tree_benchmark check FILE           Markdown of the goals; exits with 1 if one is missed
+//   copse_tree_benchmark run ROUNDS SIZE...   one JSON object: SIZE -> case -> {copse, textbook, unit}, medians;
+//   `sizes` of copse_tree_benchmark table FILE           such a run, as Markdown copse_tree_benchmark check FILE
+//   Markdown of the goals; exits with 1 if one is missed
 
 #include <algorithm>
 #include <fstream>

@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "textbook_engine.h"
 #include "tree_ops.h"
 
 namespace copse::crdt {
@@ -90,6 +91,36 @@ TEST(TreeEngine, AnOpBeforeAThousandGuardedDeletionsOfOneChildVoidsThemAll) {
     EXPECT_THAT(events, ElementsAre(NetEvent{kA, Placement{kTrash, "n", At(9 + kDeletions)}, late, {}, true}));
     EXPECT_EQ(Apply(tree, Delete(At(6), kA, At(5))).size(), 1u);
     EXPECT_EQ(tree.PlacementOf(kA)->claim, At(6)) << "and none of the thousand saw this one";
+  }
+}
+
+TEST(TreeEngine, ManyDirectoriesMovedAtRandomComeOutAsInTheTextbookInAnyOrderAndPieces) {
+  // Enough of them that a late move makes most of the others be judged again.
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 20; ++round) {
+    const std::uint64_t nodes = 20 + random() % 60;
+    std::vector<Op> ops;
+    for (std::uint64_t i = 1; i <= 1'000; ++i) {
+      const NodeId child = NodeId::Of(1, 1 + random() % nodes);
+      const NodeId parent = random() % 32 == 0 ? NodeId{1 + random() % 3} : NodeId::Of(1, 1 + random() % nodes);
+      ops.push_back(Move(At(i), child, parent, std::to_string(i)));
+      if (parent == kTrash && random() % 2 == 0) ops.back().guard = At(i - random() % i);
+      if (ops.back().guard == At(i)) ops.back().guard.reset();
+    }
+    std::shuffle(ops.begin(), ops.end(), random);
+    Tree tree;
+    crdt_test::TextbookEngine textbook;
+    for (std::size_t at = 0; at < ops.size();) {
+      const std::size_t size = std::min<std::size_t>(ops.size() - at, 1 + random() % 100);
+      const auto piece = std::span(ops).subspan(at, size);
+      tree.Apply(piece);
+      textbook.Apply(piece);
+      at += size;
+      for (std::uint64_t node = 1; node <= nodes; ++node) {
+        const NodeId id = NodeId::Of(1, node);
+        ASSERT_EQ(tree.PlacementOf(id), textbook.PlacementOf(id)) << "round " << round << ", " << at << " ops";
+      }
+    }
   }
 }
 

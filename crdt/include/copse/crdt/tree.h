@@ -38,10 +38,10 @@ class Tree {
   Tree& operator=(const Tree&) = delete;
 
   /// Applies `ops`, in any order, with one sweep for all of them; returns what changed on balance.
-  /// Each must pass ValidateOp. A move whose time is in the log already, or not later than Horizon, is ignored; an op
-  /// without a place must come once only (TreeReplica sees to it). Cost: O(1) for a move of a node that no earlier move
-  /// names as parent, however late it arrives; else a walk to the root, and one for each later move of a directory
-  /// whose verdict it may change.
+  /// Each must pass ValidateOp, and no two different ops may have one time. A move that is in the log already, or not
+  /// later than Horizon, is ignored; an op without a place must come once only (TreeReplica sees to all of this). Cost:
+  /// O(1) for a move of a node that no earlier move names as parent, however late it arrives; else a walk to the root,
+  /// and one for each later move of a directory whose verdict it may change.
   std::vector<NetEvent> Apply(std::span<const Op> ops);
   /// The same, adding what changed to `events`, whose memory can so be used again.
   void Apply(std::span<const Op> ops, std::vector<NetEvent>& events);
