@@ -2,6 +2,7 @@
 
 #include <copse/crdt/op.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -17,16 +18,17 @@ class LookAhead {
  public:
   LookAhead(std::span<const Op> ops, const NodeTable& nodes, const MoveTable& moves)
       : ops_(ops), nodes_(nodes), moves_(moves) {
-    for (std::size_t op = 0; op < kNodes; ++op) FetchNodes(op);
-    for (std::size_t op = 0; op < kEnds; ++op) FetchEnds(op);
-    for (std::size_t op = 0; op < kPlaces; ++op) FetchPlaces(op);
+    for (std::size_t op = 0; op < std::min(kNodes, ops_.size()); ++op) FetchNodes(op);
+    for (std::size_t op = 0; op < std::min(kEnds, ops_.size()); ++op) FetchEnds(op);
+    for (std::size_t op = 0; op < std::min(kPlaces, ops_.size()); ++op) FetchPlaces(op);
   }
 
   /// To be called before each op in turn.
   void Pass(std::size_t op) {
-    FetchNodes(op + kNodes);
-    FetchEnds(op + kEnds);
+    if (op + kPlaces >= ops_.size()) return;
     FetchPlaces(op + kPlaces);
+    if (op + kEnds < ops_.size()) FetchEnds(op + kEnds);
+    if (op + kNodes < ops_.size()) FetchNodes(op + kNodes);
   }
 
  private:
@@ -42,7 +44,6 @@ class LookAhead {
   };
 
   void FetchNodes(std::size_t op) {
-    if (op >= ops_.size()) return;
     const NodeId child = ops_[op].child;
     const Slot slot = nodes_.Find(child);
     nodes_.PrefetchNode(slot);
@@ -53,7 +54,6 @@ class LookAhead {
 
   // The last move of the child, and the directory that the parent is.
   void FetchEnds(std::size_t op) {
-    if (op >= ops_.size()) return;
     Ahead& ahead = ahead_[op % kNodes];
     if (ahead.parent != kNoSlot && nodes_[ahead.parent].has_directory()) {
       ahead.directory = nodes_.DirectoryNumberOf(ahead.parent);
@@ -64,7 +64,6 @@ class LookAhead {
 
   // Where the child is, and where it goes.
   void FetchPlaces(std::size_t op) {
-    if (op >= ops_.size()) return;
     const Ahead& ahead = ahead_[op % kNodes];
     if (ahead.child != kNoSlot) {
       const MoveIndex now = moves_.After(nodes_.Last(ahead.child));

@@ -74,6 +74,8 @@ class NodeTable {
 
   /// kNoSlot if no op has named it or a neighbour of its.
   Slot Find(NodeId id) const {
+    const RecentPage& recent = recent_[id.value / kPage % kRecent];
+    if (recent.number == id.value / kPage) return SlotAt(recent.page, id);
     const auto page = by_number_.find(id.value / kPage);
     return page == by_number_.end() ? kNoSlot : SlotAt(page->second, id);
   }
