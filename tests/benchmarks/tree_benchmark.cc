@@ -1,15 +1,21 @@
-// Measures the tree engine beside the textbook engine of tests/crdt, in one process and one run, in processor time.
+// Measures the tree engine beside the textbook engine of tests/crdt, in one run, in processor time.
 //
 //   copse_tree_benchmark run ROUNDS SIZE...   one JSON object: SIZE -> case -> {copse, textbook, unit}, medians;
 //   `sizes` of copse_tree_benchmark table FILE           such a run, as Markdown copse_tree_benchmark check FILE
 //   Markdown of the goals; exits with 1 if one is missed
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "goals.h"
@@ -20,10 +26,29 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// Measures in a process of its own, so that no figure depends on what was measured before it.
+double InOwnProcess(const std::function<double()>& measure) {
+  int ends[2];
+  if (pipe(ends) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
+  const pid_t child = fork();
+  if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
+  double figure = 0;
+  if (child == 0) {
+    figure = measure();
+    _exit(write(ends[1], &figure, sizeof figure) == sizeof figure ? 0 : 1);
+  }
+  close(ends[1]);
+  const bool is_read = read(ends[0], &figure, sizeof figure) == sizeof figure;
+  close(ends[0]);
+  waitpid(child, nullptr, 0);
+  if (!is_read) throw std::runtime_error("a measurement did not end");
+  return figure;
+}
+
 Json MedianOf(const std::function<double()>& measure, std::size_t rounds) {
   if (!measure) return nullptr;
   std::vector<double> figures;
-  for (std::size_t round = 0; round < rounds; ++round) figures.push_back(measure());
+  for (std::size_t round = 0; round < rounds; ++round) figures.push_back(InOwnProcess(measure));
   std::sort(figures.begin(), figures.end());
   return figures[figures.size() / 2];
 }
