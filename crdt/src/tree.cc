@@ -182,13 +182,7 @@ std::vector<NodeId> Tree::Nodes() const {
 
 std::size_t Tree::LogSize() const { return state_->log_size; }
 
-std::size_t Tree::StructuralSize() const {
-  std::size_t size = 0;
-  for (MoveIndex move = 0; move < state_->moves.size(); ++move) {
-    if (state_->moves[move].is_structural() && state_->moves[move].time() > state_->horizon) ++size;
-  }
-  return size;
-}
+std::size_t Tree::StructuralSize() const { return state_->structural.size(); }
 
 void Tree::Truncate(Timestamp stable) {
   CRDT_CHECK(!state_->is_as_of);
