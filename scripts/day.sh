@@ -1,6 +1,6 @@
-# ./dev soak day: a day's work in a mount. The project is cloned, configured, built and tested (the tree's tests), a Debian
-# source package is built, and a PostgreSQL cluster runs pgbench for COPSE_SECONDS (300), is checked, loses its processes
-# and the mount's to kill -9, and recovers without a committed transaction missing.
+# ./dev soak day [PART]...: a day's work in a mount, in three parts. project: it is cloned, configured, built and tested (the
+# tree's tests). package: a Debian source package is built. postgresql: a cluster runs pgbench for COPSE_SECONDS (300), is
+# checked, loses its processes and the mount's to kill -9, and recovers without a committed transaction missing.
 need_packages "$packages_build $packages_test dpkg-dev debhelper help2man texinfo fakeroot postgresql"
 [ "$(id -u)" -eq 0 ] || fail "soak day mounts with allow_other and runs PostgreSQL as its own user: run it as root"
 build_preset release copse
@@ -92,34 +92,48 @@ kill_all() {
   load=
 }
 
+day_project() {
+  step "project cloned, configured and built" build_project
+  step "project tested" test_project
+}
+
+day_package() {
+  step "Debian source package fetched" fetch_source
+  step "Debian source package built" build_source
+}
+
+day_postgresql() {
+  step "PostgreSQL cluster made" make_cluster
+  step "PostgreSQL started" start_cluster
+  step "pgbench filled" fill_bench
+  step "pgbench" run_bench "${COPSE_SECONDS:-300}"
+  grep -E 'tps|transactions' "$scratch/bench.log"
+  step "pg_amcheck" check_cluster
+  # pgbench's own log of what was committed lies outside the mount: each of its lines must be in the history afterwards.
+  before=$(query "SELECT count(*) FROM pgbench_history")
+  as_postgres "$postgresql/pgbench" -h "$scratch/socket" -c 4 -j 2 -T 120 -l --log-prefix="$scratch/socket/committed" bench \
+    >"$scratch/load.log" 2>&1 &
+  load=$!
+  sleep 20
+  step "kill -9 of PostgreSQL and copse" kill_all
+  step "mounted again" mount_volume
+  step "PostgreSQL recovered" start_cluster
+  after=$(query "SELECT count(*) FROM pgbench_history")
+  committed=$(cat "$scratch"/socket/committed.* | wc -l)
+  echo "soak day: $before transactions before, $committed committed under way, $after found"
+  [ "$committed" -gt 0 ] || fail "soak day: no transaction was under way"
+  [ "$after" -ge $((before + committed)) ] || fail "soak day: committed transactions are missing"
+  step "pg_amcheck after recovery" check_cluster
+  step "PostgreSQL stopped" as_postgres "$postgresql/pg_ctl" stop -w -D "$cluster"
+}
+
 "$program" init "$scratch/store" >/dev/null
 mount_volume >/dev/null
-step "project cloned, configured and built" build_project
-step "project tested" test_project
-step "Debian source package fetched" fetch_source
-step "Debian source package built" build_source
-step "PostgreSQL cluster made" make_cluster
-step "PostgreSQL started" start_cluster
-step "pgbench filled" fill_bench
-step "pgbench" run_bench "${COPSE_SECONDS:-300}"
-grep -E 'tps|transactions' "$scratch/bench.log"
-step "pg_amcheck" check_cluster
-
-# pgbench's own log of what was committed lies outside the mount: each of its lines must be in the history afterwards.
-before=$(query "SELECT count(*) FROM pgbench_history")
-as_postgres "$postgresql/pgbench" -h "$scratch/socket" -c 4 -j 2 -T 120 -l --log-prefix="$scratch/socket/committed" bench \
-  >"$scratch/load.log" 2>&1 &
-load=$!
-sleep 20
-step "kill -9 of PostgreSQL and copse" kill_all
-step "mounted again" mount_volume
-step "PostgreSQL recovered" start_cluster
-after=$(query "SELECT count(*) FROM pgbench_history")
-committed=$(cat "$scratch"/socket/committed.* | wc -l)
-echo "soak day: $before transactions before, $committed committed under way, $after found"
-[ "$committed" -gt 0 ] || fail "soak day: no transaction was under way"
-[ "$after" -ge $((before + committed)) ] || fail "soak day: committed transactions are missing"
-step "pg_amcheck after recovery" check_cluster
-step "PostgreSQL stopped" as_postgres "$postgresql/pg_ctl" stop -w -D "$cluster"
+for part in ${*:-project package postgresql}; do
+  case $part in
+    project | package | postgresql) "day_$part" ;;
+    *) fail "usage: ./dev soak day [project] [package] [postgresql]" ;;
+  esac
+done
 step "verify" "$program" verify "$folder"
 echo "soak day: done"

@@ -1,6 +1,7 @@
 # ./dev soak NAME: `day` is scripts/day.sh; the others are long runs with seeds that differ each time. COPSE_SECONDS says
 # how long (600); `tree` takes no less than its histories do, some fifteen minutes of one core.
 if [ "${1:-}" = day ]; then
+  shift
   . scripts/day.sh
   exit
 fi
