@@ -67,7 +67,7 @@ TEST_F(BadInputTest, AMountedStoreIsNotMountedElsewhere) {
 }
 
 TEST_F(BadInputTest, AStoreAndItsMountPointMustNotLieInEachOtherByWhateverPath) {
-  const std::string inner = MakeDirectory("place/store");
+  const std::string inner = MakeDirectory("place") + "/store";
   RunWell({"init", inner, "--label", "inner"});
   std::filesystem::create_directory_symlink(directory / "place", directory / "alias");
   for (const auto& place : {directory / "place", directory / "alias", directory / "place/.", directory,

@@ -106,7 +106,7 @@ case ${COPSE_SKIP:-} in *fuse*) echo "skipped the unit: COPSE_SKIP"; exit 0 ;; e
 unit=$usr/lib/systemd/user/copse@.service
 run_unit() {
   COPSE_STORE=$scratch/.local/share/copse/notes COPSE_DIRECTORY=$scratch/notes
-  eval "$(sed -n "s/^$1=//p" "$unit" | sed "s|^copse|$copse|")" >/dev/null || fail "the unit's $1 fails"
+  eval "$(sed -n "s/^$1=-\{0,1\}//p" "$unit" | sed "s|^copse|$copse|")" >/dev/null || fail "the unit's $1 fails"
 }
 grep -qx 'Environment=COPSE_STORE=%h/.local/share/copse/%i COPSE_DIRECTORY=%h/%i COPSE_OPTIONS=' "$unit" ||
   fail "the unit mounts something else than copse(1) says"

@@ -1,7 +1,7 @@
 // Who owns what, where a mount squashes or maps users and groups: what is shown, and what is stored.
 
 #include <copse/fs/owner_map.h>
-#include <sys/xattr.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "mount/mount_test.h"
