@@ -109,9 +109,10 @@ day_postgresql() {
   step "pgbench" run_bench "${COPSE_SECONDS:-300}"
   grep -E 'tps|transactions' "$scratch/bench.log"
   step "pg_amcheck" check_cluster
-  # pgbench's own log of what was committed lies outside the mount: each of its lines must be in the history afterwards.
+  # Without -n the history would be emptied first. The log of what was committed lies outside the mount: each of its lines
+  # must be in the history afterwards.
   before=$(query "SELECT count(*) FROM pgbench_history")
-  as_postgres "$postgresql/pgbench" -h "$scratch/socket" -c 4 -j 2 -T 120 -l --log-prefix="$scratch/socket/committed" bench \
+  as_postgres "$postgresql/pgbench" -h "$scratch/socket" -n -c 4 -j 2 -T 120 -l --log-prefix="$scratch/socket/committed" bench \
     >"$scratch/load.log" 2>&1 &
   load=$!
   sleep 20
