@@ -16,9 +16,7 @@ root=$(mktemp -d "${2:-$PWD/build}/package-root.XXXXXX")
 clean_up() {
   status=$?
   trap - EXIT
-  for mounted in tmp/folder dev/fuse proc; do
-    if mountpoint -q "$root/$mounted" || [ "$mounted" = dev/fuse ]; then umount "$root/$mounted" 2>/dev/null || true; fi
-  done
+  for mounted in tmp/folder dev/fuse proc; do umount "$root/$mounted" 2>/dev/null || true; done
   # Nothing of this machine may be below it when it goes.
   if ! grep -qF " $root/" /proc/self/mountinfo; then rm -rf "$root"; fi
   exit "$status"
