@@ -53,6 +53,17 @@ std::uint64_t RelinkedBytes(Node& node) {
   return bytes;
 }
 
+MemoryDisk::NodePointer CopyOfDurable(const Node& node) {
+  auto copy = std::make_shared<Node>();
+  copy->is_directory = node.is_directory;
+  copy->owner = node.owner;
+  copy->permissions = node.permissions;
+  copy->bytes = copy->durable_bytes = node.durable_bytes;
+  for (const auto& [name, child] : node.durable_entries) copy->durable_entries[name] = CopyOfDurable(*child);
+  copy->entries = copy->durable_entries;
+  return copy;
+}
+
 }  // namespace
 
 void MemoryDisk::Change::ApplyTo(SparseBytes& target) const {
@@ -182,6 +193,11 @@ void MemoryDisk::Crash(Keep keep, std::uint64_t seed) {
   changes_until_cut = std::numeric_limits<std::uint64_t>::max();
   writes_until_failure = 0;
   syncs_until_failure = 0;
+}
+
+void MemoryDisk::CopyDurable(const MemoryDisk& other) {
+  root = CopyOfDurable(*other.root);
+  used_bytes = RelinkedBytes(*root);
 }
 
 std::uint64_t MemoryDisk::FreeBytes() const { return capacity - std::min(capacity, used_bytes); }

@@ -83,6 +83,9 @@ struct MemoryDisk {
   void MakeDirectoryDurable(const NodePointer& directory);
   void Crash(MemoryStorage::Keep keep, std::uint64_t seed);
 
+  /// Becomes a disk with what is durable on `other`.
+  void CopyDurable(const MemoryDisk& other);
+
   std::uint64_t FreeBytes() const;
 
   std::mutex mutex;

@@ -197,6 +197,13 @@ void MemoryStorage::FlipBit(const std::string& path, std::uint64_t offset, int b
   }
 }
 
+std::unique_ptr<MemoryStorage> MemoryStorage::Image() const {
+  auto image = std::make_unique<MemoryStorage>();
+  const std::lock_guard lock(disk_->mutex);
+  image->disk_->CopyDurable(*disk_);
+  return image;
+}
+
 void MemoryStorage::SetOwner(const std::string& path, std::uint32_t owner) {
   const std::lock_guard lock(disk_->mutex);
   const NodePointer node = disk_->Find(path);

@@ -13,28 +13,29 @@
 namespace {
 
 using copse::simulation::Outcome;
-using copse::simulation::Simulate;
+using copse::simulation::Execute;
+using copse::simulation::Generate;
 
 struct Totals {
   std::uint64_t seeds = 0;
   std::uint64_t calls = 0;
-  std::uint64_t crashes = 0;
+  std::uint64_t ops = 0;
   std::map<std::string, std::uint64_t> faults;
 };
 
 /// Whether the seed's checks held. One seed in a hundred runs twice, and must do the same to the byte.
 bool RunSeed(std::uint64_t seed, Totals& totals) {
-  const Outcome outcome = Simulate(seed);
+  const Outcome outcome = Execute(Generate(seed));
   ++totals.seeds;
   totals.calls += outcome.calls;
-  totals.crashes += outcome.crashes;
+  totals.ops += outcome.ops;
   for (const auto& [kind, count] : outcome.faults) totals.faults[kind] += count;
   if (!outcome.status.ok()) {
     std::printf("seed %lu FAILED: %s\nrun it again: ./dev sim --seed %lu\n", seed, outcome.status.ToString().c_str(),
                 seed);
     return false;
   }
-  if (seed % 100 == 0 && Simulate(seed).digest != outcome.digest) {
+  if (seed % 100 == 0 && Execute(Generate(seed)).digest != outcome.digest) {
     std::printf("seed %lu FAILED: two runs of it differ\n", seed);
     return false;
   }
@@ -42,8 +43,8 @@ bool RunSeed(std::uint64_t seed, Totals& totals) {
 }
 
 void Print(const Totals& totals) {
-  std::printf("simulation: %lu seeds, %lu calls, %lu crashes, 0 failures\n", totals.seeds, totals.calls,
-              totals.crashes);
+  std::printf("simulation: %lu seeds, %lu calls, %lu ops, 0 failures\n", totals.seeds, totals.calls,
+              totals.ops);
   for (const auto& [kind, count] : totals.faults) std::printf("  %8lu  %s\n", count, kind.c_str());
 }
 
