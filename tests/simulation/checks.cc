@@ -25,6 +25,11 @@ std::string FirstDifference(const std::string& found, const std::string& expecte
   return "found '" + line(found) + "', expected '" + line(expected) + "'";
 }
 
+std::string Describe(const fs::ShownEntry& entry) {
+  return "number " + std::to_string(entry.target.value) + " of type " + std::to_string(static_cast<int>(entry.type)) +
+         (entry.is_ghost ? ", a ghost" : "") + (entry.is_generated ? ", generated" : "");
+}
+
 /// One shown directory, and those below it.
 class ModelWalk {
  public:
@@ -43,8 +48,9 @@ class ModelWalk {
       if (found == shown.end()) return absl::DataLossError(path + "/" + name + " should be shown");
       if (found->second.target != entry.target || found->second.type != entry.type ||
           found->second.is_ghost != entry.is_ghost || found->second.is_generated != entry.is_generated) {
-        return absl::DataLossError(path + "/" + name + " leads elsewhere than it should, to " +
-                                   std::to_string(found->second.target.value));
+        return absl::DataLossError(path + "/" + name + " is " + Describe(found->second) + ", and should be " +
+                                   Describe({name, entry.node, entry.target, entry.type, entry.is_generated,
+                                             entry.is_ghost}));
       }
       shown.erase(found);
       COPSE_RETURN_IF_ERROR(CheckLinks(entry.target, path + "/" + name));

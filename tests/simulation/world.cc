@@ -209,6 +209,8 @@ void World::CheckRecovered(Member& member) {
   for (const ContentLedger::File& file : left) {
     if (!file.durable) continue;
     const auto since = std::span(file.versions).subspan(*file.durable);
+    // An empty file needs no version.
+    if (std::any_of(since.begin(), since.end(), [](const std::string& version) { return version.empty(); })) continue;
     const auto found = std::find_if(history.begin(), history.end(),
                                     [&](const std::string& content) { return IsMixOf(content, since); });
     if (found != history.end()) {
