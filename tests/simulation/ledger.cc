@@ -81,7 +81,12 @@ std::uint64_t OpLedger::CountOf(crdt::ActorId actor) const {
   return feed == feeds_.end() ? 0 : feed->second.ops.size();
 }
 
-void ContentLedger::OnChanged(int machine, crdt::NodeId node, std::string before, std::string after) {
+void ContentLedger::OnChanged(int machine, crdt::NodeId node, std::string before, std::string after, bool has_name) {
+  if (has_name) removed_[machine].erase(node);
+  if (removed_[machine].contains(node)) {
+    seen_.insert(std::move(after));
+    return;
+  }
   File& file = files_[machine][node];
   if (file.versions.empty() || file.versions.back() != before) file.versions.push_back(std::move(before));
   seen_.insert(after);
@@ -98,7 +103,10 @@ void ContentLedger::OnFlushed(int machine) {
   files_[machine].clear();
 }
 
-ContentLedger::Files ContentLedger::TakeFiles(int machine) { return std::exchange(files_[machine], {}); }
+ContentLedger::Files ContentLedger::TakeFiles(int machine) {
+  removed_[machine].clear();
+  return std::exchange(files_[machine], {});
+}
 
 bool IsMixOf(std::string_view content, std::span<const std::string> versions) {
   if (std::none_of(versions.begin(), versions.end(), [&](const auto& one) { return one.size() == content.size(); })) {

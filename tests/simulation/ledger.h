@@ -56,11 +56,15 @@ class ContentLedger {
   };
   using Files = std::map<crdt::NodeId, File>;
 
-  /// Programs at `machine` see `after` in the file, who saw `before` up to now.
-  void OnChanged(int machine, crdt::NodeId node, std::string before, std::string after);
+  /// Programs at `machine` see `after` in the file, who saw `before` up to now. What is written to a file whose last name
+  /// was removed there is never published, unless somebody elsewhere has given it another.
+  void OnChanged(int machine, crdt::NodeId node, std::string before, std::string after, bool has_name);
   void OnFsynced(int machine, crdt::NodeId node);
-  /// The file will never be published: its last name was removed there.
-  void OnRemoved(int machine, crdt::NodeId node) { files_[machine].erase(node); }
+  /// The last name of the file was removed there: as long as it has none, it will not be published.
+  void OnRemoved(int machine, crdt::NodeId node) {
+    files_[machine].erase(node);
+    removed_[machine].insert(node);
+  }
   /// All that was written at `machine` is published and durable.
   void OnFlushed(int machine);
   /// A process has ended: what its files held, to be compared with what the next one finds.
@@ -76,6 +80,7 @@ class ContentLedger {
 
  private:
   std::map<int, Files> files_;
+  std::map<int, std::set<crdt::NodeId>> removed_;
   std::set<std::string> seen_;
   std::set<std::string> lasting_;
 };

@@ -200,6 +200,12 @@ void Programs::NoteRemoval(NodeId node) {
   if (!attributes.ok() || attributes->links == 0) contents_.OnRemoved(machine_.number(), node);
 }
 
+void Programs::NoteChange(NodeId node, std::string before, std::string after) {
+  const auto attributes = volume().GetAttributes(node);
+  const bool has_name = attributes.ok() && attributes->links > 0;
+  contents_.OnChanged(machine_.number(), node, std::move(before), std::move(after), has_name);
+}
+
 absl::Status Programs::Remove(const Spot& spot, bool directory) {
   const auto victim = volume().Lookup(spot.parent, spot.name);
   Hold(victim);
@@ -312,7 +318,7 @@ absl::Status Programs::Write(const OpenFile& file, std::uint64_t offset, std::ui
   if (written.ok() && *after != expected) {
     return absl::DataLossError("after a write the file does not hold what was written");
   }
-  if (*after != *before) contents_.OnChanged(machine_.number(), file.node, *std::move(before), *std::move(after));
+  if (*after != *before) NoteChange(file.node, *std::move(before), *std::move(after));
   return Accept(written);
 }
 
@@ -328,7 +334,7 @@ absl::Status Programs::Truncate(NodeId node, Volume::Handle* handle, std::uint64
   std::string expected = *before;
   expected.resize(size, '\0');
   if (*after != expected) return absl::DataLossError("after a truncation the file does not hold what it should");
-  if (*after != *before) contents_.OnChanged(machine_.number(), node, *std::move(before), *std::move(after));
+  if (*after != *before) NoteChange(node, *std::move(before), *std::move(after));
   return absl::OkStatus();
 }
 
@@ -344,7 +350,7 @@ absl::Status Programs::Punch(const OpenFile& file, std::uint64_t offset, std::ui
   std::string expected = *before;
   for (std::uint64_t i = offset; i < std::min<std::uint64_t>(offset + length, expected.size()); ++i) expected[i] = '\0';
   if (*after != expected) return absl::DataLossError("after punching a hole the file does not hold what it should");
-  if (*after != *before) contents_.OnChanged(machine_.number(), file.node, *std::move(before), *std::move(after));
+  if (*after != *before) NoteChange(file.node, *std::move(before), *std::move(after));
   return absl::OkStatus();
 }
 

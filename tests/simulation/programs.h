@@ -81,6 +81,7 @@ class Programs {
   void Release(std::uint64_t slot);
   /// After a call that may have taken the last name of `node` away here.
   void NoteRemoval(fs::NodeId node);
+  void NoteChange(fs::NodeId node, std::string before, std::string after);
   std::string Text(std::uint64_t length);
 
   Machine& machine_;

@@ -19,6 +19,11 @@ constexpr std::uint64_t kDiskBytes = std::uint64_t{1} << 39;
 /// Of what one connection may hold: what a session sends unasked, encrypted.
 constexpr std::size_t kQueuedBytesMax = 32 << 20;
 
+/// The first marks of a content, without the zeros before.
+std::string Shown(const std::string& content) {
+  return content.substr(std::min(content.find_first_not_of('\0'), content.size()), 30);
+}
+
 std::string NameOf(int machine) { return "m" + std::to_string(machine); }
 
 }  // namespace
@@ -26,10 +31,10 @@ std::string NameOf(int machine) { return "m" + std::to_string(machine); }
 void World::Heal() {
   network_.HealAll();
   network_.set_weather({});
+  for (auto& member : members_) PassUntil(member->resumed);
   for (auto& member : members_) {
     Machine& machine = *member->machine;
     machine.disk().SetFreeBytes(kDiskBytes);
-    if (machine.is_on()) machine.StopUntil(queue_.now());
     // A disk that failed has its process read-only until it is started again.
     if (machine.is_on() && (member->disk_failed || machine.store().usage().read_only)) {
       Crash(*member, base::MemoryStorage::Keep::kNothing, 0);
@@ -130,12 +135,12 @@ void World::CheckContents() {
           std::any_of(ever_left_open_.begin(), ever_left_open_.end(),
                       [&](const ContentLedger::File& file) { return IsMixOf(*content, file.versions); });
       if (contents_.IsKnown(*content) || is_recovered) continue;
-      Check(absl::DataLossError("a version holds what no program ever wrote: '" + content->substr(0, 60) + "'"),
+      Check(absl::DataLossError("a version holds what no program ever wrote: '" + Shown(*content) + "'"),
             NameOf(member->machine->number()));
     }
     for (const std::string& content : contents_.lasting()) {
       if (content.empty() || history.contains(content)) continue;
-      Check(absl::DataLossError("what was durable is in no version: '" + content.substr(0, 60) + "', " +
+      Check(absl::DataLossError("what was durable is in no version: '" + Shown(content) + "', " +
                                 std::to_string(content.size()) + " bytes"),
             NameOf(member->machine->number()));
     }
