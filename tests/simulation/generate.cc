@@ -28,6 +28,7 @@ class Generator {
       at_ = Draw(length);
       Fault();
     }
+    if (Draw(12) == 0) Damage(length);
     std::stable_sort(trace_.steps.begin(), trace_.steps.end(),
                      [](const Step& a, const Step& b) { return a.at < b.at; });
     return std::move(trace_);
@@ -145,9 +146,33 @@ class Generator {
     Add("start", {});
   }
 
+  /// What makes one replica's past another than the others know.
+  void Damage(std::uint64_t length) {
+    const auto replicas = static_cast<std::uint64_t>(trace_.replicas);
+    replica_ = static_cast<int>(Draw(replicas));
+    at_ = Draw(length);
+    switch (Draw(3)) {
+      case 0:
+        Add("image", {});
+        at_ += Draw(length);
+        Add("rollback", {});
+        return StartLater();
+      case 1:
+        Add("clone", {Number(replicas)});
+        return StartLater();
+      default:
+        Add("rot", {Number(1'000'000)});
+        at_ += Draw(length);
+        Add("crash", {"nothing", "0"});
+        return StartLater();
+    }
+  }
+
   void Fault() {
     replica_ = static_cast<int>(Draw(static_cast<std::uint64_t>(trace_.replicas)));
-    switch (Draw(16)) {
+    switch (Draw(17)) {
+      case 15:
+        return Add("rubbish", {Draw(3) == 0 ? "stranger" : "member", Number(100'000)});
       case 0:
       case 1:
         Add("crash", {Keep(), Number(1000)});

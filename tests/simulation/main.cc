@@ -21,13 +21,20 @@ constexpr char kUsage[] =
     "usage: copse_simulation --seed N | --seeds FIRST COUNT [--all] | --seconds S\n"
     "                        --trace FILE... | --print N | --shrink N|FILE\n";
 /// Every kind of fault that may be drawn: a long run that never met one proves nothing about it.
-constexpr const char* kFaults[] = {"bit flipped below TLS",
+constexpr const char* kFaults[] = {"a member talks rubbish",
+                                   "a stranger talks rubbish",
+                                   "bit flipped below TLS",
+                                   "bit flipped in a stored file",
                                    "clock jumps",
                                    "clock sticks",
                                    "connection given up",
                                    "connection reset",
+                                   "damaged store refused",
+                                   "disk cloned",
                                    "disk full",
+                                   "disk rolled back",
                                    "everything stands still for long",
+                                   "fork found and told",
                                    "partition",
                                    "partition one way",
                                    "power cut in the middle of a call",

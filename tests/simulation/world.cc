@@ -56,7 +56,7 @@ Outcome World::Run() {
   if (!HasFailed()) Heal();
   for (auto& member : members_) {
     outcome_.calls += member->programs->calls();
-    if (member->machine->is_on()) outcome_.ops = std::max<std::uint64_t>(outcome_.ops, OpsShownBy(*member).size());
+    if (member->machine->is_on() && !is_tainted_) outcome_.ops = std::max<std::uint64_t>(outcome_.ops, OpsShownBy(*member).size());
   }
   seen_ += outcome_.status.ToString() + std::to_string(queue_.now().count());
   for (const auto& [kind, count] : outcome_.faults) seen_ += kind + std::to_string(count);
@@ -102,12 +102,13 @@ std::vector<std::string> World::PeersOf(int machine) const {
 void World::OnSubmitted(int machine, std::span<const crdt::Op> batch) {
   Member& member = MemberOf(machine);
   CheckReplayed(member);
+  if (is_tainted_) return;  // From here on histories may differ, and the ledger keeps one.
   ops_.OnSubmitted(batch.front().time.actor(), batch, queue_.now());
 }
 
 void World::OnReplayed(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
   Member& member = MemberOf(machine);
-  if (ops.empty() || !member.replayed) return;
+  if (ops.empty() || !member.replayed || is_tainted_) return;
   if (actor == member.actor) {
     if (first != member.replayed->size()) Check(absl::DataLossError("own ops are replayed with a gap"), "start");
     member.replayed->insert(member.replayed->end(), ops.begin(), ops.end());
@@ -117,11 +118,12 @@ void World::OnReplayed(int machine, crdt::ActorId actor, std::uint64_t first, st
 }
 
 void World::OnReceived(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+  if (is_tainted_) return;
   Check(ops_.OnReceived(actor, first, ops), "arrival at m" + std::to_string(machine));
 }
 
 void World::CheckReplayed(Member& member) {
-  if (!member.replayed) return;
+  if (!member.replayed || is_tainted_) return;
   Check(ops_.OnReplayed(member.actor, *std::exchange(member.replayed, std::nullopt)),
         "start of m" + std::to_string(member.machine->number()));
 }
@@ -133,11 +135,13 @@ void World::Start(Member& member) {
   const absl::Status started = member.machine->Start(PeersOf(member.machine->number()));
   if (!started.ok()) {
     member.replayed.reset();
-    if (!member.machine->disk().power_is_cut()) Check(started, "start of m" + std::to_string(member.machine->number()));
+    if (member.is_tainted) {
+      ++outcome_.faults["damaged store refused"];
+    } else if (!member.machine->disk().power_is_cut()) Check(started, "start of m" + std::to_string(member.machine->number()));
     return;
   }
   CheckReplayed(member);
-  if (!HasFailed() && !member.machine->disk().power_is_cut()) CheckRecovered(member);
+  if (!HasFailed() && !is_tainted_ && !member.machine->disk().power_is_cut()) CheckRecovered(member);
 }
 
 void World::Crash(Member& member, Keep keep, std::uint64_t seed) {

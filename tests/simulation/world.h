@@ -12,6 +12,7 @@
 #include "simulation/ledger.h"
 #include "simulation/machine.h"
 #include "simulation/programs.h"
+#include "simulation/rubbish.h"
 #include "simulation/simulated_network.h"
 #include "simulation/simulation.h"
 #include "simulation/trace.h"
@@ -38,6 +39,9 @@ class World final : public MachineObserver {
     std::vector<ContentLedger::File> left_open;
     /// In this life the disk has failed, or was full.
     bool disk_failed = false;
+    /// Its disk was rolled back, cloned or damaged: it need not keep anything, only say so.
+    bool is_tainted = false;
+    std::unique_ptr<base::MemoryStorage> image;  ///< Of its disk, taken earlier.
     Time resumed{0};  ///< It runs without a pause since.
     /// Where a power cut that a step plans keeps what, once it comes.
     base::MemoryStorage::Keep keep = base::MemoryStorage::Keep::kNothing;
@@ -52,6 +56,8 @@ class World final : public MachineObserver {
   void Do(const Step& step);
   /// What befalls machines and lines; false for what it does not know.
   bool Befall(const Step& step, Member& member);
+  /// What makes one replica's past another than the others know; false for what it does not know.
+  bool Damage(const Step& step, Member& member);
   /// Lets events happen until `end`.
   void PassUntil(Time end);
   /// A power cut that came in the middle of the work that has just ended.
@@ -71,6 +77,10 @@ class World final : public MachineObserver {
   void CheckContents();
   void CheckNothingIsWritten();
   void CheckRestart();
+  /// In place of all these, where some replica is tainted: whoever can go on is sound, shows only what somebody wrote,
+  /// and says whom it cannot go on with.
+  void CheckTainted();
+  void CheckPair(Member& one, Member& other);
 
   /// All ops that the machine shows.
   std::vector<crdt::Op> OpsShownBy(const Member& member) const;
@@ -90,6 +100,8 @@ class World final : public MachineObserver {
   std::vector<ContentLedger::File> ever_left_open_;
   std::map<crdt::Timestamp, std::string> content_of_;
   std::vector<std::unique_ptr<Member>> members_;
+  std::unique_ptr<RubbishPeer> rubbish_;
+  bool is_tainted_ = false;
   std::string seen_;
 };
 

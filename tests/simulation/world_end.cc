@@ -24,6 +24,15 @@ std::string Shown(const std::string& content) {
   return content.substr(std::min(content.find_first_not_of('\0'), content.size()), 30);
 }
 
+std::string PeersSeenBy(const Machine& machine) {
+  std::string text = "m" + std::to_string(machine.number()) + " sees";
+  for (const replica::PeerStatus& peer : machine.peers()) {
+    text += " " + (peer.endpoint.empty() ? peer.label : peer.endpoint) + (peer.connected ? " connected" : " away") +
+            (peer.in_sync ? " in sync" : "") + (peer.last_error.empty() ? "" : " (" + peer.last_error + ")") + ",";
+  }
+  return text;
+}
+
 std::string NameOf(int machine) { return "m" + std::to_string(machine); }
 
 }  // namespace
@@ -44,8 +53,11 @@ void World::Heal() {
     machine.disk().FailWrite(0);
     if (!machine.is_on()) Start(*member);
     if (HasFailed()) return;
-    if (!machine.is_on()) return Check(absl::InternalError("does not start"), NameOf(machine.number()));
+    if (!machine.is_on() && !member->is_tainted) {
+      return Check(absl::InternalError("does not start"), NameOf(machine.number()));
+    }
   }
+  if (is_tainted_) return CheckTainted();
   Converge("after healing");
   if (HasFailed()) return;
   for (auto& member : members_) {
@@ -80,7 +92,7 @@ bool World::HasConverged(std::string& why_not) {
     } else if (!(const_cast<Machine&>(first).tree().version() == machine.tree().version()) ||
                const_cast<Machine&>(first).store().frame_counts() != machine.store().frame_counts()) {
       why_not = name + " does not know what m0 knows, or the other way round";
-      for (const auto& peer : machine.peers()) why_not += "; " + peer.endpoint + " " + peer.last_error;
+      for (auto& each : members_) why_not += "; " + PeersSeenBy(*each->machine);
     } else {
       continue;
     }

@@ -1,4 +1,5 @@
 // What befalls machines and lines. Each fault counts where it happens, not where it is drawn.
+#include "simulation/founding.h"
 #include "simulation/world.h"
 
 namespace copse::simulation {
@@ -8,9 +9,16 @@ using Keep = base::MemoryStorage::Keep;
 using std::chrono::milliseconds;
 
 constexpr std::uint64_t kDiskBytes = std::uint64_t{1} << 39;
+constexpr int kRubbishMachine = 9;
 
 Keep KeepOf(const std::string& word) {
   return word == "everything" ? Keep::kEverything : word == "random" ? Keep::kRandom : Keep::kNothing;
+}
+
+/// The identity of the last member, which seldom takes part itself.
+absl::StatusOr<replica::Identity> OfNobody() {
+  const auto disk = GetFounding().disks.back()->Image();
+  return replica::ReadIdentity(*disk, std::string(Machine::kStore) + "/identity");
 }
 
 }  // namespace
@@ -65,9 +73,16 @@ bool World::Befall(const Step& step, Member& member) {
     }
     return true;
   }
+  if (verb == "rubbish") {  // rubbish stranger|member SEED
+    const bool as_member = step.Word(0) == "member";
+    count(as_member ? "a member talks rubbish" : "a stranger talks rubbish");
+    if (rubbish_ == nullptr) rubbish_ = std::make_unique<RubbishPeer>(kRubbishMachine, queue_, network_, *OfNobody());
+    rubbish_->Talk(machine.endpoint(), as_member, step.Number(1));
+    return true;
+  }
   const bool needs_process = verb == "crash" || verb == "kill" || verb == "stop" || verb == "pause" || verb == "cut" ||
                              verb == "failsync" || verb == "failwrite";
-  if (!needs_process) return false;
+  if (!needs_process) return Damage(step, member);
   if (!machine.is_on()) return true;
   if (verb == "crash") {  // crash nothing|everything|random SEED
     count("power cut, keeps " + step.Word(0));
