@@ -90,7 +90,7 @@ class SimulatedNetwork::End : public std::enable_shared_from_this<End> {
 
   void Start(Connection::Events events) {
     events_ = std::move(events);
-    for (auto& early : std::exchange(early_, {})) HandOver(std::move(early));
+    for (auto& early : std::exchange(early_, {})) Deliver(std::move(early));
   }
 
   void Send(std::string bytes, std::function<void()> on_sent) {
@@ -262,8 +262,12 @@ class SimulatedNetwork::End : public std::enable_shared_from_this<End> {
     if (is_let_go_ || has_handed_over_end_) return;
     if (!events_.on_close) {
       early_.push_back(std::move(delivery));
-      return;
+    } else {
+      Deliver(std::move(delivery));
     }
+  }
+
+  void Deliver(Delivery delivery) {
     state_->queue.Post(Time(0), party_, [self = shared_from_this(), delivery = std::move(delivery)] {
       if (self->is_let_go_ || !self->has_power_()) return;
       const Connection::Events events = self->events_;  // The callback may let go.
