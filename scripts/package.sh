@@ -13,6 +13,7 @@ need_packages "lintian debootstrap"
 lintian --allow-root --fail-on error "$deb" || fail "lintian found errors"
 
 root=$(mktemp -d "${2:-$PWD/build}/package-root.XXXXXX")
+chmod 755 "$root"  # apt fetches as a user of its own.
 clean_up() {
   status=$?
   trap - EXIT
@@ -53,12 +54,12 @@ inside mount -a -t fuse.copse
 inside umount /tmp/folder
 
 inside dpkg -L copse | sort >build/package-files
-inside apt-get remove -qy copse >/dev/null
+inside dpkg --remove copse >/dev/null
 while read -r path; do
   # Folders that other packages have, too, stay.
   if [ -e "$root$path" ] && [ ! -d "$root$path" ]; then fail "package: $path is left after removal"; fi
 done <build/package-files
-inside apt-get purge -qy copse >/dev/null
+inside dpkg --purge copse >/dev/null 2>&1
 files >build/package-left
 if grep copse build/package-left; then fail "package: what is above is left after the purge"; fi
 if inside dpkg -s copse 2>/dev/null; then fail "package: dpkg still knows it"; fi

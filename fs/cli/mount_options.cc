@@ -115,16 +115,12 @@ absl::Status TakeMountOptions(const std::vector<std::string>& given, MountOption
     } else if (IsForFuse(option)) {
       options.fuse_options.push_back(option);
     } else if (!IsForOthers(option)) {
-      for (OwnerOption* owner : {&users, &groups}) {
-        const absl::StatusOr<bool> takes = owner->Takes(option);
-        if (!takes.ok()) {
-          return absl::InvalidArgumentError("-o " + option + ": " + std::string(takes.status().message()));
-        }
-        if (*takes) break;
-        if (owner == &groups) {
-          return absl::InvalidArgumentError("-o " + option + ": no such option; mount.fuse.copse(8) lists them");
-        }
+      absl::StatusOr<bool> taken = users.Takes(option);
+      if (taken.ok() && !*taken) taken = groups.Takes(option);
+      if (taken.ok() && !*taken) {
+        taken = absl::InvalidArgumentError("no such option; mount.fuse.copse(8) lists them");
       }
+      if (!taken.ok()) return absl::InvalidArgumentError("-o " + option + ": " + std::string(taken.status().message()));
     }
   }
   return absl::OkStatus();
