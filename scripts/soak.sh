@@ -1,5 +1,11 @@
-# ./dev soak NAME: long runs with seeds that differ each time. COPSE_SECONDS says how long (600); `tree` takes no less than
-# its histories do, some fifteen minutes of one core, and `crash` no less than one round, as long on a quiet machine.
+# ./dev soak NAME: `day` is scripts/day.sh; the others are long runs with seeds that differ each time. COPSE_SECONDS says
+# how long (600); `tree` takes no less than its histories do, some fifteen minutes of one core, and `crash` no less than one
+# round, as long on a quiet machine.
+if [ "${1:-}" = day ]; then
+  shift
+  . scripts/day.sh
+  exit
+fi
 seconds=${COPSE_SECONDS:-600}
 need_packages "$packages_build $packages_test"
 end=$(($(seconds_now) + seconds))
@@ -67,6 +73,6 @@ case ${1:-} in
       round=$((round + 1))
     done
     ;;
-  *) fail "usage: ./dev soak tree|crash" ;;
+  *) fail "usage: ./dev soak tree|crash|day" ;;
 esac
 echo "soak $1: $round rounds in $seconds s, no failure"
