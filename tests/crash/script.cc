@@ -78,10 +78,7 @@ std::vector<Step> TheScript() {
   founder("truncate big", [](Replica& r) { return r.Truncate("big", 80'000); });
   founder("fsync big", [](Replica& r) { return r.Fsync("big"); });
   founder("append to big, unsynced", [](Replica& r) { return r.Append("big", Noise(100, 9)); });
-  step("founder: killed, opens again", [](World& world) {
-    world.founder().Kill();
-    return world.Found();
-  });
+  step("founder: killed, opens again", [](World& world) { return world.RestartFounder(); });
   founder("time passes", [](Replica& r) { return Pass(r, milliseconds(1100)); });
 
   founder("write doomed", [](Replica& r) { return r.Write("doomed", 0, Noise(70'000, 14)); });

@@ -110,6 +110,12 @@ absl::Status World::Found() {
   return founder_->Open();
 }
 
+absl::Status World::RestartFounder() {
+  founder_->Kill();
+  COPSE_RETURN_IF_ERROR(Found());
+  return CheckShown(*founder_, *guest_, false);
+}
+
 absl::Status World::Invite() {
   COPSE_ASSIGN_OR_RETURN(invitation_,
                          founder_->store().Invite(replica::Role::kWriter, std::chrono::hours(1), {"founder:1"}));

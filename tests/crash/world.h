@@ -26,8 +26,10 @@ class World {
   Replica& guest() { return *guest_; }
   Replica& at(Machine machine) { return machine == Machine::kFounder ? *founder_ : *guest_; }
 
-  /// Makes the volume, and opens it.
+  /// Makes the volume where there is none, and opens it.
   absl::Status Found();
+  /// Kills the founder's process and begins another, which shows what a kill may leave.
+  absl::Status RestartFounder();
   absl::Status Invite();
   /// Has the guest become a member, however far it is already, and opens it.
   absl::Status Join();

@@ -160,7 +160,7 @@ class Rounds {
     std::vector<std::unique_ptr<User>> users;
     for (std::size_t user = 0; user < kUsers; ++user) {
       users.push_back(
-          std::make_unique<User>(place_->folder() + "/" + NameOf(user), histories_[user], clock_, random_()));
+          std::make_unique<User>(place_->folder() + "/" + NameOf(user), histories_[user], clock_, power_, random_()));
     }
     std::vector<std::thread> threads;
     for (const auto& user : users) threads.emplace_back([&user] { user->Work(); });
@@ -168,7 +168,9 @@ class Rounds {
     std::optional<Trouble> trouble;
     try {
       if (plan_.cuts_power) {
+        power_ = Power::kGoing;
         place_->CutPower();
+        power_ = Power::kGone;  // From now on an fsync that succeeds lies.
         std::this_thread::sleep_for(std::chrono::milliseconds(random_() % 30));
       }
     } catch (const Trouble& met) {
@@ -176,6 +178,7 @@ class Rounds {
     }
     process_->Kill();
     for (std::thread& thread : threads) thread.join();
+    power_ = Power::kOn;
     if (trouble) throw Trouble(*trouble);
     for (const auto& user : users) {
       calls_ += user->calls();
@@ -219,6 +222,7 @@ class Rounds {
   const Plan plan_;
   std::mt19937_64 random_;
   std::atomic<std::uint64_t> clock_ = 0;
+  std::atomic<Power> power_ = Power::kOn;
   std::unique_ptr<Place> place_;
   std::unique_ptr<MountedProcess> process_;  // Goes before the place.
   std::vector<History> histories_;

@@ -196,7 +196,9 @@ void User::WriteSome(int file, std::uint64_t inode) {
 
 void User::Fsync(int descriptor, std::uint64_t inode) {
   const std::uint64_t began = ++clock_;
+  const Power power = power_;
   if (fsync(descriptor) != 0) return Failed("fsync inode", std::to_string(inode));
+  if (power == Power::kGoing || power_ != power) return;
   if (inode != 0) history_.IsDurable(inode);
   history_.SyncedSince(began);
   ++syncs_;

@@ -9,14 +9,21 @@
 
 namespace copse::plug {
 
+/// Of the disk below the mount.
+enum class Power { kOn, kGoing, kGone };
+
 /// Works in a directory of a mount as programs do: creates, overwrites, appends, truncates, renames over, links,
 /// unlinks, makes and removes directories, changes modes, fsyncs files and directories; until a call fails because the
 /// mount is gone. Notes in a history what it is told.
+///
+/// What is acknowledged while the power goes counts for nothing: nobody would have heard of it. (And it may not be
+/// true: while Linux shuts an ext4 down, an fdatasync that waits for the journal's commit can return 0 without one.)
 class User {
  public:
-  /// `clock` counts for all users; `history` outlives the user.
-  User(std::string directory, History& history, std::atomic<std::uint64_t>& clock, std::uint64_t seed)
-      : directory_(std::move(directory)), history_(history), clock_(clock), random_(seed) {}
+  /// `clock` counts for all users; all outlive the user.
+  User(std::string directory, History& history, std::atomic<std::uint64_t>& clock, const std::atomic<Power>& power,
+       std::uint64_t seed)
+      : directory_(std::move(directory)), history_(history), clock_(clock), power_(power), random_(seed) {}
 
   void Work();
   std::uint64_t calls() const { return calls_; }
@@ -51,6 +58,7 @@ class User {
   const std::string directory_;
   History& history_;
   std::atomic<std::uint64_t>& clock_;
+  const std::atomic<Power>& power_;
   std::mt19937_64 random_;
   std::uint64_t calls_ = 0;
   std::uint64_t syncs_ = 0;
