@@ -45,13 +45,13 @@ set(CPACK_COMPONENTS_ALL program)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME copse)
 set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "local-first replicated filesystem
- copse keeps a folder on several machines. Each has all of it on its own
- disk, works on it offline at local speed, and exchanges signed and sealed
- logs of changes with the others, without a server. What is deleted goes to
- a trash, and no change is lost where several people edit one file.
- .
- This package has the program, helpers for mount(8) and fstab, and a systemd
- unit that mounts at login.")
+copse keeps a folder on several machines. Each has all of it on its own disk,
+works on it offline at local speed, and exchanges signed and sealed logs of
+changes with the others, without a server. What is deleted goes to a trash,
+and no change is lost where several people edit one file.
+
+This package has the program, helpers for mount(8) and fstab, and a systemd
+unit that mounts at login.")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS fuse3)
