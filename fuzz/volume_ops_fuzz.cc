@@ -70,6 +70,7 @@ class Authors {
     const unsigned kind = choices_.Below(16);
     return kind < 4 ? NodeId{kind} : AnyTime().node();
   }
+  NodeId AnyParent() { return choices_.Below(2) == 0 ? crdt::kRoot : AnyNode(); }
   std::string AnyName() {
     constexpr std::array<const char*, 8> kNames = {"a", "b", "a.txt", "a-0002", "a-0002.txt", "b-0003", "..", ""};
     const unsigned which = choices_.Below(10);
@@ -145,7 +146,7 @@ class Authors {
     switch (choices_.Below(8)) {
       case 0:
         op.child = time.node();
-        op.place = crdt::Place{AnyNode(), AnyName()};
+        op.place = crdt::Place{AnyParent(), AnyName()};
         op.fields = {schema::Set(schema::kKind, schema::EncodeKind(fs::Kind::kDirectory))};
         break;
       case 1:
@@ -155,12 +156,12 @@ class Authors {
         break;
       case 2:
         op.child = time.node();
-        op.place = crdt::Place{AnyNode(), AnyName()};
+        op.place = crdt::Place{AnyParent(), AnyName()};
         op.fields = {schema::Set(schema::kInode, schema::EncodeNode(AnyNode()))};
         break;
       case 3:
         op.child = AnyNode();
-        op.place = crdt::Place{AnyNode(), AnyName()};
+        op.place = crdt::Place{AnyParent(), AnyName()};
         break;
       case 4:
         op.child = AnyNode();
@@ -177,7 +178,7 @@ class Authors {
         break;
       default: {
         op.child = choices_.Below(2) == 0 ? time.node() : AnyNode();
-        if (choices_.Below(2) == 0) op.place = crdt::Place{AnyNode(), AnyName()};
+        if (choices_.Below(2) == 0) op.place = crdt::Place{AnyParent(), AnyName()};
         std::map<unsigned, crdt::Field> fields;
         for (unsigned left = choices_.Below(4); left > 0; --left) {
           const unsigned number = choices_.Below(18);
