@@ -82,6 +82,9 @@ std::uint64_t OpLedger::CountOf(crdt::ActorId actor) const {
 }
 
 void ContentLedger::OnChanged(int machine, crdt::NodeId node, std::string before, std::string after, bool has_name) {
+  seen_at_[machine].insert(before);
+  if (before == after) return;
+  seen_at_[machine].insert(after);
   if (has_name) removed_[machine].erase(node);
   if (removed_[machine].contains(node)) {
     seen_.insert(std::move(after));

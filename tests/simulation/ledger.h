@@ -70,8 +70,16 @@ class ContentLedger {
   /// A process has ended: what its files held, to be compared with what the next one finds.
   Files TakeFiles(int machine);
   /// Programs may see `content` from now on; a recovery made it.
-  void Admit(std::string content) { seen_.insert(std::move(content)); }
+  void Admit(int machine, const std::string& content) {
+    seen_.insert(content);
+    seen_at_[machine].insert(content);
+  }
 
+  /// Whether programs at `machine` ever saw `content` in a file that they changed, or it is empty.
+  bool WasSeenAt(int machine, const std::string& content) const {
+    const auto seen = seen_at_.find(machine);
+    return content.empty() || (seen != seen_at_.end() && seen->second.contains(content));
+  }
   /// Whether some program ever saw `content`, or it is empty.
   bool IsKnown(const std::string& content) const { return content.empty() || seen_.contains(content); }
   /// What must be somewhere in the history of every replica.
@@ -81,6 +89,7 @@ class ContentLedger {
  private:
   std::map<int, Files> files_;
   std::map<int, std::set<crdt::NodeId>> removed_;
+  std::map<int, std::set<std::string>> seen_at_;
   std::set<std::string> seen_;
   std::set<std::string> lasting_;
 };

@@ -1,9 +1,13 @@
 // copse_simulation --seed N | --seeds FIRST COUNT [--all] | --seconds S | --trace FILE | --print N | --shrink N|FILE
 // Exits 1 at the first seed whose checks fail (with --all: after the last), and prints how to run it again.
 
+#include <unistd.h>
+
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <random>
@@ -69,8 +73,17 @@ void Add(const Outcome& outcome, Totals& totals) {
   for (const auto& [kind, count] : outcome.faults) totals.faults[kind] += count;
 }
 
+/// The seed that runs now, for whoever hears of an assertion that failed.
+char running[64];
+
+void OnAbort(int) {
+  const ssize_t written = write(STDOUT_FILENO, running, std::strlen(running));
+  _exit(written > 0 ? 1 : 2);
+}
+
 /// Whether the seed's checks held. One seed in a hundred runs twice, and must do the same to the byte.
 bool RunSeed(std::uint64_t seed, Totals& totals) {
+  std::snprintf(running, sizeof running, "seed %lu FAILED: an assertion\n", seed);
   const Outcome outcome = Execute(Generate(seed));
   Add(outcome, totals);
   if (!outcome.status.ok()) {
@@ -149,6 +162,8 @@ bool HasEveryFault(const Totals& totals) {
 }
 
 int Main(const std::vector<std::string>& words) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  for (const int signal : {SIGABRT, SIGSEGV}) std::signal(signal, OnAbort);
   const std::string verb = words.empty() ? "" : words[0];
   const auto begin = std::chrono::steady_clock::now();
   Totals totals;

@@ -54,8 +54,64 @@ absl::Status Programs::Accept(const absl::Status& answer) const {
   return absl::InternalError("an answer that no program may get: " + answer.ToString());
 }
 
-void Programs::Hold(const absl::StatusOr<Volume::Entry>& entry) {
-  if (entry.ok()) ++lookups_[entry->node];
+absl::StatusOr<Volume::Entry> Programs::LookUpName(NodeId parent, const std::string& name) {
+  auto entry = volume().Lookup(parent, name);
+  if (entry.ok()) {
+    ++lookups_[entry->node];
+    remembered_[{parent, name}] = entry->node;
+  } else if (fs::PosixErrorOf(entry.status()) == std::errc::no_such_file_or_directory) {
+    remembered_[{parent, name}] = std::nullopt;
+  }
+  return entry;
+}
+
+absl::Status Programs::Made(const Spot& spot, const absl::StatusOr<Volume::Entry>& entry) {
+  if (entry.ok()) {
+    ++lookups_[entry->node];
+    remembered_[{spot.parent, spot.name}] = entry->node;
+  }
+  return Accept(entry.status());
+}
+
+void Programs::HearOfChanges() {
+  for (const fs::Invalidations::Name& name : announced_) remembered_.erase({name.directory, name.name});
+  announced_.clear();
+}
+
+bool Programs::AreUnited(NodeId one, NodeId other) {
+  const auto parts = [this](NodeId directory) {
+    std::vector<std::pair<std::string, NodeId>> entries;
+    const absl::Status listed = volume().List(directory, 0, [&](std::uint64_t, const fs::ShownEntry& entry, fs::Kind) {
+      entries.emplace_back(entry.name, entry.target);
+      return true;
+    });
+    return listed.ok() ? std::optional(entries) : std::nullopt;
+  };
+  const auto entries = parts(one);
+  return entries && entries == parts(other);
+}
+
+absl::Status Programs::CheckRememberedNames() {
+  HearOfChanges();
+  for (const auto& [name, number] : remembered_) {
+    const auto directory = volume().GetAttributes(name.first);
+    if (!directory.ok() || directory->links == 0) continue;  // Nothing below it can be named any more.
+    const auto now = volume().Lookup(name.first, name.second);
+    if (now.ok()) volume().Forget(now->node, 1);
+    const std::optional<NodeId> shown = now.ok() ? std::optional(now->node) : std::nullopt;
+    if (shown == number || (shown && number && AreUnited(*shown, *number))) continue;
+    const auto text = [](std::optional<NodeId> one) { return one ? std::to_string(one->value) : "nothing"; };
+    return absl::DataLossError("the kernel was not told that '" + name.second + "' in " +
+                               std::to_string(name.first.value) + " is " + text(shown) + " and no longer " +
+                               text(number));
+  }
+  return absl::OkStatus();
+}
+
+void Programs::OnProcessBegan() {
+  machine_.volume().set_invalidation_sink([this](const fs::Invalidations& changed) {
+    announced_.insert(announced_.end(), changed.names.begin(), changed.names.end());
+  });
 }
 
 std::string Programs::NameIn(NodeId directory, const std::string& word) {
@@ -75,8 +131,7 @@ std::optional<Programs::Spot> Programs::Find(const std::string& path) {
     const std::size_t end = std::min(path.find('/', begin), path.size());
     spot.name = NameIn(spot.parent, path.substr(begin, end - begin));
     if (end == path.size()) break;
-    const auto entry = volume().Lookup(spot.parent, spot.name);
-    Hold(entry);
+    const auto entry = LookUpName(spot.parent, spot.name);
     // As a user who types a path that is there only in part: the call then goes to where the path ends.
     if (!entry.ok() || entry->attributes.kind != fs::Kind::kDirectory) break;
     spot.parent = entry->node;
@@ -90,8 +145,7 @@ std::optional<Volume::Entry> Programs::LookUp(const std::string& path) {
   if (path == "/") return Volume::Entry{crdt::kRoot, volume().GetAttributes(crdt::kRoot).value_or(fs::Attributes())};
   const auto spot = Find(path);
   if (!spot) return std::nullopt;
-  const auto entry = volume().Lookup(spot->parent, spot->name);
-  Hold(entry);
+  const auto entry = LookUpName(spot->parent, spot->name);
   if (!entry.ok()) return std::nullopt;
   return *entry;
 }
@@ -115,6 +169,13 @@ absl::StatusOr<std::string> Programs::ReadAll(NodeId node, Volume::Handle* handl
 
 absl::Status Programs::Execute(const Step& step) {
   ++calls_;
+  HearOfChanges();
+  absl::Status status = Call(step);
+  HearOfChanges();
+  return status;
+}
+
+absl::Status Programs::Call(const Step& step) {
   const std::string& verb = step.verb;
   if (verb == "create") return Create(step);
   if (verb == "open") return Open(step);
@@ -145,6 +206,7 @@ absl::Status Programs::Execute(const Step& step) {
       if (!is_open) volume().Forget(entry->first, entry->second);
       entry = is_open ? std::next(entry) : lookups_.erase(entry);
     }
+    remembered_.clear();
     return absl::OkStatus();
   }
   if (verb == "restore" || verb == "purge") {
@@ -164,30 +226,21 @@ absl::Status Programs::Names(const Step& step, const std::string& verb) {
   const auto spot = Find(step.Word(0));
   if (!spot) return absl::OkStatus();
   if (verb == "mkdir") {
-    const auto made = volume().MakeDirectory(kCaller, spot->parent, spot->name, 0755);
-    Hold(made);
-    return Accept(made);
+    return Made(*spot, volume().MakeDirectory(kCaller, spot->parent, spot->name, 0755));
   }
   if (verb == "symlink") {
-    const auto made = volume().MakeSymlink(kCaller, spot->parent, spot->name, "to/" + spot->name);
-    Hold(made);
-    return Accept(made);
+    return Made(*spot, volume().MakeSymlink(kCaller, spot->parent, spot->name, "to/" + spot->name));
   }
   if (verb == "mknod") {
-    const auto made = volume().MakeNode(kCaller, spot->parent, spot->name, fs::Kind::kFifo, 0600, 0);
-    Hold(made);
-    return Accept(made);
+    return Made(*spot, volume().MakeNode(kCaller, spot->parent, spot->name, fs::Kind::kFifo, 0600, 0));
   }
   if (verb == "unlink" || verb == "rmdir") return Remove(*spot, verb == "rmdir");
   const auto to = Find(step.Word(1));
   if (!to) return absl::OkStatus();
   if (verb == "link") {
-    const auto from = volume().Lookup(spot->parent, spot->name);
-    Hold(from);
+    const auto from = LookUpName(spot->parent, spot->name);
     if (!from.ok()) return Accept(from);
-    const auto made = volume().Link(kCaller, from->node, to->parent, to->name);
-    Hold(made);
-    return Accept(made);
+    return Made(*to, volume().Link(kCaller, from->node, to->parent, to->name));
   }
   const unsigned flags = verb == "noreplace"  ? Volume::kRenameNoReplace
                          : verb == "exchange" ? Volume::kRenameExchange
@@ -207,20 +260,25 @@ void Programs::NoteChange(NodeId node, std::string before, std::string after) {
 }
 
 absl::Status Programs::Remove(const Spot& spot, bool directory) {
-  const auto victim = volume().Lookup(spot.parent, spot.name);
-  Hold(victim);
+  const auto victim = LookUpName(spot.parent, spot.name);
   const absl::Status removed = directory ? volume().RemoveDirectory(kCaller, spot.parent, spot.name)
                                          : volume().Unlink(kCaller, spot.parent, spot.name);
+  if (removed.ok()) remembered_.erase({spot.parent, spot.name});
   if (removed.ok() && victim.ok()) NoteRemoval(victim->node);
   return Accept(removed);
 }
 
 absl::Status Programs::Rename(const Spot& from, const Spot& to, unsigned flags) {
-  const auto source = volume().Lookup(from.parent, from.name);
-  Hold(source);
-  const auto victim = volume().Lookup(to.parent, to.name);
-  Hold(victim);
+  const auto source = LookUpName(from.parent, from.name);
+  const auto victim = LookUpName(to.parent, to.name);
+  // Two names of one inode: the kernel does nothing, and asks nobody.
+  if (source.ok() && victim.ok() && source->node == victim->node) return absl::OkStatus();
   const absl::Status renamed = volume().Rename(kCaller, from.parent, from.name, to.parent, to.name, flags);
+  if (renamed.ok() && source.ok()) {
+    remembered_.erase({from.parent, from.name});
+    remembered_[{to.parent, to.name}] = source->node;
+    if (flags == Volume::kRenameExchange && victim.ok()) remembered_[{from.parent, from.name}] = victim->node;
+  }
   if (renamed.ok() && victim.ok()) NoteRemoval(victim->node);
   if (renamed.ok() && source.ok()) NoteRemoval(source->node);  // A sibling becomes a file of its own.
   return Accept(renamed);
@@ -241,7 +299,7 @@ absl::Status Programs::Create(const Step& step) {
   if (!spot || files_.contains(slot)) return absl::OkStatus();
   const auto created = volume().Create(kCaller, spot->parent, spot->name, 0644, {.write = true});
   if (!created.ok()) return Accept(created);
-  ++lookups_[created->entry.node];
+  COPSE_RETURN_IF_ERROR(Made(*spot, created->entry));
   files_[slot] = {created->entry.node, created->handle, false, true};
   return absl::OkStatus();
 }
@@ -265,13 +323,12 @@ absl::Status Programs::Save(const Step& step) {
   OpenFile file{{}, nullptr, false, true};
   const auto created = volume().Create(kCaller, spot->parent, spot->name, 0644, {.write = true});
   if (created.ok()) {
-    ++lookups_[created->entry.node];
+    COPSE_RETURN_IF_ERROR(Made(*spot, created->entry));
     file.node = created->entry.node;
     file.handle = created->handle;
   } else {
     COPSE_RETURN_IF_ERROR(Accept(created));
-    const auto entry = volume().Lookup(spot->parent, spot->name);
-    Hold(entry);
+    const auto entry = LookUpName(spot->parent, spot->name);
     if (!entry.ok() || entry->attributes.kind != fs::Kind::kRegular) return absl::OkStatus();
     const auto opened = volume().Open(entry->node, {.write = true});
     if (!opened.ok()) return Accept(opened);
@@ -291,7 +348,7 @@ absl::Status Programs::SaveBeside(const Step& step) {
   const std::string beside = "." + spot->name.substr(0, 100) + ".new";
   const auto created = volume().Create(kCaller, spot->parent, beside, 0600, {.write = true});
   if (!created.ok()) return Accept(created);
-  ++lookups_[created->entry.node];
+  COPSE_RETURN_IF_ERROR(Made({spot->parent, beside}, created->entry));
   const OpenFile file{created->entry.node, created->handle, false, true};
   absl::Status status = Write(file, 0, step.Number(1));
   if (step.Word(2) == "sync") status.Update(Fsync(file.node));
@@ -318,7 +375,7 @@ absl::Status Programs::Write(const OpenFile& file, std::uint64_t offset, std::ui
   if (written.ok() && *after != expected) {
     return absl::DataLossError("after a write the file does not hold what was written");
   }
-  if (*after != *before) NoteChange(file.node, *std::move(before), *std::move(after));
+  NoteChange(file.node, *std::move(before), *std::move(after));
   return Accept(written);
 }
 
@@ -334,7 +391,7 @@ absl::Status Programs::Truncate(NodeId node, Volume::Handle* handle, std::uint64
   std::string expected = *before;
   expected.resize(size, '\0');
   if (*after != expected) return absl::DataLossError("after a truncation the file does not hold what it should");
-  if (*after != *before) NoteChange(node, *std::move(before), *std::move(after));
+  NoteChange(node, *std::move(before), *std::move(after));
   return absl::OkStatus();
 }
 
@@ -350,7 +407,7 @@ absl::Status Programs::Punch(const OpenFile& file, std::uint64_t offset, std::ui
   std::string expected = *before;
   for (std::uint64_t i = offset; i < std::min<std::uint64_t>(offset + length, expected.size()); ++i) expected[i] = '\0';
   if (*after != expected) return absl::DataLossError("after punching a hole the file does not hold what it should");
-  if (*after != *before) NoteChange(file.node, *std::move(before), *std::move(after));
+  NoteChange(file.node, *std::move(before), *std::move(after));
   return absl::OkStatus();
 }
 
@@ -401,16 +458,16 @@ absl::Status Programs::ListDirectory(NodeId directory) {
       volume().ListPlus(directory, 0, [&](std::uint64_t, const std::string& name, const Volume::Entry& entry) {
         twice = twice || !listed.emplace(name, entry.node).second;
         ++lookups_[entry.node];
+        remembered_[{directory, name}] = entry.node;
         return true;
       });
   if (twice) return absl::DataLossError("a directory lists a name twice");
   if (!status.ok()) return Accept(status);
   for (const auto& [name, node] : listed) {
-    const auto entry = volume().Lookup(directory, name);
-    Hold(entry);
+    const auto entry = LookUpName(directory, name);
     if (!entry.ok() || entry->node != node) return absl::DataLossError("'" + name + "' is listed and not found as such");
   }
-  return absl::OkStatus();
+  return CheckRememberedNames();
 }
 
 void Programs::Release(std::uint64_t slot) {
@@ -421,12 +478,15 @@ void Programs::Release(std::uint64_t slot) {
 }
 
 void Programs::OnProcessEnded() {
+  remembered_.clear();
+  announced_.clear();
   files_.clear();
   lookups_.clear();
   disk_may_fail_ = false;
 }
 
 absl::Status Programs::LetGoOfAll() {
+  remembered_.clear();
   while (!files_.empty()) Release(files_.begin()->first);
   for (const auto& [node, count] : lookups_) volume().Forget(node, count);
   lookups_.clear();

@@ -141,6 +141,7 @@ void World::Start(Member& member) {
     return;
   }
   CheckReplayed(member);
+  member.programs->OnProcessBegan();
   if (!HasFailed() && !is_tainted_ && !member.machine->disk().power_is_cut()) CheckRecovered(member);
 }
 
@@ -218,7 +219,7 @@ void World::CheckRecovered(Member& member) {
     const auto found = std::find_if(history.begin(), history.end(),
                                     [&](const std::string& content) { return IsMixOf(content, since); });
     if (found != history.end()) {
-      contents_.Admit(*found);
+      contents_.Admit(machine.number(), *found);
       contents_.MustLast(*found);
     } else if (machine.notes().empty()) {
       Check(absl::DataLossError("what was fsynced is lost: " + since.front().substr(0, 60)),

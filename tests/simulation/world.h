@@ -75,6 +75,8 @@ class World final : public MachineObserver {
   void Converge(const std::string& when);
   void CheckEqual();
   void CheckContents();
+  /// P5: who replaces a version has had it.
+  void CheckReplacedVersions();
   void CheckNothingIsWritten();
   void CheckRestart();
   /// In place of all these, where some replica is tainted: whoever can go on is sound, shows only what somebody wrote,

@@ -110,6 +110,11 @@ void World::CheckTainted() {
 void World::CheckPair(Member& one, Member& other) {
   Machine& machine = *one.machine;
   if (one.actor == other.actor || !AreAtOdds(machine, one.actor, *other.machine, other.actor)) return;
+  // Who is there twice is one to the others: what they show is what they heard from either. It says so itself.
+  const auto is_there_twice = std::count_if(members_.begin(), members_.end(), [&](const auto& each) {
+    return each->machine->is_on() && each->actor == other.actor;
+  });
+  if (is_there_twice > 1) return;
   const std::string key = other.machine->store().identity().signing_public;
   for (const replica::PeerStatus& peer : machine.peers()) {
     const bool is_other = peer.endpoint == other.machine->endpoint();

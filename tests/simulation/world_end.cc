@@ -62,11 +62,18 @@ void World::Heal() {
   if (HasFailed()) return;
   for (auto& member : members_) {
     Check(member->programs->Execute({0, member->machine->number(), "flush", {}}), "the last flush");
-    Check(member->programs->LetGoOfAll(), NameOf(member->machine->number()));
   }
   Converge("after the last flush");
+  if (!HasFailed()) CheckEqual();  // While much is still open, and clean.
+  for (auto& member : members_) {
+    if (HasFailed()) return;
+    Check(member->programs->CheckRememberedNames(), NameOf(member->machine->number()));
+    Check(member->programs->LetGoOfAll(), NameOf(member->machine->number()));
+  }
+  Converge("after all is closed");
   if (!HasFailed()) CheckEqual();
   if (!HasFailed()) CheckContents();
+  if (!HasFailed()) CheckReplacedVersions();
   if (!HasFailed()) CheckNothingIsWritten();
   if (!HasFailed()) CheckRestart();
   if (network_.most_queued() > kQueuedBytesMax) {
@@ -155,6 +162,25 @@ void World::CheckContents() {
       Check(absl::DataLossError("what was durable is in no version: '" + Shown(content) + "', " +
                                 std::to_string(content.size()) + " bytes"),
             NameOf(member->machine->number()));
+    }
+  }
+}
+
+void World::CheckReplacedVersions() {
+  for (const crdt::Op& op : OpsShownBy(*members_.front())) {
+    for (const crdt::Field& field : op.fields) {
+      if (!field.replaces || !field.value || !content_of_.contains(op.time)) continue;
+      for (auto& member : members_) {
+        if (member->actor != op.time.actor()) continue;
+        for (const crdt::Timestamp replaced : *field.replaces) {
+          const auto content = content_of_.find(replaced);
+          if (content == content_of_.end()) continue;
+          if (contents_.WasSeenAt(member->machine->number(), content->second)) continue;
+          Check(absl::DataLossError("a version was replaced that no program there had seen: '" + Shown(content->second) +
+                                    "'"),
+                NameOf(member->machine->number()));
+        }
+      }
     }
   }
 }
