@@ -75,4 +75,4 @@ case ${1:-} in
     ;;
   *) fail "usage: ./dev soak tree|crash|day" ;;
 esac
-echo "soak $1: $round rounds in $seconds s, no failure"
+echo "soak $1: $round rounds in $(($(seconds_now) - end + seconds)) s, no failure"
