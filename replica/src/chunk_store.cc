@@ -11,8 +11,8 @@
 #include "write_error.h"
 
 // Packs are numbered without gaps; only the one with the highest number is appended to. Each Add is one write. A pack
-// is synced, and then closed by its index, synced, before the next one is begun; on a clean end the newest gets an index as well, which
-// the first Add of the next run cuts off again.
+// is synced, and then closed by its index, synced, before the next one is begun; on a clean end the newest gets an
+// index as well, which the first Add of the next run cuts off again.
 
 namespace copse::replica {
 namespace {

@@ -127,7 +127,8 @@ class Generator {
       case 35:
         return Draw(2) == 0 ? Add("chmod", {Path(), Number(512)}) : Add("utimens", {Path(), Number(1'000'000)});
       case 36:
-        return Draw(3) == 0 ? Add("unxattr", {Path(), "x"}) : Add("xattr", {Path(), Draw(2) == 0 ? "x" : "y", Number(40)});
+        return Draw(3) == 0 ? Add("unxattr", {Path(), "x"})
+                            : Add("xattr", {Path(), Draw(2) == 0 ? "x" : "y", Number(40)});
       case 37:
         return Add(Draw(2) == 0 ? "list" : "fsyncdir", {Draw(2) == 0 ? "/" : Path()});
       case 38:
