@@ -115,7 +115,7 @@ mkdir -p "$scratch/.local/share/copse"
 COPSE_OPTIONS="--offline --read-only"
 run_unit ExecStartPre
 run_unit ExecStart
-trap '"$copse" umount "$scratch/notes" >/dev/null 2>&1; rm -rf --one-file-system "$scratch"' EXIT
+trap '"$copse" umount "$scratch/notes" >/dev/null 2>&1 || true; rm -rf --one-file-system "$scratch"' EXIT
 if touch "$scratch/notes/file" 2>/dev/null; then fail "COPSE_OPTIONS are lost"; fi
 run_unit ExecStop
 COPSE_OPTIONS=
