@@ -150,19 +150,25 @@ void World::Crash(Member& member, Keep keep, std::uint64_t seed) {
   if (!member.disk_failed && queue_.now() - member.resumed > kSyncedAfter) {
     ops_.AllBefore(member.actor, queue_.now() - kSyncedAfter);
   }
-  for (auto& [node, file] : contents_.TakeFiles(machine.number())) {
-    member.left_open.push_back(file);
-    ever_left_open_.push_back(std::move(file));
-  }
+  NoteFilesLeft(member);
   member.programs->OnProcessEnded();
   machine.Crash(keep, seed);
 }
 
+void World::NoteFilesLeft(Member& member) {
+  for (auto& [node, file] : contents_.TakeFiles(member.machine->number())) {
+    member.left_open.push_back(file);
+    ever_left_open_.push_back(std::move(file));
+  }
+}
+
 void World::Stop(Member& member) {
   Machine& machine = *member.machine;
+  if (member.disk_failed) NoteFilesLeft(member);
   const absl::Status stopped = machine.Stop();
   member.programs->OnProcessEnded();
   if (machine.disk().power_is_cut()) {
+    NoteFilesLeft(member);
     // The process is gone already; what is left is the disk's part.
     machine.disk().Crash(member.keep, member.keep_seed);
   } else if (!member.disk_failed) {

@@ -66,6 +66,8 @@ class World final : public MachineObserver {
   void Start(Member& member);
   void Crash(Member& member, base::MemoryStorage::Keep keep, std::uint64_t seed);
   void Stop(Member& member);
+  /// What files hold now is what the next process must find, as far as it was fsynced.
+  void NoteFilesLeft(Member& member);
   /// Every content whose fsync returned must have been found again.
   void CheckRecovered(Member& member);
 
