@@ -130,18 +130,24 @@ void World::CheckReplayed(Member& member) {
 
 void World::Start(Member& member) {
   member.replayed.emplace();
-  member.disk_failed = false;
+  // A failure that was planned belongs to the life that it was planned for.
+  member.machine->disk().FailSync(0);
+  member.machine->disk().FailWrite(0);
+  member.disk_failed = member.is_disk_full;
   member.resumed = queue_.now();
   const absl::Status started = member.machine->Start(PeersOf(member.machine->number()));
   if (!started.ok()) {
     member.replayed.reset();
     if (member.is_tainted) {
       ++outcome_.faults["damaged store refused"];
-    } else if (!member.machine->disk().power_is_cut()) Check(started, "start of m" + std::to_string(member.machine->number()));
+    } else if (!member.machine->disk().power_is_cut() && !member.is_disk_full) {
+      Check(started, "start of m" + std::to_string(member.machine->number()));
+    }
     return;
   }
   CheckReplayed(member);
   member.programs->OnProcessBegan();
+  if (member.is_disk_full) member.programs->DiskMayFail();
   if (!HasFailed() && !is_tainted_ && !member.machine->disk().power_is_cut()) CheckRecovered(member);
 }
 

@@ -37,7 +37,8 @@ class World final : public MachineObserver {
     crdt::ActorId actor = 0;
     /// What files held when the last process ended, until a next one has recovered them.
     std::vector<ContentLedger::File> left_open;
-    /// In this life the disk has failed, or was full.
+    bool is_disk_full = false;
+    /// In this life the disk has failed, was to fail, or was full.
     bool disk_failed = false;
     /// Its disk was rolled back, cloned or damaged: it need not keep anything, only say so.
     bool is_tainted = false;
