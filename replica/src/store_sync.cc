@@ -139,9 +139,11 @@ void Store::State::Close() {
   if (synced) chunks->Close().IgnoreError();  // Only saves the next Open a scan.
   base::Executor::WorkId scheduled = 0;
   base::Executor::WorkId timer = 0;
+  base::Executor::WorkId wanting = 0;
   {
     const std::lock_guard intake_lock(intake_mutex);
     timer = std::exchange(intake_timer, 0);
+    wanting = std::exchange(want_timer, 0);
     receiver = nullptr;
   }
   {
@@ -153,6 +155,7 @@ void Store::State::Close() {
   }
   if (scheduled != 0) environment.executor.Cancel(scheduled);
   if (timer != 0) environment.executor.Cancel(timer);
+  if (wanting != 0) environment.executor.Cancel(wanting);
 }
 
 }  // namespace copse::replica

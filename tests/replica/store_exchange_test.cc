@@ -329,6 +329,30 @@ TEST_F(StoreExchangeTest, AFeedWithOpsThatTheReceiverRefusesIsKeptAndSaidToBeAnd
   EXPECT_EQ(two_.store->frame_counts().at(1), one_.store->frame_counts().at(1));
 }
 
+TEST_F(StoreExchangeTest, AChunkThatTheDiskHadNoRoomForIsAskedForAgainUntilItIsHere) {
+  const base::Hash id = Name(one_, 1, "contents");
+  one_.Write(1);
+  Send(one_, two_);
+  std::vector<base::Hash> asked;
+  two_.store->set_exchange_events({nullptr, [&](const std::vector<base::Hash>& ids) { asked = ids; }});
+  two_.machine.storage().SetFreeBytes(0);
+  two_.side().OnChunk(id, one_.side().ReadChunk(id));
+  EXPECT_EQ(two_.store->usage().chunks_missing, 1U);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    asked.clear();
+    two_.machine.clock().Advance(seconds(20));
+    two_.machine.executor().RunDue();
+    EXPECT_EQ(asked, std::vector{id});
+    if (attempt > 0) two_.machine.storage().SetFreeBytes(1 << 20);
+    two_.side().OnChunk(id, one_.side().ReadChunk(id));
+  }
+  EXPECT_EQ(two_.store->usage().chunks_missing, 0U);
+  asked.clear();
+  two_.machine.clock().Advance(seconds(60));
+  two_.machine.executor().RunDue();
+  EXPECT_TRUE(asked.empty());
+}
+
 TEST_F(StoreExchangeTest, AnInvitationLetsOneReplicaInOnceAndThatOneAgain) {
   const Invitation invitation = one_.store->Invite(Role::kWriter, seconds(60), {}).value();
   const std::string key(32, 'k');

@@ -56,6 +56,8 @@ constexpr const char* kFaults[] = {"a member talks rubbish",
                                    "sync fails",
                                    "write fails"};
 
+constexpr std::uint64_t kSeedsWithEveryFault = 500;
+
 struct Totals {
   std::uint64_t seeds = 0;
   std::uint64_t failures = 0;
@@ -174,7 +176,7 @@ int Main(const std::vector<std::string>& words) {
     for (std::uint64_t i = 0; i < NumberOf(words[2]) && (all || succeeds); ++i) {
       succeeds = RunSeed(NumberOf(words[1]) + i, totals) && succeeds;
     }
-    if (succeeds && totals.seeds >= 300) succeeds = HasEveryFault(totals);
+    if (succeeds && totals.seeds >= kSeedsWithEveryFault) succeeds = HasEveryFault(totals);
   } else if (verb == "--seconds" && words.size() == 2) {
     std::random_device device;
     const std::uint64_t first = (std::uint64_t{device()} << 16) & 0xffffffff0000;

@@ -131,19 +131,24 @@ void World::CheckReplayed(Member& member) {
 
 void World::Start(Member& member) {
   member.replayed.emplace();
-  member.disk_failed = false;
+  // A failure that was planned belongs to the life that it was planned for.
+  member.machine->disk().FailSync(0);
+  member.machine->disk().FailWrite(0);
+  member.disk_failed = member.is_disk_full;
   member.resumed = queue_.now();
   const absl::Status started = member.machine->Start(PeersOf(member.machine->number()));
   if (!started.ok()) {
     member.replayed.reset();
     if (member.is_tainted) {
       ++outcome_.faults["damaged store refused"];
-    } else if (!member.machine->disk().power_is_cut())
+    } else if (!member.machine->disk().power_is_cut() && !member.is_disk_full) {
       Check(started, "start of m" + std::to_string(member.machine->number()));
+    }
     return;
   }
   CheckReplayed(member);
   member.programs->OnProcessBegan();
+  if (member.is_disk_full) member.programs->DiskMayFail();
   if (!HasFailed() && !is_tainted_ && !member.machine->disk().power_is_cut()) CheckRecovered(member);
 }
 
@@ -152,19 +157,25 @@ void World::Crash(Member& member, Keep keep, std::uint64_t seed) {
   if (!member.disk_failed && queue_.now() - member.resumed > kSyncedAfter) {
     ops_.AllBefore(member.actor, queue_.now() - kSyncedAfter);
   }
-  for (auto& [node, file] : contents_.TakeFiles(machine.number())) {
-    member.left_open.push_back(file);
-    ever_left_open_.push_back(std::move(file));
-  }
+  NoteFilesLeft(member);
   member.programs->OnProcessEnded();
   machine.Crash(keep, seed);
 }
 
+void World::NoteFilesLeft(Member& member) {
+  for (auto& [node, file] : contents_.TakeFiles(member.machine->number())) {
+    member.left_open.push_back(file);
+    ever_left_open_.push_back(std::move(file));
+  }
+}
+
 void World::Stop(Member& member) {
   Machine& machine = *member.machine;
+  if (member.disk_failed) NoteFilesLeft(member);
   const absl::Status stopped = machine.Stop();
   member.programs->OnProcessEnded();
   if (machine.disk().power_is_cut()) {
+    NoteFilesLeft(member);
     // The process is gone already; what is left is the disk's part.
     machine.disk().Crash(member.keep, member.keep_seed);
   } else if (!member.disk_failed) {

@@ -37,7 +37,8 @@ class World final : public MachineObserver {
     crdt::ActorId actor = 0;
     /// What files held when the last process ended, until a next one has recovered them.
     std::vector<ContentLedger::File> left_open;
-    /// In this life the disk has failed, or was full.
+    bool is_disk_full = false;
+    /// In this life the disk has failed, was to fail, or was full.
     bool disk_failed = false;
     /// Its disk was rolled back, cloned or damaged: it need not keep anything, only say so.
     bool is_tainted = false;
@@ -66,6 +67,8 @@ class World final : public MachineObserver {
   void Start(Member& member);
   void Crash(Member& member, base::MemoryStorage::Keep keep, std::uint64_t seed);
   void Stop(Member& member);
+  /// What files hold now is what the next process must find, as far as it was fsynced.
+  void NoteFilesLeft(Member& member);
   /// Every content whose fsync returned must have been found again.
   void CheckRecovered(Member& member);
 

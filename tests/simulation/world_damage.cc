@@ -110,11 +110,21 @@ void World::CheckTainted() {
 void World::CheckPair(Member& one, Member& other) {
   Machine& machine = *one.machine;
   if (one.actor == other.actor || !AreAtOdds(machine, one.actor, *other.machine, other.actor)) return;
-  // Who is there twice is one to the others: what they show is what they heard from either. It says so itself.
-  const auto is_there_twice = std::count_if(members_.begin(), members_.end(), [&](const auto& each) {
-    return each->machine->is_on() && each->actor == other.actor;
-  });
-  if (is_there_twice > 1) return;
+  // Who is there twice is one to the others: what they show is what they heard from either.
+  const auto is_there_twice = [this](const Member& member) {
+    return std::count_if(members_.begin(), members_.end(), [&](const auto& each) {
+             return each->machine->is_on() && each->actor == member.actor;
+           }) > 1;
+  };
+  if (is_there_twice(one) || is_there_twice(other)) {
+    const auto says_so = [](const auto& each) {
+      if (!each->machine->is_on()) return false;
+      const std::vector<replica::PeerStatus> peers = each->machine->peers();
+      return std::any_of(peers.begin(), peers.end(), [](const auto& peer) { return !peer.last_error.empty(); });
+    };
+    if (std::any_of(members_.begin(), members_.end(), says_so)) return;
+    return Check(absl::InternalError("one replica is there twice, and nobody says so"), NameOf(machine));
+  }
   const std::string key = other.machine->store().identity().signing_public;
   for (const replica::PeerStatus& peer : machine.peers()) {
     const bool is_other = peer.endpoint == other.machine->endpoint();

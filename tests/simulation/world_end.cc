@@ -44,13 +44,12 @@ void World::Heal() {
   for (auto& member : members_) {
     Machine& machine = *member->machine;
     machine.disk().SetFreeBytes(kDiskBytes);
+    member->is_disk_full = false;
     // A disk that failed has its process read-only until it is started again.
     if (machine.is_on() && (member->disk_failed || machine.store().usage().read_only)) {
       Crash(*member, base::MemoryStorage::Keep::kNothing, 0);
     }
     machine.disk().CutPowerAfter(UINT64_MAX);
-    machine.disk().FailSync(0);
-    machine.disk().FailWrite(0);
     if (!machine.is_on()) Start(*member);
     if (HasFailed()) return;
     if (!machine.is_on() && !member->is_tainted) {

@@ -65,8 +65,10 @@ bool World::Befall(const Step& step, Member& member) {
   if (verb == "space") {  // space BYTES|all
     if (step.Word(0) == "all") {
       machine.disk().SetFreeBytes(kDiskBytes);
+      member.is_disk_full = false;
     } else {
       count("disk full");
+      member.is_disk_full = true;
       machine.disk().SetFreeBytes(step.Number(0));
       member.disk_failed = true;
       member.programs->DiskMayFail();
