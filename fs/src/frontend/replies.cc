@@ -71,7 +71,7 @@ Service& ServiceOf(fuse_req_t request) { return *static_cast<Service*>(fuse_req_
 
 Caller CallerOf(fuse_req_t request) {
   const fuse_ctx* const context = fuse_req_ctx(request);
-  return Caller{context->uid, context->gid, context->umask};
+  return Caller{context->uid, context->gid, context->umask, {}};
 }
 
 absl::StatusOr<Caller> CreatorOf(fuse_req_t request) {

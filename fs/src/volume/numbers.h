@@ -26,6 +26,7 @@ struct ServedVersion {
 struct Local {
   std::uint64_t lookups = 0;
   std::optional<base::UnixNanoseconds> atime;
+  std::optional<base::UnixNanoseconds> atime_set_at;  ///< By utimensat(2): a change of status, as local as its result.
   std::shared_ptr<OpenFile> open;
   std::optional<ServedVersion> version;  ///< Of siblings only.
   bool is_idle() const { return lookups == 0 && open == nullptr; }

@@ -165,6 +165,15 @@ struct Volume::State {
   std::pair<std::uint32_t, bool> GroupFor(const Caller& caller, NodeId directory) const;
   absl::Status Remove(NodeId parent, std::string_view name, bool directory);
 
+  // rights.cc; under the tree lock.
+  /// Mode, owner and access control lists of what is made in `directory`.
+  std::vector<crdt::Field> RightsOfNew(const Caller& caller, NodeId directory, Kind kind, std::uint32_t mode) const;
+  /// What setting a list writes: it changes the mode as well. Errors: EINVAL no list, EACCES, EOPNOTSUPP.
+  absl::StatusOr<std::vector<crdt::Field>> FieldsOfAcl(const Caller& caller, const Subject& subject,
+                                                       std::string_view name, std::string_view value) const;
+  /// The list as its mode has it by now; nothing where there is none.
+  std::optional<std::string> ShownAcl(const Subject& subject, std::string_view name) const;
+
   // entries.cc: acting on what is shown; under the tree lock.
   /// What `name` leads to in `directory`, names that are no longer listed but were once served included (see Remember).
   std::optional<EntryParts> FindEntry(NodeId directory, std::string_view name);
@@ -231,6 +240,8 @@ struct Volume::State {
   absl::Status ClearPrivileges(OpenFile& file, bool clear_setid);
   /// The registers of `inode` that clear them; under the tree lock.
   std::vector<crdt::Field> PrivilegesToClear(NodeId inode, bool clear_setid) const;
+  /// Of what POSIX takes for a change of contents, though no byte differs.
+  absl::Status SetModificationTime(NodeId node, base::UnixNanoseconds now);
   /// Whether that changed anything: where it did not, the caller moves the time.
   absl::StatusOr<bool> TruncateTo(OpenFile& file, std::uint64_t size, base::UnixNanoseconds now);
   absl::StatusOr<std::size_t> WriteTo(OpenFile& file, bool append, std::uint64_t offset, std::string_view bytes,
