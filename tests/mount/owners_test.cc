@@ -2,9 +2,11 @@
 
 #include <copse/fs/owner_map.h>
 #include <fcntl.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "mount/mount_test.h"
+#include "support/acl_text.h"
 
 namespace copse::test {
 namespace {
@@ -126,6 +128,29 @@ TEST_F(OwnersTest, AListingShowsTheSameOwnersAsALookup) {
   for (int i = 0; i < 50; ++i) MakeFile("file" + std::to_string(i), kBob, kBob);
   Remount(Pairs({{kBob, kAnn}}));
   for (const std::string& name : NamesIn(mount_point())) EXPECT_EQ(StatOf(At(name)).st_uid, kAnn) << name;
+}
+
+TEST_F(OwnersTest, AccessControlListsNameWhomTheMountShows) {
+  COPSE_NEEDS_ROOT();
+  MakeFile("file", kCarl, kCarl);
+  Remount(Pairs({{kBob, kAnn}, {kAnn, kBob}}), Pairs({{kAnn, kCarl}, {kCarl, kAnn}}));
+  const auto list = [](std::uint32_t user, std::uint32_t group) {
+    return AclValue("u::rw-,u:" + std::to_string(user) + ":r--,g::r--,g:" + std::to_string(group) +
+                    ":r--,m::r--,o::---");
+  };
+  const std::string shown = list(kAnn, kCarl);
+  ASSERT_WORKS(setxattr(At("file").c_str(), "system.posix_acl_access", shown.data(), shown.size(), 0));
+  const auto entry = volume().Lookup(fs::NodeId{1}, "file");
+  ASSERT_TRUE(entry.ok()) << entry.status();
+  EXPECT_EQ(volume().GetXattr(entry->node, "system.posix_acl_access").value_or(""), list(kBob, kAnn));
+  volume().Forget(entry->node, 1);
+  std::string read(shown.size() + 100, '\0');
+  const ssize_t length = getxattr(At("file").c_str(), "system.posix_acl_access", read.data(), read.size());
+  ASSERT_EQ(static_cast<ssize_t>(shown.size()), length);
+  EXPECT_EQ(read.substr(0, shown.size()), shown);
+  Remount(OwnerMap::Squash(kAnn));
+  EXPECT_ERRNO(EPERM,
+               setxattr(At("file").c_str(), "system.posix_acl_access", list(kBob, kCarl).data(), shown.size(), 0));
 }
 
 }  // namespace

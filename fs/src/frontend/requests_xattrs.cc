@@ -1,15 +1,18 @@
 // Requests about extended attributes (xattr(7)), access control lists among them. Which names are kept is the volume's
 // to say, and who may set which the kernel's.
 
+#include <copse/base/status_macros.h>
 #include <sys/xattr.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "frontend/requests.h"
+#include "volume/acl.h"
 
 namespace copse::fs {
 namespace {
@@ -47,6 +50,31 @@ std::vector<std::uint32_t> GroupsOf(fuse_req_t request) {
   return {groups.begin(), groups.end()};
 }
 
+/// A list of what the mount shows, naming those whom the volume holds. Bytes that are no list are the volume's to
+/// refuse. Errors: those of OwnerMap::StoredForChange.
+absl::StatusOr<std::string> StoredAcl(const OwnerMaps& owners, std::string_view value) {
+  std::optional<acl::List> list = acl::Decode(value);
+  if (!list) return std::string(value);
+  for (acl::Entry& entry : *list) {
+    if (entry.tag != acl::Tag::kUser && entry.tag != acl::Tag::kNamedGroup) continue;
+    const OwnerMap& map = entry.tag == acl::Tag::kUser ? owners.users : owners.groups;
+    COPSE_ASSIGN_OR_RETURN(const std::optional<std::uint32_t> stored, map.StoredForChange(entry.id));
+    entry.id = stored.value_or(entry.id);
+  }
+  return acl::Encode(*list);
+}
+
+/// The other way round.
+std::string ShownAcl(const OwnerMaps& owners, std::string value) {
+  std::optional<acl::List> list = acl::Decode(value);
+  if (!list) return value;
+  for (acl::Entry& entry : *list) {
+    if (entry.tag == acl::Tag::kUser) entry.id = owners.users.Shown(entry.id);
+    if (entry.tag == acl::Tag::kNamedGroup) entry.id = owners.groups.Shown(entry.id);
+  }
+  return acl::Encode(*list);
+}
+
 void SetXattr(fuse_req_t request, fuse_ino_t node, const char* name, const char* value, std::size_t size, int flags) {
   const Volume::XattrMode mode = (flags & XATTR_CREATE) != 0    ? Volume::XattrMode::kCreate
                                  : (flags & XATTR_REPLACE) != 0 ? Volume::XattrMode::kReplace
@@ -55,13 +83,18 @@ void SetXattr(fuse_req_t request, fuse_ino_t node, const char* name, const char*
   // Who sets an ACL and is not in the file's group takes its setgid bit away. The kernel would say so in a flag that
   // libfuse 3.14 does not know.
   if (caller.uid != 0 && std::string_view(name).starts_with("system.")) caller.groups = GroupsOf(request);
-  ReplyStatus(request,
-              ServiceOf(request).volume.SetXattr(caller, NodeId{node}, name, std::string_view(value, size), mode));
+  Service& service = ServiceOf(request);
+  const std::string_view given(value, size);
+  const absl::StatusOr<std::string> stored =
+      acl::IsXattr(name) ? StoredAcl(service.owners, given) : absl::StatusOr<std::string>(given);
+  if (!stored.ok()) return ReplyError(request, stored.status());
+  ReplyStatus(request, service.volume.SetXattr(caller, NodeId{node}, name, *stored, mode));
 }
 
 void GetXattr(fuse_req_t request, fuse_ino_t node, const char* name, std::size_t size) {
-  const absl::StatusOr<std::string> value = ServiceOf(request).volume.GetXattr(NodeId{node}, name);
+  absl::StatusOr<std::string> value = ServiceOf(request).volume.GetXattr(NodeId{node}, name);
   if (!value.ok()) return ReplyError(request, value.status());
+  if (acl::IsXattr(name)) value = ShownAcl(ServiceOf(request).owners, *std::move(value));
   ReplyValue(request, *value, size);
 }
 
