@@ -48,9 +48,9 @@ class ModelWalk {
       if (found == shown.end()) return absl::DataLossError(path + "/" + name + " should be shown");
       if (!IsRightTarget(found->second.target, entry) || found->second.type != entry.type ||
           found->second.is_ghost != entry.is_ghost || found->second.is_generated != entry.is_generated) {
-        return absl::DataLossError(path + "/" + name + " is " + Describe(found->second) + ", and should be " +
-                                   Describe({name, entry.node, entry.target, entry.type, entry.is_generated,
-                                             entry.is_ghost}));
+        return absl::DataLossError(
+            path + "/" + name + " is " + Describe(found->second) + ", and should be " +
+            Describe({name, entry.node, entry.target, entry.type, entry.is_generated, entry.is_ghost}));
       }
       shown.erase(found);
       COPSE_RETURN_IF_ERROR(CheckLinks(entry.target, path + "/" + name));

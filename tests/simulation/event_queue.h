@@ -32,7 +32,8 @@ class EventQueue {
   /// `party` may be null: then nothing stops the event.
   Id Post(Time delay, std::shared_ptr<const Party> party, Work work);
   bool Cancel(Id id);
-  /// Runs the next event that is due no later than `end`, moving time to it; false, and time is `end`, if there is none.
+  /// Runs the next event that is due no later than `end`, moving time to it; false, and time is `end`, if there is
+  /// none.
   bool RunNext(Time end);
   /// Time passes, and nothing happens: what was due meanwhile is due at the end.
   void Skip(Time time) { now_ += time; }

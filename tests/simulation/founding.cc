@@ -53,12 +53,10 @@ class Founder final : public MachineObserver {
   void OnReceived(int, crdt::ActorId, std::uint64_t, std::span<const crdt::Op>) override {}
 
   void Join(Machine& inviter, Machine& newcomer) {
-    const auto invitation =
-        inviter.store().Invite(replica::Role::kWriter, std::chrono::hours(1), {inviter.endpoint()});
+    const auto invitation = inviter.store().Invite(replica::Role::kWriter, std::chrono::hours(1), {inviter.endpoint()});
     COPSE_CHECK(invitation.ok());
     const std::string label = "m" + std::to_string(newcomer.number());
-    auto joining =
-        replica::Joining::Begin(newcomer.disk(), newcomer.random(), Machine::kStore, *invitation, label);
+    auto joining = replica::Joining::Begin(newcomer.disk(), newcomer.random(), Machine::kStore, *invitation, label);
     COPSE_CHECK(joining.ok());
     const auto welcome = inviter.store().exchange_side().Admit(joining->signing_public(), invitation->secret, label);
     COPSE_CHECK(welcome.ok() && joining->Admit(newcomer.disk(), *welcome).ok());

@@ -127,7 +127,8 @@ class Generator {
       case 35:
         return Draw(2) == 0 ? Add("chmod", {Path(), Number(512)}) : Add("utimens", {Path(), Number(1'000'000)});
       case 36:
-        return Draw(3) == 0 ? Add("unxattr", {Path(), "x"}) : Add("xattr", {Path(), Draw(2) == 0 ? "x" : "y", Number(40)});
+        return Draw(3) == 0 ? Add("unxattr", {Path(), "x"})
+                            : Add("xattr", {Path(), Draw(2) == 0 ? "x" : "y", Number(40)});
       case 37:
         return Add(Draw(2) == 0 ? "list" : "fsyncdir", {Draw(2) == 0 ? "/" : Path()});
       case 38:
@@ -200,8 +201,7 @@ class Generator {
       case 11:
       case 12:
         return Add("partition", {Number(static_cast<std::uint64_t>(trace_.replicas)),
-                                 Number(Draw(4) == 0 ? 120'000 : 30'000),
-                                 Draw(3) == 0 ? "oneway" : "both"});
+                                 Number(Draw(4) == 0 ? 120'000 : 30'000), Draw(3) == 0 ? "oneway" : "both"});
       case 13:
         return Add("pause", {Number(Draw(4) == 0 ? 600'000 : 10'000)});
       case 14:

@@ -51,13 +51,14 @@ class OpLedger {
 class ContentLedger {
  public:
   struct File {
-    std::vector<std::string> versions;  ///< As programs saw them, one after each change, since the last publication known.
+    std::vector<std::string>
+        versions;  ///< As programs saw them, one after each change, since the last publication known.
     std::optional<std::size_t> durable;  ///< Index of what fsync returned for.
   };
   using Files = std::map<crdt::NodeId, File>;
 
-  /// Programs at `machine` see `after` in the file, who saw `before` up to now. What is written to a file whose last name
-  /// was removed there is never published, unless somebody elsewhere has given it another.
+  /// Programs at `machine` see `after` in the file, who saw `before` up to now. What is written to a file whose last
+  /// name was removed there is never published, unless somebody elsewhere has given it another.
   void OnChanged(int machine, crdt::NodeId node, std::string before, std::string after, bool has_name);
   void OnFsynced(int machine, crdt::NodeId node);
   /// The last name of the file was removed there: as long as it has none, it will not be published.

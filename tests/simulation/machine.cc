@@ -99,12 +99,11 @@ absl::Status Machine::StartProcess(const std::vector<std::string>& peers, bool j
   store_options.namer = {fs::ContentNamedBy, fs::ContentNamedByPage};
   store_options.allow_joining = joining;
   COPSE_ASSIGN_OR_RETURN(
-      made.store,
-      replica::Store::Open({*disk_, clock_, random_, made.store_executor}, kStore, store_options,
-                           [&](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
-                             observer_.OnReplayed(number_, actor, first, ops);
-                             return made.tree->Ingest(actor, first, ops).status();
-                           }));
+      made.store, replica::Store::Open({*disk_, clock_, random_, made.store_executor}, kStore, store_options,
+                                       [&](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+                                         observer_.OnReplayed(number_, actor, first, ops);
+                                         return made.tree->Ingest(actor, first, ops).status();
+                                       }));
   made.journal.store = made.store.get();
   process_ = std::move(process);  // The observer may look from here on.
   fs::Volume::Options options;
@@ -112,9 +111,9 @@ absl::Status Machine::StartProcess(const std::vector<std::string>& peers, bool j
   options.volume_key = identity.volume_key;
   options.label = identity.label;
   options.read_only = joining;
-  COPSE_ASSIGN_OR_RETURN(made.volume,
-                         fs::Volume::Open({*disk_, clock_, made.volume_executor, *made.store, made.journal}, *made.tree,
-                                          options, notes_));
+  COPSE_ASSIGN_OR_RETURN(
+      made.volume,
+      fs::Volume::Open({*disk_, clock_, made.volume_executor, *made.store, made.journal}, *made.tree, options, notes_));
   made.store->set_receiver([this, &made](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
     absl::Status status = made.volume->Ingest(actor, first, ops);
     if (status.ok()) observer_.OnReceived(number_, actor, first, ops);

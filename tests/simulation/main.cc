@@ -147,8 +147,7 @@ bool ShrinkAndPrint(const std::string& what) {
     return false;
   }
   const std::string kind = KindOf(failure);
-  const Trace small =
-      Shrink(trace, [&](const Trace& smaller) { return KindOf(Execute(smaller).status) == kind; });
+  const Trace small = Shrink(trace, [&](const Trace& smaller) { return KindOf(Execute(smaller).status) == kind; });
   std::printf("# %s\n%s", Execute(small).status.ToString().c_str(), FormatTrace(small).c_str());
   return true;
 }
@@ -204,6 +203,4 @@ int Main(const std::vector<std::string>& words) {
 }  // namespace
 }  // namespace copse::simulation
 
-int main(int argc, char** argv) {
-  return copse::simulation::Main(std::vector<std::string>(argv + 1, argv + argc));
-}
+int main(int argc, char** argv) { return copse::simulation::Main(std::vector<std::string>(argv + 1, argv + argc)); }

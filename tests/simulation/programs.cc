@@ -18,10 +18,10 @@ const fs::Caller kCaller;
 
 const std::set<std::string>& Verbs() {
   static const std::set<std::string> verbs = {
-      "mkdir",   "create",   "open",     "write",  "append", "truncate", "punch",   "read",  "fsync",   "fsyncdir",
-      "release", "save",     "replace",  "unlink", "rmdir",  "rename",   "noreplace", "exchange", "link",  "symlink",
-      "mknod",   "chmod",    "utimens",  "xattr",  "unxattr", "list",    "look",    "flush", "forget",  "restore",
-      "purge"};
+      "mkdir",     "create",   "open",    "write",   "append",  "truncate", "punch",   "read",
+      "fsync",     "fsyncdir", "release", "save",    "replace", "unlink",   "rmdir",   "rename",
+      "noreplace", "exchange", "link",    "symlink", "mknod",   "chmod",    "utimens", "xattr",
+      "unxattr",   "list",     "look",    "flush",   "forget",  "restore",  "purge"};
   return verbs;
 }
 
@@ -201,8 +201,8 @@ absl::Status Programs::Call(const Step& step) {
   }
   if (verb == "forget") {
     for (auto entry = lookups_.begin(); entry != lookups_.end();) {
-      const bool is_open = std::any_of(files_.begin(), files_.end(),
-                                       [&](const auto& file) { return file.second.node == entry->first; });
+      const bool is_open =
+          std::any_of(files_.begin(), files_.end(), [&](const auto& file) { return file.second.node == entry->first; });
       if (!is_open) volume().Forget(entry->first, entry->second);
       entry = is_open ? std::next(entry) : lookups_.erase(entry);
     }
@@ -434,7 +434,8 @@ absl::Status Programs::Look(const Step& step) {
     return Accept(volume().SetAttributes(kCaller, node, changes));
   }
   if (step.verb == "xattr") {
-    return Accept(volume().SetXattr(kCaller, node, "user." + step.Word(1), Text(step.Number(2)), Volume::XattrMode::kSet));
+    return Accept(
+        volume().SetXattr(kCaller, node, "user." + step.Word(1), Text(step.Number(2)), Volume::XattrMode::kSet));
   }
   if (step.verb == "unxattr") return Accept(volume().RemoveXattr(kCaller, node, "user." + step.Word(1)));
   if (step.verb == "list") return ListDirectory(node);
@@ -465,7 +466,8 @@ absl::Status Programs::ListDirectory(NodeId directory) {
   if (!status.ok()) return Accept(status);
   for (const auto& [name, node] : listed) {
     const auto entry = LookUpName(directory, name);
-    if (!entry.ok() || entry->node != node) return absl::DataLossError("'" + name + "' is listed and not found as such");
+    if (!entry.ok() || entry->node != node)
+      return absl::DataLossError("'" + name + "' is listed and not found as such");
   }
   return CheckRememberedNames();
 }

@@ -25,7 +25,8 @@ std::string RandomMessage(std::mt19937_64& random) {
   const auto actor = static_cast<crdt::ActorId>(random() % 40);
   switch (random() % 9) {
     case 0:
-      return EncodeMessage(message::Heads{random() % 3, {{actor, 1 + random() % 9, 1 + random() % 50, RandomHash(random)}}});
+      return EncodeMessage(
+          message::Heads{random() % 3, {{actor, 1 + random() % 9, 1 + random() % 50, RandomHash(random)}}});
     case 1:
       return EncodeMessage(message::Subscribe{actor, random() % 4});
     case 2:

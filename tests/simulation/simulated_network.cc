@@ -373,7 +373,7 @@ class SimulatedNetwork::Process final : public base::Network {
 
   void Dial(const std::shared_ptr<Dialling>& dialling, OnConnected on_done) {
     const auto done = [party = party_, state = state_, dialling, on_done](absl::Status status,
-                                                                         std::shared_ptr<End> end) {
+                                                                          std::shared_ptr<End> end) {
       if (std::exchange(dialling->is_over, true)) return;
       state->queue.Post(Time(0), party, [status = std::move(status), end = std::move(end), on_done] {
         if (end == nullptr) return on_done(status);
@@ -390,29 +390,29 @@ class SimulatedNetwork::Process final : public base::Network {
     state_->queue.Post(kDialAgainAfter, party_, [this, dialling, on_done] { Dial(dialling, on_done); });
     if (!has_power_()) return;
     const int to = MachineOf(dialling->address);
-    state_->Carry(machine_, to, [state = state_, from = machine_, to, dialling, done, party = party_,
-                                 has_power = has_power_] {
-      const auto acceptor = state->acceptors.find(dialling->address);
-      if (acceptor == state->acceptors.end()) {
-        state->Carry(to, from, [done, address = dialling->address] {
-          done(absl::UnavailableError(address + ": nobody listens there"), nullptr);
-        });
-        return;
-      }
-      if (dialling->accepted == nullptr) {
-        dialling->caller = std::make_shared<End>(state, from, party, has_power);
-        dialling->accepted = std::make_shared<End>(state, to, acceptor->second->party, acceptor->second->has_power);
-        End::Join(dialling->caller, dialling->accepted);
-        state->queue.Post(Time(0), acceptor->second->party, [held = acceptor->second, end = dialling->accepted] {
-          if (held->on_connection) {
-            held->on_connection(std::make_unique<ConnectionImpl>(end));
-          } else {
-            end->Vanish(/*tells_peer=*/true);
+    state_->Carry(
+        machine_, to, [state = state_, from = machine_, to, dialling, done, party = party_, has_power = has_power_] {
+          const auto acceptor = state->acceptors.find(dialling->address);
+          if (acceptor == state->acceptors.end()) {
+            state->Carry(to, from, [done, address = dialling->address] {
+              done(absl::UnavailableError(address + ": nobody listens there"), nullptr);
+            });
+            return;
           }
+          if (dialling->accepted == nullptr) {
+            dialling->caller = std::make_shared<End>(state, from, party, has_power);
+            dialling->accepted = std::make_shared<End>(state, to, acceptor->second->party, acceptor->second->has_power);
+            End::Join(dialling->caller, dialling->accepted);
+            state->queue.Post(Time(0), acceptor->second->party, [held = acceptor->second, end = dialling->accepted] {
+              if (held->on_connection) {
+                held->on_connection(std::make_unique<ConnectionImpl>(end));
+              } else {
+                end->Vanish(/*tells_peer=*/true);
+              }
+            });
+          }
+          state->Carry(to, from, [done, dialling] { done(absl::OkStatus(), dialling->caller); });
         });
-      }
-      state->Carry(to, from, [done, dialling] { done(absl::OkStatus(), dialling->caller); });
-    });
   }
 
   const std::shared_ptr<State> state_;

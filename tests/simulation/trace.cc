@@ -30,12 +30,9 @@ std::string FormatTrace(const Trace& trace) {
 
 absl::StatusOr<Trace> ParseTrace(std::string_view text) {
   Trace trace;
-  const std::map<std::string, std::uint64_t*> numbers = {{"seed", &trace.seed},
-                                                         {"drop", &trace.drop},
-                                                         {"duplicate", &trace.duplicate},
-                                                         {"flip", &trace.flip},
-                                                         {"delay_min", &trace.delay_min},
-                                                         {"delay_max", &trace.delay_max}};
+  const std::map<std::string, std::uint64_t*> numbers = {
+      {"seed", &trace.seed}, {"drop", &trace.drop},           {"duplicate", &trace.duplicate},
+      {"flip", &trace.flip}, {"delay_min", &trace.delay_min}, {"delay_max", &trace.delay_max}};
   std::istringstream lines{std::string(text)};
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);

@@ -13,8 +13,8 @@ namespace copse::simulation {
 ///
 ///     1500 r2 write 0 4096 700
 ///
-/// at 1500 ms, replica 2, what, and with what. Handles are small numbers, files are paths of small names or, as `#3`, of
-/// whatever is listed fourth there, so that any line can be taken out and the rest still means something.
+/// at 1500 ms, replica 2, what, and with what. Handles are small numbers, files are paths of small names or, as `#3`,
+/// of whatever is listed fourth there, so that any line can be taken out and the rest still means something.
 struct Step {
   std::uint64_t at = 0;  ///< Milliseconds since the world began.
   int replica = 0;

@@ -44,8 +44,8 @@ void World::Check(const absl::Status& status, const std::string& where) {
 }
 
 Outcome World::Run() {
-  network_.set_weather({trace_.drop, trace_.duplicate, trace_.flip, milliseconds(trace_.delay_min),
-                        milliseconds(trace_.delay_max)});
+  network_.set_weather(
+      {trace_.drop, trace_.duplicate, trace_.flip, milliseconds(trace_.delay_min), milliseconds(trace_.delay_max)});
   for (auto& member : members_) Start(*member);
   for (const Step& step : trace_.steps) {
     if (HasFailed()) break;
@@ -56,7 +56,8 @@ Outcome World::Run() {
   if (!HasFailed()) Heal();
   for (auto& member : members_) {
     outcome_.calls += member->programs->calls();
-    if (member->machine->is_on() && !is_tainted_) outcome_.ops = std::max<std::uint64_t>(outcome_.ops, OpsShownBy(*member).size());
+    if (member->machine->is_on() && !is_tainted_)
+      outcome_.ops = std::max<std::uint64_t>(outcome_.ops, OpsShownBy(*member).size());
   }
   seen_ += outcome_.status.ToString() + std::to_string(queue_.now().count());
   for (const auto& [kind, count] : outcome_.faults) seen_ += kind + std::to_string(count);

@@ -43,7 +43,7 @@ class World final : public MachineObserver {
     /// Its disk was rolled back, cloned or damaged: it need not keep anything, only say so.
     bool is_tainted = false;
     std::unique_ptr<base::MemoryStorage> image;  ///< Of its disk, taken earlier.
-    Time resumed{0};  ///< It runs without a pause since.
+    Time resumed{0};                             ///< It runs without a pause since.
     /// Where a power cut that a step plans keeps what, once it comes.
     base::MemoryStorage::Keep keep = base::MemoryStorage::Keep::kNothing;
     std::uint64_t keep_seed = 0;

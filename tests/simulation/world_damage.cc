@@ -112,9 +112,8 @@ void World::CheckPair(Member& one, Member& other) {
   if (one.actor == other.actor || !AreAtOdds(machine, one.actor, *other.machine, other.actor)) return;
   // Who is there twice is one to the others: what they show is what they heard from either.
   const auto is_there_twice = [this](const Member& member) {
-    return std::count_if(members_.begin(), members_.end(), [&](const auto& each) {
-             return each->machine->is_on() && each->actor == member.actor;
-           }) > 1;
+    return std::count_if(members_.begin(), members_.end(),
+                         [&](const auto& each) { return each->machine->is_on() && each->actor == member.actor; }) > 1;
   };
   if (is_there_twice(one) || is_there_twice(other)) {
     const auto says_so = [](const auto& each) {

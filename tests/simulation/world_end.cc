@@ -91,7 +91,8 @@ bool World::HasConverged(std::string& why_not) {
       why_not = name + " has ops that are not durable: " + usage.last_error;
     } else if (usage.chunks_missing > 0) {
       why_not = name + " misses " + std::to_string(usage.chunks_missing) + " chunks";
-    } else if (const auto held = machine.volume().GetUsage(); held.dirty_files > 0 && held.open_handles + held.lookups == 0) {
+    } else if (const auto held = machine.volume().GetUsage();
+               held.dirty_files > 0 && held.open_handles + held.lookups == 0) {
       why_not = name + " has files that are not published";
     } else if (!usage.refused_feeds.empty()) {
       why_not = name + ": " + usage.refused_feeds.front();
@@ -132,8 +133,9 @@ void World::CheckEqual() {
     }
     const auto [ours, theirs] = std::mismatch(lines->begin(), lines->end(), listing.begin(), listing.end());
     if (ours != lines->end() || theirs != listing.end()) {
-      Check(absl::DataLossError("shows '" + (ours == lines->end() ? "nothing" : ours->substr(0, 200)) + "' where m0 shows '" +
-                                (theirs == listing.end() ? "nothing" : theirs->substr(0, 200)) + "'"),
+      Check(absl::DataLossError("shows '" + (ours == lines->end() ? "nothing" : ours->substr(0, 200)) +
+                                "' where m0 shows '" + (theirs == listing.end() ? "nothing" : theirs->substr(0, 200)) +
+                                "'"),
             name);
     }
     if (machine.volume().Dump() != members_.front()->machine->volume().Dump()) {
@@ -175,8 +177,8 @@ void World::CheckReplacedVersions() {
           const auto content = content_of_.find(replaced);
           if (content == content_of_.end()) continue;
           if (contents_.WasSeenAt(member->machine->number(), content->second)) continue;
-          Check(absl::DataLossError("a version was replaced that no program there had seen: '" + Shown(content->second) +
-                                    "'"),
+          Check(absl::DataLossError("a version was replaced that no program there had seen: '" +
+                                    Shown(content->second) + "'"),
                 NameOf(member->machine->number()));
         }
       }
