@@ -155,6 +155,22 @@ TEST_F(MemoryStorageTest, AFlippedBitSurvivesACrash) {
   EXPECT_EQ(Contents("/f"), "c");
 }
 
+TEST_F(MemoryStorageTest, AnImageHoldsWhatIsDurableAndIsADiskOfItsOwn) {
+  ASSERT_TRUE(storage_.CreateDirectory("/d").ok());
+  ASSERT_TRUE(storage_.SyncDirectory("/").ok());
+  auto file = CreateDurable("/d/f", "old");
+  ASSERT_TRUE(file->WriteAt(0, "new").ok());
+  Create("/d/unsynced");
+  const std::unique_ptr<MemoryStorage> image = storage_.Image();
+  EXPECT_EQ(ReadWholeFile(*image, "/d/f").value(), "old");
+  EXPECT_EQ(image->List("/d").value().size(), 1U);
+  ASSERT_TRUE(image->Remove("/d/f").ok());
+  EXPECT_EQ(Contents("/d/f"), "new");
+  ASSERT_TRUE(file->Sync().ok());
+  image->Crash(Keep::kNothing);
+  EXPECT_EQ(ReadWholeFile(*image, "/d/f").value(), "old");
+}
+
 TEST_F(MemoryStorageTest, CountsCallsThatSucceeded) {
   CreateDurable("/f", "a");
   EXPECT_EQ(storage_.counts().writes, 1U);
