@@ -101,6 +101,7 @@ absl::Status MountProcess::Mount() {
   options.mount_point = plan_.mount_point;
   options.source = plan_.store;
   options.mount_options = options_.fuse_options;
+  options.owners = options_.owners;
   options.read_only = options_.read_only;
   COPSE_ASSIGN_OR_RETURN(
       frontend_, fs::Frontend::Mount(opened_->volume(), options, [this](std::string_view line) { log_->Error(line); }));
@@ -150,6 +151,8 @@ absl::StatusOr<Json> MountProcess::Answer(const std::string& command, const Json
 absl::StatusOr<Json> MountProcess::Unmount() {
   COPSE_RETURN_IF_ERROR(opened_->volume().Flush());
   COPSE_RETURN_IF_ERROR(fs::Unmount(plan_.mount_point, false));
+  // Where a container has a copy of the mount in its own mount namespace, the connection would stay open without end.
+  stop_();
   // Programs may have written between the flush and the unmounting: the answer is that of the flush after serving.
   COPSE_RETURN_IF_ERROR(end_.get());
   return Json{{"store", plan_.store}, {"mount_point", plan_.mount_point}, {"process_was_gone", false}};

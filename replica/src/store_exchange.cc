@@ -1,14 +1,12 @@
 // The side of the store that faces other replicas. What comes in is verified first, then stored, then applied, and an
 // error that is the peer's fault changes nothing.
 
-#include <copse/base/check.h>
 #include <copse/base/status_macros.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "feed_keys.h"
-#include "sealing.h"
 #include "store_state.h"
 
 namespace copse::replica {

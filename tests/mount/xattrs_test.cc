@@ -53,11 +53,29 @@ TEST_F(XattrsTest, TheSizeIsToldAndTooLittleRoomRefused) {
   EXPECT_ERRNO(ERANGE, listxattr(At("file").c_str(), room, sizeof room));
 }
 
-TEST_F(XattrsTest, AclsAndUnknownNamespacesAreNotSupported) {
+TEST_F(XattrsTest, UnknownNamespacesAreNotSupported) {
   WriteFile(At("file"), "");
-  char room[100];
   EXPECT_ERRNO(EOPNOTSUPP, setxattr(At("file").c_str(), "other.name", "x", 1, 0));
-  EXPECT_ERRNO(EOPNOTSUPP, getxattr(At("file").c_str(), "system.posix_acl_access", room, sizeof room));
+  EXPECT_ERRNO(EOPNOTSUPP, setxattr(At("file").c_str(), "system.other", "x", 1, 0));
+}
+
+TEST_F(XattrsTest, NamesAndValuesHaveTheLengthsOfLinux) {
+  WriteFile(At("file"), "");
+  const std::string longest = "user." + std::string(250, 'n');
+  const std::string value(65536, 'v');
+  ASSERT_WORKS(setxattr(At("file").c_str(), longest.c_str(), value.data(), value.size(), 0));
+  EXPECT_EQ(value, GetXattr(At("file"), longest));
+  EXPECT_ERRNO(ERANGE, setxattr(At("file").c_str(), (longest + "n").c_str(), "", 0, 0));
+  EXPECT_ERRNO(E2BIG, setxattr(At("file").c_str(), "user.a", (value + "v").data(), value.size() + 1, 0));
+  EXPECT_ERRNO(EINVAL, setxattr(At("file").c_str(), "user.", "", 0, 0));
+}
+
+TEST_F(XattrsTest, UserNamesAreForFilesAndDirectoriesOnly) {
+  ASSERT_WORKS(symlink("to", At("link").c_str()));
+  ASSERT_WORKS(mkfifo(At("fifo").c_str(), 0644));
+  EXPECT_ERRNO(EPERM, lsetxattr(At("link").c_str(), "user.a", "1", 1, 0));
+  EXPECT_ERRNO(EPERM, setxattr(At("fifo").c_str(), "user.a", "1", 1, 0));
+  EXPECT_ERRNO(ENODATA, removexattr(mount_point().c_str(), "user.absent"));
 }
 
 TEST_F(XattrsTest, TrustedNamesAreForThePrivilegedOnly) {

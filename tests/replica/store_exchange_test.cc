@@ -296,6 +296,24 @@ TEST_F(StoreExchangeTest, FramesOfAStrangerOrWithAGapAreRefused) {
   EXPECT_FALSE(two_.side().AddFrames(17, 0, frames).ok());
 }
 
+TEST_F(StoreExchangeTest, AGrantOfAMemberWhoMayNotLetOthersInIsListedByVerify) {
+  const Identity& writer = two_.store->identity();
+  FrameHeader header;
+  header.volume = writer.volume;
+  header.actor = writer.actor;
+  header.dependencies_are_full = true;
+  header.grants = {{std::string(32, 'x'), Role::kWriter, 100, 116, "phone"}};
+  const std::string frame = EncodeFrame(header, {}, writer.epoch_keys.at(0), writer.signing_secret);
+  const absl::Status added = one_.side().AddFrames(writer.actor, 0, {&frame, 1});
+  ASSERT_TRUE(added.ok()) << added;
+  EXPECT_FALSE(one_.side().IsMember(100));
+  const Store::Verification verification = one_.store->Verify().value();
+  EXPECT_TRUE(verification.problems.empty());
+  ASSERT_EQ(verification.ineffective_grants.size(), 1U);
+  EXPECT_EQ(verification.ineffective_grants.front().rfind("actor 17 lets in phone (", 0), 0U)
+      << verification.ineffective_grants.front();
+}
+
 TEST_F(StoreExchangeTest, AFeedWithOpsThatTheReceiverRefusesIsKeptAndSaidToBeAndStopsNothingElse) {
   Join(one_, three_, "phone");
   Send(one_, two_);

@@ -39,7 +39,7 @@ class Founder final : public MachineObserver {
     }
     for (const auto& machine : machines_) {
       COPSE_CHECK(machine->Stop().ok());
-      founding.disks.push_back(machine->disk().Image());
+      founding.disks.push_back(machine->disk().Copy());
     }
     founding.ops = std::move(ops_);
     return founding;

@@ -9,22 +9,22 @@ constexpr unsigned kWriteBytesMax = 1 << 20;
 
 // libfuse puts in `want` what it thinks useful. Of that, and of what the kernel is capable of:
 constexpr unsigned kWanted =
-    FUSE_CAP_ASYNC_READ |          // Several reads of one file at a time.
-    FUSE_CAP_ASYNC_DIO |           // The same with O_DIRECT.
-    FUSE_CAP_ATOMIC_O_TRUNC |      // O_TRUNC arrives with the open: one change, not two.
-    FUSE_CAP_PARALLEL_DIROPS |     // Lookups and listings of one directory at a time.
-    FUSE_CAP_READDIRPLUS |         // Listings bring attributes along,
-    FUSE_CAP_READDIRPLUS_AUTO |    // where a program asks for them.
-    FUSE_CAP_CACHE_SYMLINKS |      // The target of a symlink never changes.
-    FUSE_CAP_EXPORT_SUPPORT |      // File handles (name_to_handle_at(2), NFS) outlive the kernel's caches.
-    FUSE_CAP_EXPLICIT_INVAL_DATA;  // Pages go when we say so, not whenever mtime moves.
+    FUSE_CAP_ASYNC_READ |           // Several reads of one file at a time.
+    FUSE_CAP_ASYNC_DIO |            // The same with O_DIRECT.
+    FUSE_CAP_ATOMIC_O_TRUNC |       // O_TRUNC arrives with the open: one change, not two.
+    FUSE_CAP_PARALLEL_DIROPS |      // Lookups and listings of one directory at a time.
+    FUSE_CAP_READDIRPLUS |          // Listings bring attributes along,
+    FUSE_CAP_READDIRPLUS_AUTO |     // where a program asks for them.
+    FUSE_CAP_CACHE_SYMLINKS |       // The target of a symlink never changes.
+    FUSE_CAP_EXPORT_SUPPORT |       // File handles (name_to_handle_at(2), NFS) outlive the kernel's caches.
+    FUSE_CAP_EXPLICIT_INVAL_DATA |  // Pages go when we say so, not whenever mtime moves.
+    FUSE_CAP_POSIX_ACL |            // The kernel judges by access control lists too,
+    FUSE_CAP_DONT_MASK;             // and leaves the umask to us: it does not count where there is a default list.
 
 constexpr unsigned kUnwanted =
     FUSE_CAP_WRITEBACK_CACHE |  // The kernel would overrule sizes and times that come from other replicas.
     FUSE_CAP_AUTO_INVAL_DATA |  // Takes precedence over EXPLICIT_INVAL_DATA.
     FUSE_CAP_HANDLE_KILLPRIV |  // The kernel knows better who may keep setuid.
-    FUSE_CAP_DONT_MASK |        // The kernel applies the umask; only default ACLs would need it here.
-    FUSE_CAP_POSIX_ACL |        // Not enforced.
     FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS |                         // Kept in the kernel.
     FUSE_CAP_IOCTL_DIR |                                                  // All are ENOTTY.
     FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE;  // Contents come from memory, not files.

@@ -1,21 +1,18 @@
-// Requests about extended attributes (xattr(7)). Names of the "system" namespace are refused: the kernel keeps access
-// control lists there, which this file system does not enforce, and an ACL that is stored and not enforced would be
-// worse than none. EOPNOTSUPP also has ls(1) and cp(1) stop asking for each file.
+// Requests about extended attributes (xattr(7)), access control lists among them. Which names are kept is the volume's
+// to say, and who may set which the kernel's.
 
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "frontend/requests.h"
 
 namespace copse::fs {
 namespace {
-
-bool IsSupported(std::string_view name) {
-  return name.starts_with("user.") || name.starts_with("security.") || name.starts_with("trusted.");
-}
 
 /// xattr(7)'s way to return a value: its length where the caller gives no room, ERANGE where too little.
 void ReplyValue(fuse_req_t request, std::string_view value, std::size_t room) {
@@ -38,23 +35,31 @@ std::string WithoutTrusted(std::string_view names) {
   return kept;
 }
 
-void SetXattr(fuse_req_t request, fuse_ino_t node, const char* name, const char* value, std::size_t size, int flags) {
-  if (!IsSupported(name)) {
-    fuse_reply_err(request, EOPNOTSUPP);
-    return;
+/// The caller's supplementary groups; none where they cannot be told (a caller of another container).
+std::vector<std::uint32_t> GroupsOf(fuse_req_t request) {
+  std::vector<gid_t> groups(64);
+  int count = fuse_req_getgroups(request, static_cast<int>(groups.size()), groups.data());
+  if (count > static_cast<int>(groups.size())) {
+    groups.resize(static_cast<std::size_t>(count));
+    count = std::min(count, fuse_req_getgroups(request, count, groups.data()));
   }
+  groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+  return {groups.begin(), groups.end()};
+}
+
+void SetXattr(fuse_req_t request, fuse_ino_t node, const char* name, const char* value, std::size_t size, int flags) {
   const Volume::XattrMode mode = (flags & XATTR_CREATE) != 0    ? Volume::XattrMode::kCreate
                                  : (flags & XATTR_REPLACE) != 0 ? Volume::XattrMode::kReplace
                                                                 : Volume::XattrMode::kSet;
-  ReplyStatus(request, ServiceOf(request).volume.SetXattr(CallerOf(request), NodeId{node}, name,
-                                                          std::string_view(value, size), mode));
+  Caller caller = CallerOf(request);
+  // Who sets an ACL and is not in the file's group takes its setgid bit away. The kernel would say so in a flag that
+  // libfuse 3.14 does not know.
+  if (caller.uid != 0 && std::string_view(name).starts_with("system.")) caller.groups = GroupsOf(request);
+  ReplyStatus(request,
+              ServiceOf(request).volume.SetXattr(caller, NodeId{node}, name, std::string_view(value, size), mode));
 }
 
 void GetXattr(fuse_req_t request, fuse_ino_t node, const char* name, std::size_t size) {
-  if (!IsSupported(name)) {
-    fuse_reply_err(request, EOPNOTSUPP);
-    return;
-  }
   const absl::StatusOr<std::string> value = ServiceOf(request).volume.GetXattr(NodeId{node}, name);
   if (!value.ok()) return ReplyError(request, value.status());
   ReplyValue(request, *value, size);
@@ -68,10 +73,6 @@ void ListXattrs(fuse_req_t request, fuse_ino_t node, std::size_t size) {
 }
 
 void RemoveXattr(fuse_req_t request, fuse_ino_t node, const char* name) {
-  if (!IsSupported(name)) {
-    fuse_reply_err(request, EOPNOTSUPP);
-    return;
-  }
   ReplyStatus(request, ServiceOf(request).volume.RemoveXattr(CallerOf(request), NodeId{node}, name));
 }
 

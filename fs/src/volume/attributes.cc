@@ -58,11 +58,13 @@ void TakeTimeRegisters(const crdt::Tree& tree, NodeId node, Times& times) {
 Attributes Volume::State::AttributesOf(const Subject& subject) {
   std::shared_ptr<OpenFile> open;
   std::optional<base::UnixNanoseconds> atime;
+  std::optional<base::UnixNanoseconds> atime_set_at;
   {
     const std::lock_guard lock(local_mutex);
     if (const auto local = locals.find(subject.key); local != locals.end()) {
       open = local->second.open;
       atime = local->second.atime;
+      atime_set_at = local->second.atime_set_at;
     }
   }
   // A sibling that is removed has nothing but what is open of it.
@@ -70,6 +72,7 @@ Attributes Volume::State::AttributesOf(const Subject& subject) {
   const bool is_staged = open != nullptr && (open->staged->dirty() || open->is_behind || is_gone);
   Attributes shown = AttributesWith(subject, is_staged ? open.get() : nullptr);
   if (atime) shown.atime = *atime;
+  if (atime_set_at) shown.ctime = std::max(shown.ctime, *atime_set_at);
   return shown;
 }
 
@@ -208,6 +211,7 @@ absl::StatusOr<Attributes> Volume::SetAttributes(const Caller&, NodeId node, con
       const std::lock_guard local_lock(state_->local_mutex);
       if (const auto local = state_->locals.find(subject.key); local != state_->locals.end()) {
         local->second.atime = *atime;
+        local->second.atime_set_at = now;
       }
     }
     shown = state_->AttributesOf(subject);

@@ -81,6 +81,17 @@ void Volume::State::NoteChange(OpenFile& file, std::uint64_t bytes) {
   Announce({{}, {key}}, {});
 }
 
+absl::Status Volume::State::SetModificationTime(NodeId node, base::UnixNanoseconds now) {
+  Invalidations changed;
+  {
+    const TreeWriteLock lock(tree_mutex);
+    COPSE_ASSIGN_OR_RETURN(const Subject subject, SubjectOf(node));
+    COPSE_ASSIGN_OR_RETURN(changed, SetRegisters(subject, {schema::Set(schema::kMtime, schema::EncodeTime(now))}, now));
+  }
+  Announce(std::move(changed), {node});
+  return absl::OkStatus();
+}
+
 absl::StatusOr<bool> Volume::State::TruncateTo(OpenFile& file, std::uint64_t size, base::UnixNanoseconds now) {
   const std::uint64_t size_before = file.staged->size();
   if (size == size_before) return false;
@@ -134,16 +145,18 @@ absl::Status Volume::Fallocate(NodeId node, Handle* handle, int flags, std::uint
   if (operation != kPunchHole) COPSE_RETURN_IF_ERROR(state_->EnsureSpace(operation == 0 ? length : 0));
   const base::UnixNanoseconds now = state_->env.clock.Now();
   const std::uint64_t size = file->staged->size();
-  if (operation != 0 && offset < size) {
+  const bool zeroes = operation != 0 && offset < size;
+  const bool grows = !keeps_size && offset + length > size;
+  if (zeroes) {
     COPSE_RETURN_IF_ERROR(state_->ClearPrivileges(*file, false));
     COPSE_RETURN_IF_ERROR(file->staged->PunchHole(offset, std::min(length, size - offset), now));
     state_->NoteChange(*file, 0);
   }
-  if (!keeps_size && offset + length > size) {
+  if (grows) {
     COPSE_RETURN_IF_ERROR(file->staged->Truncate(offset + length, now));
     state_->NoteChange(*file, 0);
   }
-  return absl::OkStatus();
+  return zeroes || grows ? absl::OkStatus() : state_->SetModificationTime(node, now);
 }
 
 absl::StatusOr<std::uint64_t> Volume::Seek(NodeId node, std::uint64_t offset, bool data) {

@@ -158,16 +158,7 @@ absl::StatusOr<Volume::Handle*> Volume::Open(NodeId node, OpenFlags flags) {
   if (flags.truncate) {
     const base::UnixNanoseconds now = state_->env.clock.Now();
     COPSE_ASSIGN_OR_RETURN(const bool is_changed, state_->TruncateTo(*pin, 0, now));
-    if (!is_changed) {
-      Invalidations changed;
-      {
-        const State::TreeWriteLock lock(state_->tree_mutex);
-        COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));
-        COPSE_ASSIGN_OR_RETURN(
-            changed, state_->SetRegisters(subject, {schema::Set(schema::kMtime, schema::EncodeTime(now))}, now));
-      }
-      state_->Announce(std::move(changed), {node});
-    }
+    if (!is_changed) COPSE_RETURN_IF_ERROR(state_->SetModificationTime(node, now));
   }
   return state_->MakeHandle(std::move(pin), flags);
 }

@@ -3,6 +3,9 @@
 // claim that the caller saw.
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "volume/volume_state.h"
 
 namespace copse::fs {
@@ -75,9 +78,7 @@ absl::StatusOr<Volume::Entry> Volume::State::MakeInode(const Caller& caller, Nod
     if (projection->Lookup(parent, name)) return EntryExists(name);
     std::vector<crdt::Field> fields = std::move(extra);
     fields.push_back(schema::Set(schema::kKind, schema::EncodeKind(kind)));
-    fields.push_back(schema::Set(schema::kMode, schema::EncodeUnsigned(mode & schema::kModeMask)));
-    fields.push_back(schema::Set(schema::kUid, schema::EncodeUnsigned(caller.uid)));
-    fields.push_back(schema::Set(schema::kGid, schema::EncodeUnsigned(GroupFor(caller, parent).first)));
+    std::ranges::move(RightsOfNew(caller, parent, kind, mode), std::back_inserter(fields));
     fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(now)));
     Batch batch(replica);
     const NodeId into = AppendPlacement(batch, parent, now);
@@ -131,16 +132,12 @@ absl::StatusOr<Volume::Entry> Volume::MakeDirectory(const Caller& caller, NodeId
     const State::TreeWriteLock lock(state_->tree_mutex);
     COPSE_RETURN_IF_ERROR(state_->CheckEntryForChange(parent, name));
     if (state_->projection->Lookup(parent, name)) return EntryExists(name);
-    const auto [gid, inherits_setgid] = state_->GroupFor(caller, parent);
-    const std::uint32_t bits = (mode & schema::kModeMask) | (inherits_setgid ? S_ISGID : 0u);
+    std::vector<crdt::Field> fields = state_->RightsOfNew(caller, parent, Kind::kDirectory, mode);
+    fields.push_back(schema::Set(schema::kKind, schema::EncodeKind(Kind::kDirectory)));
+    fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(now)));
     Batch batch(state_->replica);
     const NodeId into = state_->AppendPlacement(batch, parent, now);
-    const NodeId node =
-        batch.Make({into, std::string(name)}, {schema::Set(schema::kKind, schema::EncodeKind(Kind::kDirectory)),
-                                               schema::Set(schema::kMode, schema::EncodeUnsigned(bits)),
-                                               schema::Set(schema::kUid, schema::EncodeUnsigned(caller.uid)),
-                                               schema::Set(schema::kGid, schema::EncodeUnsigned(gid)),
-                                               schema::Set(schema::kMtime, schema::EncodeTime(now))});
+    const NodeId node = batch.Make({into, std::string(name)}, std::move(fields));
     batch.TouchDirectory(into, now);
     COPSE_ASSIGN_OR_RETURN(changed, state_->Commit(std::move(batch)));
     entry = state_->LookedUp({node, node, node, Kind::kDirectory});

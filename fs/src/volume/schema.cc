@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "volume/acl.h"
+
 namespace copse::fs::schema {
 namespace {
 
@@ -210,7 +212,7 @@ bool IsXattrName(std::string_view name) {
   for (const std::string_view prefix : {"user.", "trusted.", "security."}) {
     if (name.size() > prefix.size() && name.substr(0, prefix.size()) == prefix) return true;
   }
-  return name == "system.posix_acl_access" || name == "system.posix_acl_default";
+  return acl::IsXattr(name);
 }
 
 }  // namespace copse::fs::schema

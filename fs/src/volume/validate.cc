@@ -2,6 +2,7 @@
 // node are fixed by the op that makes it: the type of a node can then never change under the projection's feet.
 #include <copse/fs/volume.h>
 
+#include "volume/acl.h"
 #include "volume/schema.h"
 
 namespace copse::fs {
@@ -50,6 +51,7 @@ absl::Status ValidateXattr(const crdt::Field& field) {
     return Refuse("no such extended attribute can be");
   }
   if (field.value && field.value->size() > schema::kXattrValueBytesMax) return Refuse("extended attribute too long");
+  if (field.value && acl::IsXattr(field.id.key) && !acl::Decode(*field.value)) return Refuse("malformed ACL");
   return absl::OkStatus();
 }
 

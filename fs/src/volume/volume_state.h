@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "volume/batch.h"
+#include "volume/numbers.h"
 #include "volume/open_file.h"
 #include "volume/schema.h"
 
@@ -48,34 +49,7 @@ class Volume::Handle {
 ///   4. StagedFile's own lock, OpenFile::schedule_mutex, names_mutex, space_mutex, sink_mutex: leaves
 /// The invalidation sink is called with none of them held.
 struct Volume::State {
-  /// The versions that a sibling's id stood for when it was last looked at: they tell what it is a number of after it
-  /// has become the file, or a file of its own.
-  struct ServedVersion {
-    NodeId inode;
-    std::vector<crdt::Timestamp> heads;
-  };
-  /// What this process alone knows of a number; gone when the kernel has forgotten it and nobody uses it.
-  struct Local {
-    std::uint64_t lookups = 0;
-    std::optional<base::UnixNanoseconds> atime;
-    std::shared_ptr<OpenFile> open;
-    std::optional<ServedVersion> version;  ///< Of siblings only.
-    bool is_idle() const { return lookups == 0 && open == nullptr; }
-  };
-  /// What a number that the kernel has leads to: inodes have several where directories are united, and where siblings
-  /// have become files.
-  struct Subject {
-    NodeId number;  ///< As asked for: its st_ino.
-    NodeId key;     ///< What its contents and its links are known by: the inode, or the id of a sibling.
-    NodeId inode;   ///< Whose registers hold the attributes: of a directory, the representative.
-    Kind kind = Kind::kRegular;
-    bool is_sibling() const { return key != inode; }
-  };
-
-  struct ServedName {
-    NodeId target;            ///< The number that the name led to.
-    bool is_emptied = false;  ///< A deleted directory that was still used, until it was emptied here.
-  };
+  using Subject = fs::Subject;
 
   /// Keeps an OpenFile in use while it lives. Must not be destroyed while this thread holds tree_mutex.
   class Pin {
@@ -191,6 +165,15 @@ struct Volume::State {
   std::pair<std::uint32_t, bool> GroupFor(const Caller& caller, NodeId directory) const;
   absl::Status Remove(NodeId parent, std::string_view name, bool directory);
 
+  // rights.cc; under the tree lock.
+  /// Mode, owner and access control lists of what is made in `directory`.
+  std::vector<crdt::Field> RightsOfNew(const Caller& caller, NodeId directory, Kind kind, std::uint32_t mode) const;
+  /// What setting a list writes: it changes the mode as well. Errors: EINVAL no list, EACCES, EOPNOTSUPP.
+  absl::StatusOr<std::vector<crdt::Field>> FieldsOfAcl(const Caller& caller, const Subject& subject,
+                                                       std::string_view name, std::string_view value) const;
+  /// The list as its mode has it by now; nothing where there is none.
+  std::optional<std::string> ShownAcl(const Subject& subject, std::string_view name) const;
+
   // entries.cc: acting on what is shown; under the tree lock.
   /// What `name` leads to in `directory`, names that are no longer listed but were once served included (see Remember).
   std::optional<EntryParts> FindEntry(NodeId directory, std::string_view name);
@@ -257,6 +240,8 @@ struct Volume::State {
   absl::Status ClearPrivileges(OpenFile& file, bool clear_setid);
   /// The registers of `inode` that clear them; under the tree lock.
   std::vector<crdt::Field> PrivilegesToClear(NodeId inode, bool clear_setid) const;
+  /// Of what POSIX takes for a change of contents, though no byte differs.
+  absl::Status SetModificationTime(NodeId node, base::UnixNanoseconds now);
   /// Whether that changed anything: where it did not, the caller moves the time.
   absl::StatusOr<bool> TruncateTo(OpenFile& file, std::uint64_t size, base::UnixNanoseconds now);
   absl::StatusOr<std::size_t> WriteTo(OpenFile& file, bool append, std::uint64_t offset, std::string_view bytes,

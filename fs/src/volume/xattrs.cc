@@ -1,4 +1,5 @@
 // Extended attributes: a register each, so that two replicas that set different ones both succeed.
+#include "volume/acl.h"
 #include "volume/volume_state.h"
 
 namespace copse::fs {
@@ -7,6 +8,9 @@ namespace {
 absl::Status CheckXattrName(std::string_view name) {
   if (name.empty() || name.size() > schema::kXattrNameBytesMax) {
     return PosixError(std::errc::result_out_of_range, "the name of an extended attribute has 1..255 bytes");
+  }
+  if (name == "user." || name == "trusted." || name == "security.") {
+    return PosixError(std::errc::invalid_argument, "an extended attribute has a name within its namespace");
   }
   if (!schema::IsXattrName(name)) {
     return PosixError(std::errc::operation_not_supported, "no extended attributes of this namespace are kept");
@@ -33,7 +37,7 @@ const std::string* XattrOf(const crdt::Tree& tree, NodeId node, std::string_view
 
 }  // namespace
 
-absl::Status Volume::SetXattr(const Caller&, NodeId node, std::string_view name, std::string_view value,
+absl::Status Volume::SetXattr(const Caller& caller, NodeId node, std::string_view name, std::string_view value,
                               XattrMode mode) {
   COPSE_RETURN_IF_ERROR(state_->CheckWritable());
   COPSE_RETURN_IF_ERROR(CheckXattrName(name));
@@ -52,8 +56,11 @@ absl::Status Volume::SetXattr(const Caller&, NodeId node, std::string_view name,
       return PosixError(std::errc::file_exists, "there is an extended attribute " + std::string(name));
     }
     if (mode == XattrMode::kReplace && !exists) return NoSuchXattr(name);
-    const std::vector<crdt::Field> fields = {schema::Set(schema::kCtime, schema::EncodeTime(now)),
-                                             schema::SetXattr(name, std::string(value))};
+    std::vector<crdt::Field> fields = {schema::SetXattr(name, std::string(value))};
+    if (acl::IsXattr(name)) {
+      COPSE_ASSIGN_OR_RETURN(fields, state_->FieldsOfAcl(caller, subject, name, value));
+    }
+    fields.push_back(schema::Set(schema::kCtime, schema::EncodeTime(now)));
     COPSE_ASSIGN_OR_RETURN(changed, state_->SetRegisters(subject, fields, now));
   }
   state_->Announce(std::move(changed), {node});
@@ -67,6 +74,10 @@ absl::StatusOr<std::string> Volume::GetXattr(NodeId node, std::string_view name)
   if (name == kConflictXattr) {
     std::string why = state_->WhyConflicting(subject);
     return why.empty() ? absl::StatusOr<std::string>(NoSuchXattr(name)) : std::move(why);
+  }
+  if (acl::IsXattr(name)) {
+    std::optional<std::string> list = state_->ShownAcl(subject, name);
+    return list ? absl::StatusOr<std::string>(*std::move(list)) : NoSuchXattr(name);
   }
   const std::string* value = XattrOf(state_->tree(), subject.inode, name);
   if (value == nullptr) return NoSuchXattr(name);
@@ -93,7 +104,10 @@ absl::Status Volume::RemoveXattr(const Caller&, NodeId node, std::string_view na
   {
     const State::TreeWriteLock lock(state_->tree_mutex);
     COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));
-    if (XattrOf(state_->tree(), subject.inode, name) == nullptr) return NoSuchXattr(name);
+    if (XattrOf(state_->tree(), subject.inode, name) == nullptr) {
+      // Of access control lists, none is a value like any other.
+      return acl::IsXattr(name) ? absl::OkStatus() : NoSuchXattr(name);
+    }
     const std::vector<crdt::Field> fields = {schema::Set(schema::kCtime, schema::EncodeTime(now)),
                                              schema::SetXattr(name, std::nullopt)};
     COPSE_ASSIGN_OR_RETURN(changed, state_->SetRegisters(subject, fields, now));

@@ -262,6 +262,18 @@ TEST_F(ContentsTest, FallocateGrowsPunchesAndZeroes) {
   volume().Release(handle);
 }
 
+TEST_F(ContentsTest, FallocateThatChangesNoByteMovesTheTimesAllTheSame) {
+  const NodeId file = MakeFile(kRoot, "a", "0123456789");
+  Volume::Handle* handle = Open(file, {.write = true});
+  for (const int mode : {Volume::kKeepSize | 0, Volume::kPunchHole | Volume::kKeepSize}) {
+    world_.Advance(kSecond);
+    ASSERT_TRUE(volume().Fallocate(file, handle, mode, 100, 50).ok());
+    EXPECT_EQ(Stat(file).mtime, world_.clock.Now());
+    EXPECT_EQ(Stat(file).ctime, world_.clock.Now());
+  }
+  volume().Release(handle);
+}
+
 TEST_F(ContentsTest, SeekFindsDataAndHoles) {
   const NodeId file = MakeFile(kRoot, "a");
   Volume::Handle* handle = Open(file, {.write = true});

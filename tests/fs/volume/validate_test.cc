@@ -34,6 +34,7 @@ TEST(ValidationTest, RefusesWhatWouldBreakNamesOrTypes) {
   EXPECT_TRUE(refused(MakeOp(At(9, 1), NodeId::Of(1, 1), crdt::Place{kFileInodes, ""},
                              {schema::Replace(schema::kContent, fs::EncodeManifest({}), {})})))
       << "a version has a number that a node has";
+  EXPECT_TRUE(refused(field(schema::SetXattr("system.posix_acl_access", "no list"))));
   EXPECT_FALSE(refused(field(schema::SetXattr("user.x", std::nullopt))));
   EXPECT_FALSE(refused(field(schema::Set(schema::kMode, schema::EncodeUnsigned(07777)))));
 }

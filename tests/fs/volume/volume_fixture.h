@@ -172,7 +172,7 @@ struct TestVolume {
 
 /// One second: times of two calls differ by it where a test needs them to.
 inline constexpr std::chrono::seconds kSecond{1};
-inline constexpr Caller kAlice{1000, 1000, 022};
+inline const Caller kAlice{1000, 1000, 022};
 
 /// Calls on a volume, as a person would make them.
 class VolumeUser {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace copse::fs {
 
@@ -56,7 +57,8 @@ struct AttributeChanges {
 struct Caller {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::uint32_t umask = 0;  ///< Already applied where the kernel does so.
+  std::uint32_t umask = 0;  ///< Taken from the mode of what is made, but in a directory with a default ACL.
+  std::vector<std::uint32_t> groups = {};  ///< Supplementary; filled in for SetXattr of an ACL only.
 };
 
 }  // namespace copse::fs
