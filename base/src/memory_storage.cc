@@ -215,12 +215,6 @@ void MemoryStorage::FlipBit(const std::string& path, std::uint64_t offset, int b
   }
 }
 
-std::unique_ptr<MemoryStorage> MemoryStorage::Image() const {
-  std::unique_ptr<MemoryStorage> image = Copy();
-  image->Crash(Keep::kNothing);
-  return image;
-}
-
 void MemoryStorage::SetOwner(const std::string& path, std::uint32_t owner) {
   const std::lock_guard lock(disk_->mutex);
   const NodePointer node = disk_->Find(path);

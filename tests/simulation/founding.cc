@@ -39,7 +39,7 @@ class Founder final : public MachineObserver {
     }
     for (const auto& machine : machines_) {
       COPSE_CHECK(machine->Stop().ok());
-      founding.disks.push_back(machine->disk().Image());
+      founding.disks.push_back(machine->disk().Copy());
     }
     founding.ops = std::move(ops_);
     return founding;
@@ -61,7 +61,8 @@ class Founder final : public MachineObserver {
     const auto welcome = inviter.store().exchange_side().Admit(joining->signing_public(), invitation->secret, label);
     COPSE_CHECK(welcome.ok() && joining->Admit(newcomer.disk(), *welcome).ok());
     COPSE_CHECK(newcomer.Start({inviter.endpoint()}, /*joining=*/true).ok());
-    while (!joining->HasAll(newcomer.store())) Pass(std::chrono::seconds(1));
+    for (int second = 0; second < 60 && !joining->HasAll(newcomer.store()); ++second) Pass(std::chrono::seconds(1));
+    COPSE_CHECK(joining->HasAll(newcomer.store()));
     COPSE_CHECK(newcomer.Stop().ok() && joining->Finish(newcomer.disk()).ok());
   }
   void Pass(std::chrono::nanoseconds time) {

@@ -201,8 +201,7 @@ class Generator {
       case 11:
       case 12:
         return Add("partition", {Number(static_cast<std::uint64_t>(trace_.replicas)),
-                                 Number(Draw(4) == 0 ? 120'000 : 30'000),
-                                 Draw(3) == 0 ? "oneway" : "both"});
+                                 Number(Draw(4) == 0 ? 120'000 : 30'000), Draw(3) == 0 ? "oneway" : "both"});
       case 13:
         return Add("pause", {Number(Draw(4) == 0 ? 600'000 : 10'000)});
       case 14:

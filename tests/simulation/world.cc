@@ -27,7 +27,7 @@ World::World(const Trace& trace) : trace_(trace), network_(queue_, trace.seed * 
   ops_ = founding.ops;
   for (int i = 0; i < trace.replicas; ++i) {
     auto member = std::make_unique<Member>();
-    member->machine = std::make_unique<Machine>(i, founding.disks[static_cast<std::size_t>(i)]->Image(), queue_,
+    member->machine = std::make_unique<Machine>(i, founding.disks[static_cast<std::size_t>(i)]->Copy(), queue_,
                                                 network_, *this, trace.seed * 100 + static_cast<std::uint64_t>(i));
     member->programs = std::make_unique<Programs>(*member->machine, ops_, contents_);
     member->actor = replica::ReadIdentity(member->machine->disk(), std::string(Machine::kStore) + "/identity")->actor;

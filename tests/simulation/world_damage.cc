@@ -16,6 +16,13 @@ constexpr std::chrono::seconds kFoundOutAfter{150};
 
 std::string NameOf(const Machine& machine) { return "m" + std::to_string(machine.number()); }
 
+/// What a copy of the disk holds: what is durable on it.
+std::unique_ptr<base::MemoryStorage> ImageOf(const base::MemoryStorage& disk) {
+  auto image = disk.Copy();
+  image->Crash(base::MemoryStorage::Keep::kNothing);
+  return image;
+}
+
 /// The files below `directory`.
 void FilesBelow(base::Storage& disk, const std::string& directory, std::vector<std::string>& files) {
   const auto entries = disk.List(directory);
@@ -56,7 +63,7 @@ bool World::Damage(const Step& step, Member& member) {
   Machine& machine = *member.machine;
   const std::string& verb = step.verb;
   if (verb == "image") {
-    member.image = machine.disk().Image();
+    member.image = ImageOf(machine.disk());
     return true;
   }
   if (verb == "rollback") {
@@ -73,7 +80,7 @@ bool World::Damage(const Step& step, Member& member) {
     ++outcome_.faults["disk cloned"];
     Member& clone = MemberOf(to);
     if (clone.machine->is_on()) Crash(clone, base::MemoryStorage::Keep::kNothing, 0);
-    clone.machine->SetDisk(machine.disk().Image());
+    clone.machine->SetDisk(ImageOf(machine.disk()));
     clone.actor = member.actor;
     is_tainted_ = member.is_tainted = clone.is_tainted = true;
     return true;
@@ -112,9 +119,8 @@ void World::CheckPair(Member& one, Member& other) {
   if (one.actor == other.actor || !AreAtOdds(machine, one.actor, *other.machine, other.actor)) return;
   // Who is there twice is one to the others: what they show is what they heard from either.
   const auto is_there_twice = [this](const Member& member) {
-    return std::count_if(members_.begin(), members_.end(), [&](const auto& each) {
-             return each->machine->is_on() && each->actor == member.actor;
-           }) > 1;
+    return std::count_if(members_.begin(), members_.end(),
+                         [&](const auto& each) { return each->machine->is_on() && each->actor == member.actor; }) > 1;
   };
   if (is_there_twice(one) || is_there_twice(other)) {
     const auto says_so = [](const auto& each) {

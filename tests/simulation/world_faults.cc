@@ -17,7 +17,7 @@ Keep KeepOf(const std::string& word) {
 
 /// The identity of the last member, which seldom takes part itself.
 absl::StatusOr<replica::Identity> OfNobody() {
-  const auto disk = GetFounding().disks.back()->Image();
+  const auto disk = GetFounding().disks.back()->Copy();
   return replica::ReadIdentity(*disk, std::string(Machine::kStore) + "/identity");
 }
 

@@ -78,9 +78,6 @@ class MemoryStorage final : public Storage {
   /// Inverts bit `bit` (0..7) of the byte at `offset`, durably. The file must be that long.
   void FlipBit(const std::string& path, std::uint64_t offset, int bit);
 
-  /// A disk of its own with what is durable on this one: what a copy of the machine's disk holds.
-  std::unique_ptr<MemoryStorage> Image() const;
-
   /// The path must exist.
   void SetOwner(const std::string& path, std::uint32_t owner);
   void SetPermissions(const std::string& path, std::uint32_t permissions);
