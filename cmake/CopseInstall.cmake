@@ -1,4 +1,4 @@
-# Where `cmake --install` puts things, and how others find them: find_package(copse COMPONENTS crdt) and pkg-config.
+# Where `cmake --install` puts the libraries, and how others find them: find_package(copse COMPONENTS crdt) and pkg-config.
 include_guard()
 include(CMakePackageConfigHelpers)
 
@@ -31,24 +31,3 @@ configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/copseConfig.cmake.in ${C
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/copseConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/copseConfig.cmake ${CMAKE_BINARY_DIR}/copseConfigVersion.cmake
   DESTINATION ${copse_package_directory} COMPONENT development)
-
-if(TARGET copse)
-  install(TARGETS copse RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
-endif()
-install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/CHANGELOG.md
-  DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
-
-set(CPACK_GENERATOR DEB)
-set(CPACK_PACKAGE_NAME copse)
-set(CPACK_PACKAGE_CONTACT "the copse authors <copse@example.invalid>")
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "local-first filesystem on a move-only tree CRDT")
-set(CPACK_COMPONENTS_ALL program)
-set(CPACK_DEB_COMPONENT_INSTALL ON)
-set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME copse)
-set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "fuse3")
-set(CPACK_DEBIAN_PACKAGE_SECTION utils)
-set(CPACK_STRIP_FILES ON)
-set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
-include(CPack)

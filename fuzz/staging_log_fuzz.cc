@@ -2,16 +2,12 @@
 // that can be written and read in place of all the log's changes. Each input is read as it is, and again with right
 // checksums, which a fuzzer cannot guess.
 
-#include <copse/base/hash.h>
-#include <copse/crdt/bytes.h>
-
 #include "content/staging_log.h"
 #include "fuzz.h"
+#include "staging_checksums.h"
 
 namespace copse::fuzz {
 namespace {
-
-constexpr std::size_t kFrameBytes = 8;
 
 void Check(std::string_view bytes) {
   const auto log = fs::ParseStagingLog(bytes);
@@ -29,25 +25,12 @@ void Check(std::string_view bytes) {
           again->sum.changes.ranges() == sum.changes.ranges());
 }
 
-std::string WithChecksums(std::string bytes) {
-  for (std::size_t at = 0; bytes.size() - at >= kFrameBytes;) {
-    const std::string_view rest = std::string_view(bytes).substr(at);
-    const std::size_t length = crdt::ByteReader(rest).U32().value();
-    if (length > rest.size() - kFrameBytes) break;
-    crdt::ByteWriter checksum;
-    checksum.U32(base::Crc32c(rest.substr(kFrameBytes, length)));
-    bytes.replace(at + 4, checksum.size(), checksum.bytes());
-    at += kFrameBytes + length;
-  }
-  return bytes;
-}
-
 }  // namespace
 }  // namespace copse::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes = copse::fuzz::Bytes(data, size);
   copse::fuzz::Check(bytes);
-  copse::fuzz::Check(copse::fuzz::WithChecksums(std::string(bytes)));
+  copse::fuzz::Check(copse::fuzz::WithStagingChecksums(std::string(bytes)));
   return 0;
 }

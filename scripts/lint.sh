@@ -1,9 +1,19 @@
-# ./dev lint: formatting, what each layer may include, then everything once more with clang and its checks.
+# ./dev lint [--since REVISION]: formatting, what each layer may include, then everything once more with clang and its
+# checks; with --since, clang-tidy reads only the sources that have changed since, or include what has.
 #
 # clang-tidy takes ten seconds or more for a source. The library and the program get every check of .clang-tidy; the
 # tests, whose headers (GoogleTest, rapidcheck) take the longest, only those of test_checks, which find most mistakes
 # that a test can hide. All sources get the compiler's warnings as errors.
 need_packages "$packages_build $packages_test $packages_lint libclang-rt-14-dev"
+since=
+case ${1:-} in
+  '') ;;
+  --since)
+    [ $# -eq 2 ] || fail "usage: ./dev lint [--since REVISION]"
+    since=$(git rev-parse --verify --quiet "$2^{commit}") || fail "git knows no revision $2"
+    ;;
+  *) fail "usage: ./dev lint [--since REVISION]" ;;
+esac
 test_checks='-*,bugprone-use-after-move,bugprone-dangling-handle,bugprone-unused-raii,bugprone-infinite-loop,
   bugprone-assert-side-effect,bugprone-sizeof-expression,performance-for-range-copy,misc-unused-using-decls'
 
@@ -44,8 +54,26 @@ tidy() {
     fail "clang-tidy found what is above"
 }
 sed -n "s|^ *\"file\": \"$top/\(.*\)\",*$|\1|p" build/lint/compile_commands.json | sort -u >build/lint/sources
-grep -E '^(base|crdt|replica|fs)/' build/lint/sources >build/lint/library_sources || fail "no sources in build/lint"
-grep -E '^(tests|fuzz|examples)/' build/lint/sources >build/lint/test_sources || fail "no sources of tests in build/lint"
+if [ -n "$since" ] && git diff --quiet "$since" -- .clang-tidy; then
+  # What ninja has noted of each object: a line of its name, then one for each file that was read for it.
+  { git diff --name-only "$since"; git ls-files -o --exclude-standard; } | sort -u >build/lint/changed
+  ninja -C build/lint -t deps | awk -v top="$top/" '
+    NR == FNR { changed[$0]; next }
+    /^[^ ]/ { source = "" }
+    /^ / {
+      path = $1
+      if (sub(/^\.\.\/\.\.\//, "", path) == 0 && index(path, top) == 1) path = substr(path, length(top) + 1)
+      if (source == "" && path !~ "^/") source = path
+      if (path in changed) print source
+    }' build/lint/changed - | sort -u >build/lint/affected
+  comm -12 build/lint/sources build/lint/affected >build/lint/chosen
+  mv build/lint/chosen build/lint/sources
+  echo "lint: $(wc -l <build/lint/sources) sources differ from $2 or include what does"
+fi
+grep -E '^(base|crdt|replica|fs)/' build/lint/sources >build/lint/library_sources || [ -n "$since" ] ||
+  fail "no sources in build/lint"
+grep -E '^(tests|fuzz|examples)/' build/lint/sources >build/lint/test_sources || [ -n "$since" ] ||
+  fail "no sources of tests in build/lint"
 tidy <build/lint/library_sources
 echo "lint: clang-tidy is content with the library and the program"
 tidy --checks="$test_checks" <build/lint/test_sources

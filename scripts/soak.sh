@@ -1,5 +1,11 @@
-# ./dev soak NAME: long runs with seeds that differ each time. COPSE_SECONDS says how long (600); `tree` takes no less than
-# its histories do, some fifteen minutes of one core.
+# ./dev soak NAME: `day` is scripts/day.sh; the others are long runs with seeds that differ each time. COPSE_SECONDS says
+# how long (600); `tree` takes no less than its histories do, some fifteen minutes of one core, and `crash` no less than one
+# round, as long on a quiet machine.
+if [ "${1:-}" = day ]; then
+  shift
+  . scripts/day.sh
+  exit
+fi
 seconds=${COPSE_SECONDS:-600}
 need_packages "$packages_build $packages_test"
 end=$(($(seconds_now) + seconds))
@@ -15,6 +21,18 @@ soak_tree_parts() {
     echo "$((first + at)) $part 0 TreeHistories.*"
     at=$((at + part))
   done
+}
+
+# A line for each process: a name for its log, and the command. The longest first.
+soak_crash_parts() {
+  plug=build/tests/plug/copse_plug
+  echo "power $plug power --rounds ${COPSE_CUTS:-300} --seed $1"
+  echo "kill $plug kill --rounds ${COPSE_KILLS:-500} --seed $1"
+  for at in TheFounder TheGuest; do
+    echo "$at env COPSE_CRASH_STEP=1 COPSE_CRASH_SAMPLES=${COPSE_CRASH_SAMPLES:-16} COPSE_CRASH_SEED=$1" \
+      "build/tests/crash/copse_crash_tests --gtest_filter=*$at"
+  done
+  echo "without-sync $plug power --rounds 5 --seed $1 --without-sync build/tests/plug/libcopse_no_sync.so"
 }
 
 case ${1:-} in
@@ -40,13 +58,21 @@ case ${1:-} in
     done
     ;;
   crash)
-    build_tests=ON build_preset release
-    while [ "$(seconds_now)" -lt "$end" ]; do
-      echo "soak crash: round $round"
-      ctest --test-dir build --output-on-failure -L plug -j 1 >build/soak.log 2>&1 || { cat build/soak.log >&2; fail "round $round failed"; }
+    build_tests=ON build_preset release copse copse_crash_tests copse_plug copse_no_sync
+    COPSE=$PWD/build/copse
+    export COPSE
+    while [ "$round" -eq 0 ] || [ "$(seconds_now)" -lt "$end" ]; do
+      seed=${COPSE_FIRST_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+      echo "soak crash: round $round, seed $seed"
+      # shellcheck disable=SC2016 # the inner shell expands it
+      soak_crash_parts "$seed" | xargs -P "$jobs" -L 1 sh -c '
+        log=build/soak-$1.log
+        shift
+        "$@" >"$log" 2>&1 && grep " points, \| rounds, \|^lost" "$log" || { cat "$log" >&2; exit 255; }' soak ||
+        fail "soak crash: round $round failed, seed $seed; what is wrong is above"
       round=$((round + 1))
     done
     ;;
-  *) fail "usage: ./dev soak tree|crash" ;;
+  *) fail "usage: ./dev soak tree|crash|day" ;;
 esac
-echo "soak $1: $round rounds in $seconds s, no failure"
+echo "soak $1: $round rounds in $(($(seconds_now) - end + seconds)) s, no failure"

@@ -3,6 +3,7 @@
 #include <copse/base/status_macros.h>
 
 #include <algorithm>
+#include <random>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -33,16 +34,14 @@ void ApplyTo(Entries Node::*entries, const MemoryDisk::EntryChange& change) {
   }
 }
 
-void CrashNode(Node& node, Keep keep, std::mt19937_64& random, std::set<const Node*>& visited) {
-  if (!visited.insert(&node).second) return;
-  for (const MemoryDisk::Change& change : node.changes) {
-    if (keep == Keep::kEverything) change.ApplyTo(node.durable_bytes);
-    if (keep == Keep::kRandom) change.ApplyRandomSectorsTo(node.durable_bytes, random);
+/// Adds `node` and what is below it, durably or now, unless it is there.
+void Collect(const MemoryDisk::NodePointer& node, std::set<const Node*>& visited,
+             std::vector<MemoryDisk::NodePointer>& nodes) {
+  if (node == nullptr || !visited.insert(node.get()).second) return;
+  nodes.push_back(node);
+  for (const Entries* entries : {&node->durable_entries, &node->entries}) {
+    for (const auto& [name, child] : *entries) Collect(child, visited, nodes);
   }
-  node.changes.clear();
-  node.bytes = node.durable_bytes;
-  node.entries = node.durable_entries;
-  for (const auto& [name, child] : node.entries) CrashNode(*child, keep, random, visited);
 }
 
 /// Marks what is below `node` as linked; returns the bytes that it uses.
@@ -66,17 +65,16 @@ void MemoryDisk::Change::ApplyTo(SparseBytes& target) const {
   }
 }
 
-void MemoryDisk::Change::ApplyRandomSectorsTo(SparseBytes& target, std::mt19937_64& random) const {
-  if (kind != Kind::kWrite) {
-    if (Heads(random)) ApplyTo(target);
-    return;
-  }
-  for (std::uint64_t done = 0; done < bytes.size();) {
-    const std::uint64_t begin = offset + done;
-    const std::uint64_t count = std::min(kSectorBytes - begin % kSectorBytes, bytes.size() - done);
-    if (Heads(random)) target.Write(begin, std::string_view(bytes).substr(done, count));
-    done += count;
-  }
+std::size_t MemoryDisk::Change::Pieces() const {
+  if (kind != Kind::kWrite) return 1;
+  return static_cast<std::size_t>((offset + bytes.size() - 1) / kSectorBytes - offset / kSectorBytes + 1);
+}
+
+void MemoryDisk::Change::ApplyPieceTo(SparseBytes& target, std::size_t piece) const {
+  if (kind != Kind::kWrite) return ApplyTo(target);
+  const std::uint64_t begin = std::max(offset, (offset / kSectorBytes + piece) * kSectorBytes);
+  const std::uint64_t end = std::min(offset + bytes.size(), (begin / kSectorBytes + 1) * kSectorBytes);
+  target.Write(begin, std::string_view(bytes).substr(begin - offset, end - begin));
 }
 
 MemoryDisk::NodePointer MemoryDisk::MakeDirectory() {
@@ -112,6 +110,7 @@ absl::Status MemoryDisk::CheckPower(const std::string& doing, const std::string&
 absl::Status MemoryDisk::SpendChange(const std::string& doing, const std::string& path) {
   COPSE_RETURN_IF_ERROR(CheckPower(doing, path));
   if (changes_until_cut != std::numeric_limits<std::uint64_t>::max()) --changes_until_cut;
+  ++counts.changes;
   return absl::OkStatus();
 }
 
@@ -163,25 +162,85 @@ void MemoryDisk::MakeDirectoryDurable(const NodePointer& directory) {
   entry_changes = std::move(rest);
 }
 
-void MemoryDisk::Crash(Keep keep, std::uint64_t seed) {
+std::vector<MemoryDisk::NodePointer> MemoryDisk::NodesThatMaySurvive() const {
+  std::set<const Node*> visited;
+  std::vector<NodePointer> nodes;
+  Collect(root, visited, nodes);
+  for (const EntryChange& change : entry_changes) {
+    for (const auto& part : change.parts) {
+      Collect(part.directory, visited, nodes);
+      Collect(part.node, visited, nodes);
+    }
+  }
+  return nodes;
+}
+
+std::size_t MemoryDisk::UnsyncedPieces() const {
+  std::size_t pieces = entry_changes.size();
+  for (const NodePointer& node : NodesThatMaySurvive()) {
+    for (const Change& change : node->changes) pieces += change.Pieces();
+  }
+  return pieces;
+}
+
+std::vector<bool> MemoryDisk::Choose(Keep keep, std::uint64_t seed) const {
+  std::vector<bool> kept(UnsyncedPieces(), keep == Keep::kEverything);
+  if (keep != Keep::kRandom) return kept;
   std::mt19937_64 random(seed);
   const bool prefix = Heads(random);
   const std::size_t cut = entry_changes.empty() ? 0 : random() % (entry_changes.size() + 1);
-  for (std::size_t index = 0; index < entry_changes.size(); ++index) {
-    const bool lucky = prefix ? index < cut : Heads(random);
-    if (keep == Keep::kEverything || (keep == Keep::kRandom && lucky)) {
-      ApplyTo(&Node::durable_entries, entry_changes[index]);
-    }
+  for (std::size_t piece = 0; piece < kept.size(); ++piece) {
+    kept[piece] = prefix && piece < entry_changes.size() ? piece < cut : Heads(random);
+  }
+  return kept;
+}
+
+void MemoryDisk::Crash(const std::vector<bool>& kept) {
+  const std::vector<NodePointer> nodes = NodesThatMaySurvive();
+  auto keep = kept.begin();
+  for (const EntryChange& change : entry_changes) {
+    if (*keep++) ApplyTo(&Node::durable_entries, change);
   }
   entry_changes.clear();
-  std::set<const Node*> visited;
-  CrashNode(*root, keep, random, visited);
+  for (const NodePointer& node : nodes) {
+    for (const Change& change : node->changes) {
+      for (std::size_t piece = 0; piece < change.Pieces(); ++piece) {
+        if (*keep++) change.ApplyPieceTo(node->durable_bytes, piece);
+      }
+    }
+    node->changes.clear();
+    node->bytes = node->durable_bytes;
+    node->entries = node->durable_entries;
+  }
   used_bytes = RelinkedBytes(*root);
   locks.clear();
   ++boot;
   changes_until_cut = std::numeric_limits<std::uint64_t>::max();
   writes_until_failure = 0;
   syncs_until_failure = 0;
+}
+
+std::shared_ptr<MemoryDisk> MemoryDisk::Copy() const {
+  std::map<const Node*, NodePointer> copies = {{nullptr, nullptr}};
+  for (const NodePointer& node : NodesThatMaySurvive()) copies[node.get()] = std::make_shared<Node>(*node);
+  for (const auto& [original, copy] : copies) {
+    if (copy == nullptr) continue;
+    for (Entries* entries : {&copy->entries, &copy->durable_entries}) {
+      for (auto& [name, child] : *entries) child = copies.at(child.get());
+    }
+  }
+  auto disk = std::make_shared<MemoryDisk>();
+  disk->root = copies.at(root.get());
+  disk->entry_changes = entry_changes;
+  for (EntryChange& change : disk->entry_changes) {
+    for (auto& part : change.parts) {
+      part.directory = copies.at(part.directory.get());
+      part.node = copies.at(part.node.get());
+    }
+  }
+  disk->used_bytes = used_bytes;
+  disk->capacity = capacity;
+  return disk;
 }
 
 std::uint64_t MemoryDisk::FreeBytes() const { return capacity - std::min(capacity, used_bytes); }

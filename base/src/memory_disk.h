@@ -9,7 +9,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -33,8 +32,9 @@ struct MemoryDisk {
     std::string bytes;
 
     void ApplyTo(SparseBytes& target) const;
-    /// What a power cut in the middle of writing it out may leave.
-    void ApplyRandomSectorsTo(SparseBytes& target, std::mt19937_64& random) const;
+    /// A power cut in the middle of writing it out may leave any choice of its pieces: of a write, its sectors.
+    std::size_t Pieces() const;
+    void ApplyPieceTo(SparseBytes& target, std::size_t piece) const;
   };
 
   struct Node {
@@ -81,9 +81,16 @@ struct MemoryDisk {
 
   static void MakeFileDurable(Node& node);
   void MakeDirectoryDurable(const NodePointer& directory);
-  void Crash(MemoryStorage::Keep keep, std::uint64_t seed);
+  /// As MemoryStorage's.
+  std::size_t UnsyncedPieces() const;
+  std::vector<bool> Choose(MemoryStorage::Keep keep, std::uint64_t seed) const;
+  void Crash(const std::vector<bool>& kept);
+  std::shared_ptr<MemoryDisk> Copy() const;
 
   std::uint64_t FreeBytes() const;
+
+  /// Files and directories that have a name, or may have one after a crash, in an order that is always the same.
+  std::vector<NodePointer> NodesThatMaySurvive() const;
 
   std::mutex mutex;
   NodePointer root = MakeDirectory();

@@ -157,7 +157,25 @@ absl::StatusOr<std::unique_ptr<StorageLock>> MemoryStorage::Lock(const std::stri
 
 void MemoryStorage::Crash(Keep keep, std::uint64_t seed) {
   const std::lock_guard lock(disk_->mutex);
-  disk_->Crash(keep, seed);
+  disk_->Crash(disk_->Choose(keep, seed));
+}
+
+void MemoryStorage::Crash(const std::vector<bool>& kept) {
+  const std::lock_guard lock(disk_->mutex);
+  COPSE_CHECK(kept.size() == disk_->UnsyncedPieces());
+  disk_->Crash(kept);
+}
+
+std::size_t MemoryStorage::UnsyncedPieces() const {
+  const std::lock_guard lock(disk_->mutex);
+  return disk_->UnsyncedPieces();
+}
+
+std::unique_ptr<MemoryStorage> MemoryStorage::Copy() const {
+  auto copy = std::make_unique<MemoryStorage>();
+  const std::lock_guard lock(disk_->mutex);
+  copy->disk_ = disk_->Copy();
+  return copy;
 }
 
 void MemoryStorage::CutPowerAfter(std::uint64_t changes) {
@@ -195,6 +213,12 @@ void MemoryStorage::FlipBit(const std::string& path, std::uint64_t offset, int b
     value = static_cast<char>(value ^ (1 << bit));
     bytes->Write(offset, std::string_view(&value, 1));
   }
+}
+
+std::unique_ptr<MemoryStorage> MemoryStorage::Image() const {
+  std::unique_ptr<MemoryStorage> image = Copy();
+  image->Crash(Keep::kNothing);
+  return image;
 }
 
 void MemoryStorage::SetOwner(const std::string& path, std::uint32_t owner) {

@@ -30,7 +30,6 @@ absl::Status ErrnoStatus(int error, const std::string& doing, const std::string&
       return absl::AlreadyExistsError(message);
     case EACCES:
     case EPERM:
-    case EROFS:
       return absl::PermissionDeniedError(message);
     case ENOSPC:
     case EDQUOT:

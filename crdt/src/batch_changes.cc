@@ -24,9 +24,9 @@ MoveIndex BatchChanges::BeforeTrash(MoveIndex in_effect) const {
   return outside == in_effect ? kNoMove : outside;
 }
 
-void BatchChanges::Note(Slot node) {
-  const MoveIndex in_effect = chains_.InEffect(node);
-  changes_.push_back(Change{nodes_.IdOf(node), node, in_effect, BeforeTrash(in_effect)});
+void BatchChanges::Note(Slot node, MoveIndex in_effect) {
+  const MoveIndex before_trash = wants_events_ ? BeforeTrash(in_effect) : kNoMove;
+  changes_.push_back(Change{nodes_.IdOf(node), node, in_effect, before_trash});
   nodes_[node].SetHasChanged(true);
 }
 
@@ -52,34 +52,34 @@ std::vector<FieldId> BatchChanges::ChangedFields(Slot node) const {
   return fields;
 }
 
-void MoveBetweenParents(NodeTable& nodes, const MoveTable& moves, Slot node, MoveIndex from, MoveIndex to) {
-  const DirectoryNumber old_parent = moves[from].parent();
-  const DirectoryNumber new_parent = moves[to].parent();
-  if (old_parent == new_parent) return;
-  if (old_parent != kNoDirectory) nodes.directory(old_parent).children.Erase(node, nodes.ids());
-  if (new_parent != kNoDirectory) nodes.directory(new_parent).children.Insert(node, nodes.ids());
-}
-
-std::optional<Placement> BatchChanges::PlacementBy(MoveIndex move) const {
-  if (move == kNoMove) return std::nullopt;
-  return Placement{nodes_.IdOf(nodes_.directory(moves_[move].parent()).node), std::string(moves_.NameOf(move)),
-                   moves_[move].time()};
+void BatchChanges::SetPlacement(std::optional<Placement>& placement, MoveIndex move) const {
+  if (move == kNoMove) return;
+  Placement& set = placement.emplace();
+  set.parent = nodes_.IdOf(nodes_.directory(moves_[move].parent()).node);
+  set.name = moves_.NameOf(move);
+  set.claim = moves_[move].time();
 }
 
 // In a large tree nearly every node that a batch touches must be fetched from far away. Asked for some changes ahead,
 // they come side by side.
 void BatchChanges::Prefetch(std::size_t change) const {
   constexpr std::size_t kFar = 16;
-  constexpr std::size_t kNear = 8;
+  constexpr std::size_t kMiddle = 10;
+  constexpr std::size_t kNear = 4;
   if (change + kFar < changes_.size()) {
     const Change& far = changes_[change + kFar];
     nodes_.PrefetchNode(far.node);
     __builtin_prefetch(&moves_[far.in_effect]);
   }
+  if (change + kMiddle < changes_.size()) {
+    const Change& middle = changes_[change + kMiddle];
+    nodes_.PrefetchDirectory(moves_[middle.in_effect].parent());
+    nodes_.PrefetchDirectory(moves_[chains_.InEffect(middle.node)].parent());
+  }
   if (change + kNear < changes_.size()) {
     const Change& near = changes_[change + kNear];
-    nodes_.PrefetchDirectory(moves_[near.in_effect].parent());
-    nodes_.PrefetchDirectory(moves_[chains_.InEffect(near.node)].parent());
+    nodes_.PrefetchChildren(moves_[near.in_effect].parent());
+    nodes_.PrefetchChildren(moves_[chains_.InEffect(near.node)].parent());
   }
 }
 
@@ -91,19 +91,29 @@ void BatchChanges::TakeOne(const Change& change, std::vector<NetEvent>* events) 
   std::vector<FieldId> fields = notes_.empty() ? std::vector<FieldId>() : ChangedFields(change.node);
   const bool was_elsewhere = BeforeTrash(now) != change.before_trash;
   if (now == change.in_effect && fields.empty() && !was_elsewhere) return;
-  events->push_back(
-      NetEvent{change.id, PlacementBy(change.in_effect), PlacementBy(now), std::move(fields), was_elsewhere});
+  NetEvent& event = events->emplace_back();
+  event.node = change.id;
+  SetPlacement(event.before, change.in_effect);
+  SetPlacement(event.after, now);
+  event.fields = std::move(fields);
+  event.place_before_trash_changed = was_elsewhere;
 }
 
 void BatchChanges::Take(std::vector<NetEvent>* events) {
+  if (changes_.empty()) return;
   const auto by_id = [](const Change& a, const Change& b) { return a.id < b.id; };
   if (events != nullptr && !std::is_sorted(changes_.begin(), changes_.end(), by_id)) {
     std::sort(changes_.begin(), changes_.end(), by_id);
   }
-  std::stable_sort(notes_.begin(), notes_.end(), [](const RegisterBefore& a, const RegisterBefore& b) {
-    return std::tie(a.node, a.id, a.kind) < std::tie(b.node, b.id, b.kind);
-  });
-  if (events != nullptr) events->reserve(events->size() + changes_.size());
+  if (notes_.size() > 1) {
+    std::stable_sort(notes_.begin(), notes_.end(), [](const RegisterBefore& a, const RegisterBefore& b) {
+      return std::tie(a.node, a.id, a.kind) < std::tie(b.node, b.id, b.kind);
+    });
+  }
+  // At least doubled, for callers who let the events of many batches come together.
+  if (events != nullptr && events->capacity() - events->size() < changes_.size()) {
+    events->reserve(std::max(events->size() + changes_.size(), 2 * events->capacity()));
+  }
   for (std::size_t i = 0; i < changes_.size(); ++i) {
     Prefetch(i);
     TakeOne(changes_[i], events);

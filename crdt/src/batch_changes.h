@@ -3,6 +3,7 @@
 #include <copse/crdt/net_event.h>
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "chains.h"
@@ -12,20 +13,41 @@
 
 namespace copse::crdt {
 
+/// Brings the children of the parents in line: `node` was placed by `from`, and is by `to`.
+inline void MoveBetweenParents(NodeTable& nodes, const MoveTable& moves, Slot node, MoveIndex from, MoveIndex to) {
+  const DirectoryNumber old_parent = moves[from].parent();
+  const DirectoryNumber new_parent = moves[to].parent();
+  if (old_parent == new_parent) return;
+  if (old_parent != kNoDirectory) nodes.directory(old_parent).children.Erase(node, nodes.ids());
+  if (new_parent != kNoDirectory) nodes.directory(new_parent).children.Insert(node, nodes.ids());
+}
+
 /// What one batch has touched, as it was before. Events are found at the end, by comparing.
 class BatchChanges {
  public:
   BatchChanges(NodeTable& nodes, const MoveTable& moves, const Chains& chains, const RegisterTable& registers)
       : nodes_(nodes), moves_(moves), chains_(chains), registers_(registers) {}
 
+  /// To be called before a batch. `wants_events`: whether Take will be asked for them.
+  void Begin(bool wants_events) { wants_events_ = wants_events; }
+
   /// To be called before the history of `node` changes, and before one of its registers is written.
   void AboutToPlace(Slot node) {
-    if (!nodes_[node].has_changed()) Note(node);
+    if (!nodes_[node].has_changed()) Note(node, chains_.InEffect(node));
+  }
+  /// The same, where `before` is in effect and the change is that `after` will be, at the end of the history.
+  void AboutToPlaceLeaf(Slot node, MoveIndex before, MoveIndex after) {
+    if (nodes_[node].has_changed()) return;
+    if (wants_events_) {
+      Note(node, before);
+    } else {
+      MoveBetweenParents(nodes_, moves_, node, before, after);
+    }
   }
   void AboutToWrite(Slot node, const Register& one);
 
-  /// Brings children in line with places, and forgets everything. Adds to `events`, if that is given, one event for
-  /// each node that differs from before, ascending.
+  /// Brings children in line with places, and forgets everything. Adds to `events`, given if they are wanted, one event
+  /// for each node that differs from before, ascending.
   void Take(std::vector<NetEvent>* events);
 
  private:
@@ -42,22 +64,20 @@ class BatchChanges {
     Register::Times times;
   };
 
-  void Note(Slot node);
+  void Note(Slot node, MoveIndex in_effect);
   MoveIndex BeforeTrash(MoveIndex in_effect) const;
   void Prefetch(std::size_t change) const;
   void TakeOne(const Change& change, std::vector<NetEvent>* events);
   std::vector<FieldId> ChangedFields(Slot node) const;
-  std::optional<Placement> PlacementBy(MoveIndex move) const;
+  void SetPlacement(std::optional<Placement>& placement, MoveIndex move) const;
 
   NodeTable& nodes_;
   const MoveTable& moves_;
   const Chains& chains_;
   const RegisterTable& registers_;
+  bool wants_events_ = false;
   std::vector<Change> changes_;
   std::vector<RegisterBefore> notes_;  // From Take on ascending by node, id and kind.
 };
-
-/// Brings the children of the parents in line: `node` was placed by `from`, and is by `to`.
-void MoveBetweenParents(NodeTable& nodes, const MoveTable& moves, Slot node, MoveIndex from, MoveIndex to);
 
 }  // namespace copse::crdt

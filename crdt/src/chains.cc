@@ -44,7 +44,7 @@ Chains::Neighbours Chains::SearchBack(Slot node, Timestamp time) {
   return {next == array.begin() ? kNoMove : std::prev(next)->move, next->move};
 }
 
-void Chains::Insert(MoveIndex index) {
+void Chains::InsertFar(MoveIndex index) {
   Move& move = moves_[index];
   const Timestamp time = move.time();
   Node& node = nodes_[move.child()];

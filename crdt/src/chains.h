@@ -23,7 +23,18 @@ class Chains {
 
   /// Adds `move` to the chain of its child, as taking no effect, so that the history says what it said before. No
   /// other move there has its time. Cost: O(1) at the end, else O(log chain) and a copy of what is later.
-  void Insert(MoveIndex move);
+  void Insert(MoveIndex index) {
+    Move& move = moves_[index];
+    const MoveIndex last = nodes_.Last(move.child());
+    if (nodes_[move.child()].has_array() || move.time() <= TimeOf(last)) {
+      InsertFar(index);
+      return;
+    }
+    move.earlier = last;
+    move.before = moves_.After(last);
+    nodes_.SetLast(move.child(), index);
+    NoteEnd(move.child());
+  }
 
   /// The newest move on `node` not later than `time`; kNoMove if none. Cost: O(log chain), O(1) near the end.
   MoveIndex AtOrBefore(Slot node, Timestamp time) {
@@ -40,17 +51,16 @@ class Chains {
 
   /// One step of a walk to the root: the parent of a directory just before `time`. kNoDirectory if it had no place.
   DirectoryNumber ParentBefore(DirectoryNumber number, Timestamp time) {
-    const Directory& directory = nodes_.directory(number);
-    if (directory.end_time < time) return directory.end_parent;
-    return moves_[moves_.After(AtOrBefore(directory.node, Timestamp{time.value - 1}))].parent();
+    const DirectoryEnd& end = nodes_.directory_end(number);
+    if (end.time < time) return end.parent;
+    return moves_[moves_.After(AtOrBefore(nodes_.directory(number).node, Timestamp{time.value - 1}))].parent();
   }
   /// To be called when the end of the chain of `node`, or what it leaves, has changed, and when `node` has been given a
   /// directory.
   void NoteEnd(Slot node) {
-    if (Directory* directory = nodes_.FindDirectory(node)) {
-      directory->end_time = TimeOf(directory->last);
-      directory->end_parent = moves_[moves_.After(directory->last)].parent();
-    }
+    if (!nodes_[node].has_directory()) return;
+    const MoveIndex last = nodes_.Last(node);
+    nodes_.directory_end(nodes_.DirectoryNumberOf(node)) = {TimeOf(last), moves_[moves_.After(last)].parent()};
   }
 
   /// All moves on `node`, oldest first.
@@ -76,6 +86,7 @@ class Chains {
   // `time` is earlier than the end of the chain.
   Neighbours SearchBack(Slot node, Timestamp time);
   void MakeArray(Slot node);
+  void InsertFar(MoveIndex index);
 
   NodeTable& nodes_;
   MoveTable& moves_;

@@ -1,92 +1,103 @@
 #include "child_set.h"
 
+#include <absl/container/inlined_vector.h>
+
 #include <algorithm>
-#include <iterator>
+#include <bit>
 #include <utility>
 
 namespace copse::crdt {
 namespace {
 
-// So many changes wait at the most beside so many sorted ids: some square root of them, in powers of two.
-std::size_t ChangesMax(std::size_t sorted) {
-  std::size_t changes = 16;
-  while (changes * changes < sorted) changes *= 2;
+// A child with its id, so that sorting need not look for that.
+struct Keyed {
+  NodeId id;
+  Slot slot;
+  friend bool operator<(const Keyed& a, const Keyed& b) { return a.id < b.id; }
+};
+using Changes = absl::InlinedVector<Keyed, 16>;
+
+// The first of [at, end) whose id is not below `bound`, which is likely to be near `at`. Cost: O(log distance).
+const Slot* LowerBoundNear(const Slot* at, const Slot* end, NodeId bound, const SlotIds& ids) {
+  std::ptrdiff_t step = 1;
+  while (end - at > step && ids[at[step - 1]] < bound) {
+    at += step;
+    step *= 2;
+  }
+  return std::lower_bound(at, std::min(at + step, end), bound, [&ids](Slot slot, NodeId id) { return ids[slot] < id; });
+}
+
+// What has come or gone, ascending; what did both is left out.
+Changes Balance(const Slot* begin, const Slot* end, const SlotIds& ids) {
+  Changes changes;
+  changes.reserve(static_cast<std::size_t>(end - begin));
+  for (const Slot* at = begin; at != end; ++at) changes.push_back(Keyed{ids[*at], *at});
+  std::sort(changes.begin(), changes.end());
+  // Of equal ones an even number is nothing, and an odd one is one.
+  std::size_t kept = 0;
+  for (std::size_t at = 0; at < changes.size();) {
+    std::size_t next = at + 1;
+    while (next < changes.size() && changes[next].slot == changes[at].slot) ++next;
+    if ((next - at) % 2 != 0) changes[kept++] = changes[at];
+    at = next;
+  }
+  changes.resize(kept);
   return changes;
 }
 
-struct ById {
-  const SlotIds& ids;
-  bool operator()(Slot a, Slot b) const { return ids[a] < ids[b]; }
-  bool operator()(NodeId bound, Slot slot) const { return bound < ids[slot]; }
-};
-
 }  // namespace
 
-// By less than doubling: most directories have come to their size.
-void ChildSet::Grow() {
-  if (children_.size() == children_.capacity()) children_.reserve(children_.size() + children_.size() / 2 + 2);
+// So many changes wait at the most beside so many sorted ids: some square root of them, in powers of two.
+std::size_t ChildSet::ChangesMax(std::size_t sorted) {
+  return std::max(kChangesMin, std::size_t{1} << ((std::bit_width(sorted) + 1) / 2));
 }
 
-void ChildSet::Insert(Slot child, const SlotIds& ids) {
-  const bool is_settled = sorted_ == children_.size();
-  if (is_settled && (children_.empty() || ids[children_.back()] < ids[child])) {
-    Grow();
-    children_.push_back(child);
-    ++sorted_;
-  } else {
-    Change(child, ids);
+// In place, and in whole blocks between the changes: these are few beside what is sorted.
+void ChildSet::Settle(const SlotIds& ids) {
+  Changes changes = Balance(children_.data() + sorted_, children_.data() + children_.size(), ids);
+  Slot* const begin = children_.data();
+  const Slot* const end = begin + sorted_;
+  // First those that have gone; of those that have come it is noted where they belong in what is left.
+  absl::InlinedVector<Slot*, 16> places;
+  std::size_t come = 0;
+  const Slot* from = begin;
+  Slot* to = begin;
+  for (const Keyed& change : changes) {
+    const Slot* at = LowerBoundNear(from, end, change.id, ids);
+    to = to == from ? begin + (at - begin) : std::copy(from, at, to);
+    from = at;
+    if (at != end && *at == change.slot) {
+      ++from;
+    } else {
+      places.push_back(to);
+      changes[come++] = change;
+    }
   }
-}
-
-void ChildSet::Erase(Slot child, const SlotIds& ids) {
-  if (sorted_ == children_.size() && children_.back() == child) {
-    children_.pop_back();
-    --sorted_;
-  } else {
-    Change(child, ids);
+  to = to == from ? begin + (end - begin) : std::copy(from, end, to);
+  const auto settled = static_cast<std::size_t>(to - begin) + come;
+  for (; come > 0; --come) {
+    std::copy_backward(places[come - 1], to, to + come);
+    to = places[come - 1];
+    to[come - 1] = changes[come - 1].slot;
   }
-}
-
-std::vector<Slot> ChildSet::Changed(const SlotIds& ids) const {
-  std::vector<Slot> changed(children_.begin() + sorted_, children_.end());
-  std::sort(changed.begin(), changed.end(), ById{ids});
-  // Of equal ones an even number is nothing, and an odd one is one.
-  auto kept = changed.begin();
-  for (auto at = changed.begin(); at != changed.end();) {
-    const auto next = std::find_if(at, changed.end(), [at](Slot other) { return other != *at; });
-    if ((next - at) % 2 != 0) *kept++ = *at;
-    at = next;
-  }
-  changed.erase(kept, changed.end());
-  return changed;
-}
-
-void ChildSet::Change(Slot child, const SlotIds& ids) {
-  Grow();
-  children_.push_back(child);
-  if (children_.size() - sorted_ < ChangesMax(sorted_)) return;
-  const std::vector<Slot> changed = Changed(ids);
-  std::vector<Slot> settled;
-  settled.reserve(children_.size());
-  std::set_symmetric_difference(children_.begin(), children_.begin() + sorted_, changed.begin(), changed.end(),
-                                std::back_inserter(settled), ById{ids});
-  settled.shrink_to_fit();
-  children_ = std::move(settled);
-  sorted_ = static_cast<std::uint32_t>(children_.size());
+  children_.resize(settled);
+  if (children_.capacity() > 4 * settled + 16) children_.shrink_to_fit();
+  sorted_ = static_cast<std::uint32_t>(settled);
 }
 
 std::vector<NodeId> ChildSet::List(NodeId after, std::size_t limit, const SlotIds& ids) const {
   const auto end = children_.begin() + sorted_;
-  auto at = std::upper_bound(children_.begin(), end, after, ById{ids});
-  const std::vector<Slot> changed = Changed(ids);
-  auto change = std::upper_bound(changed.begin(), changed.end(), after, ById{ids});
+  auto at = std::upper_bound(children_.begin(), end, after, [&ids](NodeId id, Slot slot) { return id < ids[slot]; });
+  const Changes changes = Balance(children_.data() + sorted_, children_.data() + children_.size(), ids);
+  auto change = std::upper_bound(changes.begin(), changes.end(), after,
+                                 [](NodeId id, const Keyed& keyed) { return id < keyed.id; });
   std::vector<NodeId> list;
-  list.reserve(std::min(limit, static_cast<std::size_t>((end - at) + (changed.end() - change))));
-  while (list.size() < limit && (at != end || change != changed.end())) {
-    if (change == changed.end() || (at != end && ids[*at] < ids[*change])) {
+  list.reserve(std::min(limit, static_cast<std::size_t>((end - at) + (changes.end() - change))));
+  while (list.size() < limit && (at != end || change != changes.end())) {
+    if (change == changes.end() || (at != end && ids[*at] < change->id)) {
       list.push_back(ids[*at++]);
-    } else if (at == end || ids[*change] < ids[*at]) {
-      list.push_back(ids[*change++]);
+    } else if (at == end || change->id < ids[*at]) {
+      list.push_back((change++)->id);
     } else {
       ++at;
       ++change;

@@ -20,9 +20,23 @@ class ChildSet {
  public:
   /// `child` is not in the set. Cost: O(1) if its id is the highest yet, as those of new nodes mostly are; else
   /// amortized O(log size + sqrt(size)) at the most.
-  void Insert(Slot child, const SlotIds& ids);
+  void Insert(Slot child, const SlotIds& ids) {
+    if (IsSettled() && (children_.empty() || ids[children_.back()] < ids[child])) {
+      Append(child);
+      ++sorted_;
+    } else {
+      Change(child, ids);
+    }
+  }
   /// `child` is in the set. Cost: as that of Insert.
-  void Erase(Slot child, const SlotIds& ids);
+  void Erase(Slot child, const SlotIds& ids) {
+    if (IsSettled() && children_.back() == child) {
+      children_.pop_back();
+      --sorted_;
+    } else {
+      Change(child, ids);
+    }
+  }
 
   /// At most `limit` of the ids higher than `after`, ascending. Cost: O(what is returned + sqrt(size) log size) at the
   /// most.
@@ -32,10 +46,23 @@ class ChildSet {
   void PrefetchEnd() const { __builtin_prefetch(children_.data() + children_.size()); }
 
  private:
-  // What has come or gone, ascending; what did both is left out.
-  std::vector<Slot> Changed(const SlotIds& ids) const;
-  void Change(Slot child, const SlotIds& ids);
-  void Grow();
+  static std::size_t ChangesMax(std::size_t sorted);
+
+  bool IsSettled() const { return sorted_ == children_.size(); }
+  void Append(Slot child) {
+    // Grows by less than doubling: most directories have come to their size.
+    if (children_.size() == children_.capacity()) children_.reserve(children_.size() + children_.size() / 2 + 2);
+    children_.push_back(child);
+  }
+  void Change(Slot child, const SlotIds& ids) {
+    Append(child);
+    const std::size_t changes = children_.size() - sorted_;
+    if (changes >= kChangesMin && changes >= ChangesMax(sorted_)) Settle(ids);
+  }
+  // Puts what has come or gone in its place.
+  void Settle(const SlotIds& ids);
+
+  static constexpr std::size_t kChangesMin = 16;
 
   std::vector<Slot> children_;
   std::uint32_t sorted_ = 0;  // How many of them are in the first part.

@@ -1,16 +1,17 @@
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
 #include <copse/crdt/ids.h>
 #include <copse/crdt/timestamp.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "check.h"
 #include "child_set.h"
 #include "move.h"
+#include "page_index.h"
 #include "slot_ids.h"
 #include "stable_vector.h"
 
@@ -18,20 +19,24 @@ namespace copse::crdt {
 
 inline constexpr Timestamp kNever{~std::uint64_t{0}};
 
-/// What a node has from the first move on that names it as parent. A walk to the root reads nothing else, and one of
-/// them is one line of the processor's cache.
+/// What a node has from the first move on that names it as parent.
 struct alignas(64) Directory {
   Slot node = kNoSlot;
   MoveIndex last = kNoMove;  ///< See NodeTable::Last.
   /// The time of the earliest known move of another node into this one, whether or not that takes effect. Before it
   /// the node is nobody's ancestor. kNever for the well-known nodes, which no move can place.
   Timestamp first_named = kNever;
-  Timestamp end_time;                         ///< Of `last`. See Chains::NoteEnd, as the next.
-  DirectoryNumber end_parent = kNoDirectory;  ///< The parent that `last` leaves.
-  std::uint32_t note = 0;                     ///< See Sweep.
+  std::uint32_t note = 0;  ///< See Sweep.
   ChildSet children;
 };
 static_assert(sizeof(Directory) == 64);
+
+/// What the newest move of a directory leaves. A walk to the root reads nothing else, and four of them are one line of
+/// the processor's cache. See Chains::NoteEnd.
+struct DirectoryEnd {
+  Timestamp time;  ///< Of Directory::last.
+  DirectoryNumber parent = kNoDirectory;
+};
 
 /// One node: a number of 29 bits and three flags.
 class Node {
@@ -74,21 +79,20 @@ class NodeTable {
 
   /// kNoSlot if no op has named it or a neighbour of its.
   Slot Find(NodeId id) const {
-    const RecentPage& recent = recent_[id.value / kPage % kRecent];
-    if (recent.number == id.value / kPage) return SlotAt(recent.page, id);
-    const auto page = by_number_.find(id.value / kPage);
-    return page == by_number_.end() ? kNoSlot : SlotAt(page->second, id);
+    const std::uint32_t page = index_.Find(id.value / kPage);
+    return page == PageIndex::kNoPage ? kNoSlot : SlotAt(page, id);
   }
   Slot FindOrMake(NodeId id) {
-    const std::uint64_t number = id.value / kPage;
-    RecentPage& recent = recent_[number % kRecent];
-    if (recent.number != number) recent = {number, PageOf(number)};
-    return SlotAt(recent.page, id);
+    std::uint32_t& page = index_.Of(id.value / kPage);
+    if (page == PageIndex::kNoPage) page = MakePage(id.value / kPage);
+    return SlotAt(page, id);
   }
 
   std::uint32_t directory_count() const { return directories_.size(); }
   Directory& directory(DirectoryNumber number) { return directories_[number]; }
   const Directory& directory(DirectoryNumber number) const { return directories_[number]; }
+  DirectoryEnd& directory_end(DirectoryNumber number) { return directory_ends_[number]; }
+  const DirectoryEnd& directory_end(DirectoryNumber number) const { return directory_ends_[number]; }
   /// Of a node that has one.
   DirectoryNumber DirectoryNumberOf(Slot slot) const { return (*this)[slot].link_; }
   /// nullptr if no move names it as parent.
@@ -102,6 +106,7 @@ class NodeTable {
     CRDT_CHECK(directories_.size() < kMovesMax);
     const DirectoryNumber number = directories_.size();
     Directory& directory = directories_.Grow();
+    directory_ends_.emplace_back();
     Node& node = (*this)[slot];
     directory.node = slot;
     directory.last = node.link_;
@@ -135,6 +140,9 @@ class NodeTable {
   void PrefetchDirectory(DirectoryNumber number) const {
     if (number != kNoDirectory) __builtin_prefetch(&directories_[number]);
   }
+  void PrefetchChildren(DirectoryNumber number) const {
+    if (number != kNoDirectory) directories_[number].children.PrefetchEnd();
+  }
 
  private:
   // Ids of one actor mostly lie close together, so pages are full and the map of them is small; and however a peer
@@ -142,29 +150,19 @@ class NodeTable {
   static constexpr std::uint32_t kPage = SlotIds::kPage;
   using Page = std::array<Node, kPage>;
 
-  // Most ops name nodes on the pages that the ops before them named.
-  static constexpr std::size_t kRecent = 16;
-  struct RecentPage {
-    std::uint64_t number = ~std::uint64_t{0};
-    std::uint32_t page = 0;
-  };
-
   static Slot SlotAt(std::uint32_t page, NodeId id) { return page * kPage + static_cast<Slot>(id.value % kPage); }
-  std::uint32_t PageOf(std::uint64_t number) {
-    const auto [found, is_new] = by_number_.emplace(number, pages_.size());
-    if (is_new) {
-      CRDT_CHECK(pages_.size() < kNoSlot / kPage);
-      pages_.Grow();
-      ids_.AddPage(number);
-    }
-    return found->second;
+  std::uint32_t MakePage(std::uint64_t number) {
+    CRDT_CHECK(pages_.size() < kNoSlot / kPage);
+    pages_.Grow();
+    ids_.AddPage(number);
+    return pages_.size() - 1;
   }
 
-  absl::flat_hash_map<std::uint64_t, std::uint32_t> by_number_;
-  std::array<RecentPage, kRecent> recent_;
+  PageIndex index_;
   StableVector<Page> pages_;
   SlotIds ids_;
   StableVector<Directory> directories_;
+  std::vector<DirectoryEnd> directory_ends_;
 };
 
 }  // namespace copse::crdt

@@ -10,12 +10,33 @@
 
 namespace copse::crdt {
 
+// Mostly what is asked for is near the end: steps back from there are doubled until they reach it.
 std::size_t StructuralIndex::BlockOf(Timestamp time) const {
-  if (blocks_.back()->entries.front().time <= time) return blocks_.size() - 1;
-  const auto after = std::upper_bound(
-      blocks_.begin(), blocks_.end(), time,
-      [](Timestamp bound, const std::unique_ptr<Block>& block) { return bound < block->entries.front().time; });
-  return after == blocks_.begin() ? 0 : static_cast<std::size_t>(after - blocks_.begin()) - 1;
+  const auto begins_after = [time](const std::unique_ptr<Block>& block) { return time < block->entries.front().time; };
+  std::size_t after = blocks_.size();
+  std::size_t step = 1;
+  while (step < after && begins_after(blocks_[after - step])) {
+    after -= step;
+    step *= 2;
+  }
+  const std::size_t at = step < after ? after - step : 0;
+  const auto found = std::partition_point(blocks_.begin() + static_cast<std::ptrdiff_t>(at),
+                                          blocks_.begin() + static_cast<std::ptrdiff_t>(after),
+                                          [&](const std::unique_ptr<Block>& block) { return !begins_after(block); });
+  return found == blocks_.begin() ? 0 : static_cast<std::size_t>(found - blocks_.begin()) - 1;
+}
+
+StructuralIndex::Position StructuralIndex::PositionOf(Timestamp time) const {
+  if (recent_.block < blocks_.size()) {
+    const std::vector<Entry>& entries = blocks_[recent_.block]->entries;
+    const std::size_t at = recent_.entry;
+    if (at < entries.size() && entries[at].time == time) return recent_;
+    if (at + 1 < entries.size() && entries[at].time < time && time <= entries[at + 1].time) {
+      return {recent_.block, at + 1};
+    }
+  }
+  const std::size_t block = BlockOf(time);
+  return {block, EntryOf(*blocks_[block], time)};
 }
 
 std::size_t StructuralIndex::EntryOf(const Block& block, Timestamp time) {
@@ -35,6 +56,7 @@ void StructuralIndex::Insert(Timestamp time, MoveIndex move) {
   const std::size_t at = EntryOf(*blocks_[block], time);
   CRDT_CHECK(at == entries.size() || entries[at].time != time);  // Two ops never have one time.
   entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(at), Entry{time, move, {}});
+  recent_ = {block, at};
   ++size_;
 }
 
@@ -51,20 +73,22 @@ void StructuralIndex::Split(std::size_t block) {
   blocks_.insert(blocks_.begin() + static_cast<std::ptrdiff_t>(block) + 1, std::move(upper));
 }
 
-void StructuralIndex::SetWalk(Timestamp time, std::span<const DirectoryNumber> walk) {
-  Block& block = *blocks_[BlockOf(time)];
-  Entry& entry = block.entries[EntryOf(block, time)];
+void StructuralIndex::SetWalk(Timestamp time, const DirectoryWalk& walk) {
+  const Position position = PositionOf(time);
+  Block& block = *blocks_[position.block];
+  Entry& entry = block.entries[position.entry];
   CRDT_CHECK(entry.time == time);
-  entry.walk = {};
-  if (walk.size() > kWalkMax) {
+  if (!walk.is_known()) {
     entry.walk.Fill();
     block.walks.Fill();
     return;
   }
-  for (const DirectoryNumber number : walk) {
-    entry.walk.Add(number);
+  DirectoryFilter<8> filter;  // Of its own, so that it can stay in registers.
+  for (const DirectoryNumber number : walk.numbers()) {
+    filter.Add(number);
     block.walks.Add(number);
   }
+  entry.walk = filter;
 }
 
 template <typename Filter>
@@ -75,13 +99,13 @@ bool StructuralIndex::MayHoldOne(const Filter& walk, std::span<const DirectoryNu
 }
 
 StructuralIndex::Found StructuralIndex::Next(Timestamp from, Timestamp end,
-                                             std::span<const DirectoryNumber> directories) const {
+                                             std::span<const DirectoryNumber> directories) {
   if (size_ == 0) return {};
-  for (std::size_t block = BlockOf(from); block < blocks_.size(); ++block) {
+  for (auto [block, at] = PositionOf(from); block < blocks_.size(); ++block, at = 0) {
     const std::vector<Entry>& entries = blocks_[block]->entries;
-    const std::size_t at = EntryOf(*blocks_[block], from);
     if (at == entries.size()) continue;
     if (entries[at].time >= end) break;
+    recent_ = {block, at};
     return {entries[at].move, entries[at].time, MayHoldOne(entries[at].walk, directories)};
   }
   return {};
@@ -96,14 +120,16 @@ std::size_t StructuralIndex::CountFrom(Timestamp from) const {
 }
 
 StructuralIndex::Found StructuralIndex::Find(Timestamp from, Timestamp end,
-                                             std::span<const DirectoryNumber> directories) const {
+                                             std::span<const DirectoryNumber> directories) {
   if (size_ == 0 || directories.empty()) return {};
-  for (std::size_t block = BlockOf(from); block < blocks_.size(); ++block) {
+  for (auto [block, first] = PositionOf(from); block < blocks_.size(); ++block, first = 0) {
     const std::vector<Entry>& entries = blocks_[block]->entries;
     if (entries.front().time >= end) break;
     if (!MayHoldOne(blocks_[block]->walks, directories)) continue;
-    for (std::size_t at = EntryOf(*blocks_[block], from); at < entries.size() && entries[at].time < end; ++at) {
-      if (MayHoldOne(entries[at].walk, directories)) return {entries[at].move, entries[at].time};
+    for (std::size_t at = first; at < entries.size() && entries[at].time < end; ++at) {
+      if (!MayHoldOne(entries[at].walk, directories)) continue;
+      recent_ = {block, at};
+      return {entries[at].move, entries[at].time};
     }
   }
   return {};

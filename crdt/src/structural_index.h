@@ -2,6 +2,7 @@
 
 #include <copse/crdt/timestamp.h>
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -11,6 +12,27 @@
 #include "move.h"
 
 namespace copse::crdt {
+
+/// The directories that a walk to the root has passed. Of a longer one than kMax only its length is known.
+class DirectoryWalk {
+ public:
+  // Of more the filters of the index would hold nearly everything.
+  static constexpr std::size_t kMax = 192;
+
+  void Clear() { length_ = 0; }
+  void Add(DirectoryNumber number) {
+    if (length_ < kMax) numbers_[length_] = number;
+    ++length_;
+  }
+  std::size_t length() const { return length_; }
+  bool is_known() const { return length_ <= kMax; }
+  /// All of them. The walk must be known.
+  std::span<const DirectoryNumber> numbers() const { return {numbers_.data(), length_}; }
+
+ private:
+  std::array<DirectoryNumber, kMax> numbers_;
+  std::size_t length_ = 0;
+};
 
 /// The structural moves in order of time, each with the directories that it was judged by: so that after a change of
 /// one node those that may be concerned are found without looking at the others.
@@ -23,7 +45,7 @@ class StructuralIndex {
 
   /// The directories whose places were read to judge the move of `time`, which is in the index; replaces those said
   /// before.
-  void SetWalk(Timestamp time, std::span<const DirectoryNumber> walk);
+  void SetWalk(Timestamp time, const DirectoryWalk& walk);
 
   struct Found {
     MoveIndex move = kNoMove;  ///< kNoMove: there is none.
@@ -34,9 +56,9 @@ class StructuralIndex {
   static constexpr std::size_t kDirectoriesMax = 16;
   /// The first move from `from` on and before `end` whose walk may have a node of `directories`; any, if these are
   /// many. Cost: proportional to the blocks between, times directories.
-  Found Find(Timestamp from, Timestamp end, std::span<const DirectoryNumber> directories) const;
+  Found Find(Timestamp from, Timestamp end, std::span<const DirectoryNumber> directories);
   /// The first move from `from` on and before `end`. Cost: O(log size + directories).
-  Found Next(Timestamp from, Timestamp end, std::span<const DirectoryNumber> directories) const;
+  Found Next(Timestamp from, Timestamp end, std::span<const DirectoryNumber> directories);
   /// How many there are from `from` on. Cost: O(size / 64).
   std::size_t CountFrom(Timestamp from) const;
 
@@ -52,9 +74,6 @@ class StructuralIndex {
 
  private:
   static constexpr std::size_t kBlockMax = 128;
-  // Of a walk of so many directories the filters would hold nearly everything.
-  static constexpr std::size_t kWalkMax = 192;
-
   struct Entry {
     Timestamp time;
     MoveIndex move;
@@ -65,15 +84,23 @@ class StructuralIndex {
     DirectoryFilter<12> walks;   // Of all entries, now or once.
   };
 
+  struct Position {
+    std::size_t block = 0;
+    std::size_t entry = 0;
+  };
+
   // The block in which `time` is or would be.
   std::size_t BlockOf(Timestamp time) const;
   static std::size_t EntryOf(const Block& block, Timestamp time);
   template <typename Filter>
   static bool MayHoldOne(const Filter& walk, std::span<const DirectoryNumber> directories);
   void Split(std::size_t block);
+  // Of the first move from `time` on in the block in which `time` is or would be.
+  Position PositionOf(Timestamp time) const;
 
   std::vector<std::unique_ptr<Block>> blocks_;
   std::size_t size_ = 0;
+  Position recent_;  // Where a move was added or found last: most often it or the next is asked for. May be anywhere.
 };
 
 }  // namespace copse::crdt

@@ -20,37 +20,6 @@ bool Sweep::NeedsWalk(const Move& move) {
   return !move.has_guard() && !NodeTable::IsPermanent(move.parent()) && !IsSelfMove(move);
 }
 
-DirectoryNumber Sweep::NameParent(Slot child, NodeId parent, Timestamp time) {
-  const Slot slot = nodes_.FindOrMake(parent);
-  if (slot == child) return kNoDirectory;
-  Directory* directory = nodes_.FindDirectory(slot);
-  if (directory == nullptr) {
-    directory = &nodes_.MakeDirectory(slot);
-    chains_.NoteEnd(slot);
-  }
-  if (!NodeTable::IsPermanent(slot) && time < directory->first_named) {
-    // Only later moves can be promoted.
-    if (directory->end_time > time) promotions_.push_back(Promotion{slot, directory->first_named});
-    directory->first_named = time;
-  }
-  return nodes_.DirectoryNumberOf(slot);
-}
-
-void Sweep::Add(MoveIndex index) {
-  const Move& move = moves_[index];
-  const bool is_newest = latest_ < move.time();
-  latest_ = std::max(latest_, move.time());
-  if (IsSelfMove(move)) return;  // Never takes effect, and makes nobody an ancestor.
-  if (!nodes_[move.child()].has_directory()) {
-    // No walk has ever read its place. If a later one of the batch names it as parent, what was folded is promoted.
-    FoldBase(index);
-  } else if (is_newest && !IsWaiting()) {
-    JudgeNewest(index);
-  } else {
-    added_.push_back(index);
-  }
-}
-
 void Sweep::Run() {
   if (!IsWaiting()) return;
   for (const MoveIndex move : added_) {
@@ -103,9 +72,10 @@ void Sweep::CheckChain(Slot node) const {
     CRDT_CHECK(moves_[move].before == in_effect);
     in_effect = moves_.After(move);
   }
-  const Directory* directory = nodes_.FindDirectory(node);
-  CRDT_CHECK(directory == nullptr || directory->end_time == moves_[nodes_.Last(node)].time());
-  CRDT_CHECK(directory == nullptr || directory->end_parent == moves_[in_effect].parent());
+  if (!nodes_[node].has_directory()) return;
+  const DirectoryEnd& end = nodes_.directory_end(nodes_.DirectoryNumberOf(node));
+  CRDT_CHECK(end.time == moves_[nodes_.Last(node)].time());
+  CRDT_CHECK(end.parent == moves_[in_effect].parent());
 }
 
 void Sweep::AboutToChange(Slot node) {
@@ -248,11 +218,12 @@ bool Sweep::MayTakeEffect(MoveIndex index) {
 }
 
 bool Sweep::WalkMeets(DirectoryNumber from, Timestamp time, DirectoryNumber wanted) {
-  walk_.clear();
+  walk_.Clear();
+  const std::size_t count = nodes_.directory_count();
   for (DirectoryNumber at = from; at != kNoDirectory && !NodeTable::IsPermanent(at);) {
     if (at == wanted) return true;
-    walk_.push_back(at);
-    CRDT_CHECK(walk_.size() < nodes_.directory_count());  // There is no cycle to go round in.
+    walk_.Add(at);
+    CRDT_CHECK(walk_.length() < count);  // There is no cycle to go round in.
     at = has_present_ ? present_[at] : chains_.ParentBefore(at, time);
   }
   return false;

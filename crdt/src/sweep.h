@@ -25,12 +25,48 @@ class Sweep {
       : nodes_(nodes), moves_(moves), chains_(chains), structural_(structural), changes_(changes) {}
 
   /// The directory that a new move of `child` at `time` names as parent; kNoDirectory if that is the child itself.
-  DirectoryNumber NameParent(Slot child, NodeId parent, Timestamp time);
+  DirectoryNumber NameParent(Slot child, Slot parent, Timestamp time) {
+    if (parent == child) return kNoDirectory;
+    if (!nodes_[parent].has_directory()) {
+      nodes_.MakeDirectory(parent);
+      chains_.NoteEnd(parent);
+    }
+    const DirectoryNumber number = nodes_.DirectoryNumberOf(parent);
+    Directory& directory = nodes_.directory(number);
+    if (time < directory.first_named && !NodeTable::IsPermanent(parent)) {
+      // Only later moves can be promoted.
+      if (nodes_.directory_end(number).time > time) promotions_.push_back(Promotion{parent, directory.first_named});
+      directory.first_named = time;
+    }
+    return number;
+  }
+
+  /// Whether a move at `time` is later than all that were ever added.
+  bool IsNewest(Timestamp time) const { return latest_ < time; }
 
   /// Takes in `move`, which has just been inserted into its child's chain. Judges it at once if nothing that is known
   /// or still to come in the batch can make that wrong; else it waits for Run. Cost: O(1), and for a move of a
   /// directory that is newer than all others a walk.
-  void Add(MoveIndex move);
+  void Add(MoveIndex index) {
+    Move& move = moves_[index];
+    const bool is_newest = IsNewest(move.time());
+    if (is_newest) latest_ = move.time();
+    if (IsSelfMove(move)) return;  // Never takes effect, and makes nobody an ancestor.
+    // No walk has ever read the place of a leaf. If a later move of the batch names it as parent, what was folded is
+    // promoted.
+    const bool is_leaf = !nodes_[move.child()].has_directory();
+    if (is_leaf && is_newest) {
+      if (move.has_guard() && moves_[move.before].time() != moves_.GuardOf(index)) return;
+      changes_.AboutToPlaceLeaf(move.child(), move.before, index);
+      move.SetTakesEffect(true);
+    } else if (is_leaf) {
+      FoldBase(index);
+    } else if (is_newest && !IsWaiting()) {
+      JudgeNewest(index);
+    } else {
+      added_.push_back(index);
+    }
+  }
 
   /// Judges what waits. Cost: a walk for each structural move that is new or may be concerned, and the blocks of the
   /// structural index in which some node's parent differs from before.
@@ -99,7 +135,7 @@ class Sweep {
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   std::vector<Note> notes_;                 // Directory::note is the place of one in here, + 1; 0: there is none.
   std::vector<DirectoryNumber> different_;  // Those that differ, by what Note::difference says.
-  std::vector<DirectoryNumber> walk_;       // Of the move being judged.
+  DirectoryWalk walk_;                      // Of the move being judged.
 
   // While there is much to judge: the parent of each directory at the time that the sweep is at.
   bool has_present_ = false;

@@ -50,12 +50,11 @@ struct Tree::State {
   }
 
   // False if it is in the log already, or was.
-  bool AddMove(const Op& op) {
+  bool AddMove(const Op& op, const Named& named) {
     if (op.time <= horizon) return false;
-    const Slot child = nodes.FindOrMake(op.child);
-    if (chains.Contains(child, op.time)) return false;
-    const MoveIndex move =
-        moves.Add(op.time, child, sweep.NameParent(child, op.place->parent, op.time), op.place->name);
+    if (!sweep.IsNewest(op.time) && chains.Contains(named.child, op.time)) return false;
+    const DirectoryNumber parent = sweep.NameParent(named.child, named.parent, op.time);
+    const MoveIndex move = moves.Add(op.time, named.child, parent, op.place->name);
     if (op.guard) moves.SetGuard(move, *op.guard);
     chains.Insert(move);
     sweep.Add(move);
@@ -63,9 +62,7 @@ struct Tree::State {
     return true;
   }
 
-  void WriteFields(const Op& op) {
-    if (op.fields.empty()) return;
-    const Slot slot = nodes.FindOrMake(op.child);
+  void WriteFields(const Op& op, Slot slot) {
     for (const Field& field : op.fields) {
       Register& target = registers.Of(slot).ForWrite(field);
       changes.AboutToWrite(slot, target);
@@ -73,13 +70,23 @@ struct Tree::State {
     }
   }
 
+  void Take(const Op& op, const Named& named) {
+    CRDT_CHECK(ValidateOp(op).ok());
+    if (!op.place || AddMove(op, named)) WriteFields(op, named.child);
+  }
+
   void Apply(std::span<const Op> ops, std::vector<NetEvent>* events) {
     CRDT_CHECK(!is_as_of);
-    LookAhead ahead(ops, nodes, moves);
-    for (std::size_t i = 0; i < ops.size(); ++i) {
-      ahead.Pass(i);
-      CRDT_CHECK(ValidateOp(ops[i]).ok());
-      if (!ops[i].place || AddMove(ops[i])) WriteFields(ops[i]);
+    changes.Begin(events != nullptr);
+    const Fetch fetch(nodes, moves, events != nullptr);
+    if (ops.size() == 1) {
+      Named named = fetch.Nodes(ops.front());
+      fetch.Ends(named);
+      fetch.Places(named);
+      Take(ops.front(), named);
+    } else {
+      LookAhead ahead(ops, fetch);
+      for (std::size_t i = 0; i < ops.size(); ++i) Take(ops[i], ahead.Pass(i));
     }
     sweep.Run();
     changes.Take(events);

@@ -3,8 +3,6 @@
 // The one place that knows the words of the command line. Each command is a function that fills in its options and says
 // what to run; printing goes through Print, which alone knows of --json.
 
-#include <copse/fs/frontend.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
@@ -13,13 +11,12 @@
 #include <vector>
 
 #include "cli/ask.h"
-#include "cli/detach.h"
 #include "cli/dump_json.h"
 #include "cli/errors.h"
 #include "cli/init.h"
 #include "cli/join.h"
-#include "cli/mount_plan.h"
-#include "cli/mount_process.h"
+#include "cli/mount_command.h"
+#include "cli/mount_helper.h"
 #include "cli/print.h"
 #include "cli/serve_process.h"
 #include "cli/unmount.h"
@@ -32,11 +29,6 @@ using TextOf = std::string (*)(const Json& result);
 
 /// What the command that was named runs.
 using Run = std::function<int()>;
-
-int Write(const std::string& text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  return written ? kSuccess : Fail(absl::InternalError("cannot write to the standard output"));
-}
 
 int Print(const absl::StatusOr<Json>& result, bool as_json, TextOf text_of) {
   if (!result.ok()) return Fail(result.status());
@@ -52,7 +44,7 @@ struct Options {
   std::string action;
   std::vector<std::string> targets;
   bool all = false;
-  MountOptions mount;
+  MountCommand mount;
   std::string invitation;
   std::string role = "writer";
   std::vector<std::string> addresses;
@@ -160,40 +152,26 @@ void AddServe(CLI::App& app, Options& options, Run& run) {
       [&options, &run] { run = [&options] { return RunServeProcess(options.path, options.serve); }; });
 }
 
-int RunMount(const Options& options) {
-  const absl::StatusOr<std::vector<fs::MountedVolume>> mounts = fs::ListMounts();
-  if (!mounts.ok()) return Fail(mounts.status());
-  const absl::StatusOr<MountPlan> plan = PlanMount(options.path, options.directory, *mounts);
-  if (!plan.ok()) return Fail(plan.status());
-  const Json result{{"store", plan->store},
-                    {"mount_point", plan->mount_point},
-                    {"already_mounted", plan->already_mounted},
-                    {"took_over", plan->takes_over}};
-  if (plan->already_mounted) {
-    const std::string text = plan->store + " is already mounted at " + plan->mount_point;
-    return Write((options.json ? ToText(result) : text) + "\n");
-  }
-  const std::string ready = options.json ? ToText(result)
-                                         : "mounted " + plan->store + " at " + plan->mount_point +
-                                               "\nunmount: copse umount " + plan->mount_point;
-  const auto serve = [&](StartReport& report) { return RunMountProcess(*plan, options.mount, ready, report); };
-  return options.mount.foreground ? RunInForeground(serve) : RunDetached(plan->store + "/log", serve);
-}
-
 void AddMount(CLI::App& app, Options& options, Run& run) {
   CLI::App* command = AddCommand(app, options, "mount", "Mount a volume; returns once it is usable");
-  command->add_option("STORE", options.path, "The store")->required();
-  command->add_option("DIR", options.directory, "An empty directory")->required();
-  command->add_flag("--foreground", options.mount.foreground, "Stay in the foreground, and log to stderr too");
-  command->add_flag("--read-only", options.mount.read_only, "Let nothing be changed");
-  AddAddresses(command, options.mount.listen, options.mount.peers);
-  command->add_flag("--offline", options.mount.offline, "Exchange nothing with other replicas");
-  command->add_flag("-v", options.mount.verbosity, "Log what happens to STORE/log; twice: in detail");
-  command->add_option("-o", options.mount.fuse_options, "Options of mount.fuse(8), for example allow_other")
+  MountOptions& mount = options.mount.options;
+  command->add_option("STORE", options.mount.store, "The store")->required();
+  command->add_option("DIR", options.mount.directory, "An empty directory")->required();
+  command->add_flag("--foreground", mount.foreground, "Stay in the foreground, and log to stderr too");
+  command->add_flag("--read-only", mount.read_only, "Let nothing be changed");
+  AddAddresses(command, mount.listen, mount.peers);
+  command->add_flag("--offline", mount.offline, "Exchange nothing with other replicas");
+  command->add_flag("-v", mount.verbosity, "Log what happens to STORE/log; twice: in detail");
+  command->add_option("-o", options.mount.given, "Options of mount.fuse.copse(8), for example allow_other")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("OPT");
-  command->final_callback([&options, &run] { run = [&options] { return RunMount(options); }; });
+  command->final_callback([&options, &run] {
+    run = [&options] {
+      options.mount.json = options.json;
+      return RunMount(options.mount);
+    };
+  });
 }
 
 void AddUnmount(CLI::App& app, Options& options, Run& run) {
@@ -270,6 +248,7 @@ void AddTrash(CLI::App& app, Options& options, Run& run) {
 }  // namespace
 
 int RunCommandLine(int argc, char** argv) {
+  if (argc > 0 && IsMountHelper(argv[0])) return RunMountHelper(argc, argv);
   CLI::App app("A local-first replicated filesystem: every replica keeps all files, works offline, and merges.",
                "copse");
   Options options;

@@ -21,10 +21,7 @@ namespace {
 
 class ConsoleReport final : public StartReport {
  public:
-  void Ready(const std::string& message) override {
-    std::puts(message.c_str());
-    std::fflush(stdout);
-  }
+  void Ready(const std::string& message) override { Write(message); }
   void Failed(const absl::Status& error) override { Fail(error); }
 };
 
@@ -116,10 +113,7 @@ int RunDetached(const std::string& log, const std::function<int(StartReport&)>& 
   }
   ::close(pipe[0]);
   if (report.empty()) return ExplainSilentEnd(child, log);
-  if (report.front() == 'R') {
-    std::puts(report.c_str() + 1);
-    return kSuccess;
-  }
+  if (report.front() == 'R') return Write(report.substr(1));
   return Fail(absl::UnknownError(report.substr(1)));
 }
 

@@ -16,6 +16,9 @@ enum ExitCode : int {
 /// `copse: MESSAGE` on one line, whatever the message holds; with a newline.
 std::string ErrorLine(const std::string& message);
 
+/// Writes `text` to stdout; returns kSuccess, or kFailure where that cannot be.
+int Write(const std::string& text);
+
 /// Prints `error` to stderr that way; returns kFailure.
 int Fail(const absl::Status& error);
 

@@ -101,6 +101,7 @@ absl::Status MountProcess::Mount() {
   options.mount_point = plan_.mount_point;
   options.source = plan_.store;
   options.mount_options = options_.fuse_options;
+  options.owners = options_.owners;
   options.read_only = options_.read_only;
   COPSE_ASSIGN_OR_RETURN(
       frontend_, fs::Frontend::Mount(opened_->volume(), options, [this](std::string_view line) { log_->Error(line); }));

@@ -141,6 +141,9 @@ std::string VerifyText(const Json& result) {
   if (result.at("chunks_missing") != 0) {
     text += Count(result, "chunks_missing", "chunk") + " not fetched yet from the replica that wrote them\n";
   }
+  for (const Json& grant : result.at("ineffective_grants")) {
+    text += "makes nobody a member: " + grant.get<std::string>() + "\n";
+  }
   return text;
 }
 

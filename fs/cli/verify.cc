@@ -108,7 +108,8 @@ absl::StatusOr<Json> Verify(const VolumeContext& context) {
               {"ops", found.ops},
               {"chunks", found.chunks},
               {"chunks_missing", found.chunks_missing},
-              {"problems", found.problems}};
+              {"problems", found.problems},
+              {"ineffective_grants", found.ineffective_grants}};
 }
 
 }  // namespace copse::cli

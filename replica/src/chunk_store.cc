@@ -11,8 +11,8 @@
 #include "write_error.h"
 
 // Packs are numbered without gaps; only the one with the highest number is appended to. Each Add is one write. A pack
-// is closed by its index, synced, before the next one is begun; on a clean end the newest gets an index as well, which
-// the first Add of the next run cuts off again.
+// is synced, and then closed by its index, synced, before the next one is begun; on a clean end the newest gets an
+// index as well, which the first Add of the next run cuts off again.
 
 namespace copse::replica {
 namespace {
@@ -100,13 +100,15 @@ absl::Status ChunkStore::StartPack() {
 }
 
 absl::Status ChunkStore::ClosePack() {
+  // An index is believed without a look at the records: of a crash it must not be left alone with records torn.
+  if (durable_ < newest_end_) COPSE_RETURN_IF_ERROR(FatalWriteError(newest_->Sync()));
+  durable_ = newest_end_;
   const std::string index = EncodePackIndex(newest_entries_, newest_end_);
   if (absl::Status written = newest_->WriteAt(newest_end_, index); !written.ok()) {
     const bool restored = absl::IsResourceExhausted(written) && newest_->Truncate(newest_end_).ok();
     return restored ? written : FatalWriteError(written);
   }
   COPSE_RETURN_IF_ERROR(FatalWriteError(newest_->Sync()));
-  durable_ = newest_end_;
   has_index_ = true;
   newest_file_size_ = newest_end_ + index.size();
   return absl::OkStatus();

@@ -7,9 +7,7 @@
 namespace copse::replica {
 
 Exchange::Exchange(Environment environment, const Identity& identity, SessionHost& host, Callbacks callbacks)
-    : state_(std::make_shared<State>(environment, identity, host, std::move(callbacks))) {
-  state_->Post([](State& state) { state.Tick(); });
-}
+    : state_(std::make_shared<State>(environment, identity, host, std::move(callbacks))) {}
 
 Exchange::~Exchange() { state_->Cut(); }
 

@@ -2,7 +2,9 @@
 
 // Events of connections come on the network's threads and only post work; each piece of work finds its link by number,
 // and finds none when that has gone meanwhile. After each piece the chunks that can be asked for are asked for,
-// sessions that ended are closed, and the status is published: so no event has to think of them.
+// sessions that ended are closed, the status is published, and time is asked for where something waits for it: so no
+// event has to think of them. Without a connection nothing ever wakes up by itself, and one that rests wakes up to say
+// that it is alive.
 
 #include <copse/base/status_macros.h>
 
@@ -34,8 +36,8 @@ Exchange::State::State(Environment environment, const Identity& identity, Sessio
       host_(host),
       callbacks_(std::move(callbacks)) {}
 
-void Exchange::State::Post(std::function<void(State&)> work, std::chrono::nanoseconds delay) {
-  environment_.executor.Post(
+base::Executor::WorkId Exchange::State::Post(std::function<void(State&)> work, std::chrono::nanoseconds delay) {
+  return environment_.executor.Post(
       [weak = weak_from_this(), work = std::move(work)] {
         if (const auto self = weak.lock()) self->Run(work);
       },
@@ -89,7 +91,22 @@ void Exchange::State::AddPeer(const std::string& endpoint) {
 
 void Exchange::State::RequestChunks(std::span<const base::Hash> ids) { chunks_.Add(ids); }
 
+void Exchange::State::ScheduleTick() {
+  const std::chrono::nanoseconds now = environment_.clock.Monotonic();
+  std::optional<std::chrono::nanoseconds> due;
+  for (const auto& [id, link] : links_) {
+    const auto rests_until = link->is_live() ? link->session->RestsUntil() : std::nullopt;
+    const std::chrono::nanoseconds next = rests_until.value_or(now + kTick);
+    if (!due.has_value() || next < *due) due = next;
+  }
+  if (!due.has_value() || (tick_due_.has_value() && *tick_due_ <= *due)) return;
+  environment_.executor.Cancel(tick_);
+  tick_due_ = due;
+  tick_ = Post([](State& state) { state.Tick(); }, std::max(*due - now, std::chrono::nanoseconds(0)));
+}
+
 void Exchange::State::Tick() {
+  tick_due_.reset();
   const std::chrono::nanoseconds now = environment_.clock.Monotonic();
   for (auto link = links_.begin(); link != links_.end();) {
     Link& each = *(link++)->second;  // May go below.
@@ -103,7 +120,6 @@ void Exchange::State::Tick() {
       }
     }
   }
-  Post([](State& state) { state.Tick(); }, kTick);
 }
 
 void Exchange::State::Stop(std::function<void()> on_stopped) {
@@ -125,6 +141,7 @@ void Exchange::State::AfterWork() {
     host_.OnChunk(id, absl::NotFoundError("no peer that is connected has the chunk"));
   }
   Publish();
+  ScheduleTick();
   if (is_stopping_ && links_.empty()) {
     if (const auto on_stopped = std::exchange(on_stopped_, nullptr)) on_stopped();
   }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,8 @@ struct Exchange::State : public std::enable_shared_from_this<State> {
   State(Environment environment, const Identity& identity, SessionHost& host, Callbacks callbacks);
 
   /// Runs `work` on the executor, unless the exchange has ended by then.
-  void Post(std::function<void(State&)> work, std::chrono::nanoseconds delay = std::chrono::nanoseconds(0));
+  base::Executor::WorkId Post(std::function<void(State&)> work,
+                              std::chrono::nanoseconds delay = std::chrono::nanoseconds(0));
   /// Ends everything; waits for the work that runs. Any thread.
   void Cut();
 
@@ -34,7 +36,6 @@ struct Exchange::State : public std::enable_shared_from_this<State> {
 
   void AddPeer(const std::string& endpoint);
   void RequestChunks(std::span<const base::Hash> ids);
-  void Tick();
   void Stop(std::function<void()> on_stopped);
 
  private:
@@ -47,6 +48,8 @@ struct Exchange::State : public std::enable_shared_from_this<State> {
 
   void Run(const std::function<void(State&)>& work);
   void AfterWork();
+  void ScheduleTick();
+  void Tick();
   void Publish();
 
   void Dial(const std::string& endpoint);
@@ -91,6 +94,8 @@ struct Exchange::State : public std::enable_shared_from_this<State> {
   std::vector<std::unique_ptr<Peer>> peers_;
   std::map<Link::Id, std::unique_ptr<Link>> links_;
   Link::Id last_link_ = 0;
+  base::Executor::WorkId tick_ = 0;
+  std::optional<std::chrono::nanoseconds> tick_due_;  ///< When `tick_` runs, where one is posted.
 
   /// Kept here and not in the work that is posted, which may be dropped only after the network is gone.
   struct Arrival {

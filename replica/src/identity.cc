@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hex.h"
+#include "json_number.h"
 #include "signing.h"
 
 // A JSON object whose member `checksum` is the SHA-256 of the object without it, as nlohmann writes it on one line with
@@ -31,13 +32,12 @@ bool Parse(const Json& object, Identity& identity) {
   std::string volume;
   if (!FromHex(object.at("volume").get<std::string>(), identity.volume.size(), volume)) return false;
   std::copy(volume.begin(), volume.end(), reinterpret_cast<char*>(identity.volume.data()));
-  identity.actor = object.at("actor").get<crdt::ActorId>();
-  identity.actor_range_end = object.at("actor_range_end").get<crdt::ActorId>();
+  identity.actor = NumberOf<crdt::ActorId>(object.at("actor"));
+  identity.actor_range_end = NumberOf<crdt::ActorId>(object.at("actor_range_end"));
   identity.label = object.at("label").get<std::string>();
   for (const auto& [epoch, key] : object.at("epoch_keys").items()) {
-    std::uint32_t number = 0;
-    if (epoch.empty() || epoch.size() > 9 || epoch.find_first_not_of("0123456789") != std::string::npos) return false;
-    number = static_cast<std::uint32_t>(std::stoul(epoch));
+    const auto number = NumberOf<std::uint32_t>(Json::parse(epoch));
+    if (std::to_string(number) != epoch) return false;
     if (!FromHex(key.get<std::string>(), kKeyBytes, identity.epoch_keys[number])) return false;
   }
   const auto inviter = object.at("inviter").get<std::string>();
@@ -111,7 +111,7 @@ absl::StatusOr<Identity> ReadIdentity(base::Storage& storage, const std::string&
   const Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return damaged;
   try {
-    if (const auto format = object.at("format").get<std::uint32_t>(); format != kIdentityFormat) {
+    if (const auto format = NumberOf<std::uint32_t>(object.at("format")); format != kIdentityFormat) {
       return absl::FailedPreconditionError("identity format " + std::to_string(format) + " at " + path +
                                            ": this copse reads format " + std::to_string(kIdentityFormat) +
                                            "; use a matching version");

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "json_number.h"
+
 namespace copse::replica {
 namespace {
 
@@ -29,14 +31,14 @@ absl::StatusOr<Invitations> Invitations::Read(base::Storage& storage, std::strin
   const Json object = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return damaged;
   try {
-    if (object.at("format").get<std::uint32_t>() != kInvitationsFormat) return damaged;
+    if (NumberOf<std::uint32_t>(object.at("format")) != kInvitationsFormat) return damaged;
     for (const Json& one : object.at("invitations")) {
       Invitation& invitation = result.invitations_.emplace_back();
       invitation.secret_hash = one.at("secret_hash").get<std::string>();
       const auto role = one.at("role").get<std::string>();
       if (role != NameOf(Role::kAdmin) && role != NameOf(Role::kWriter)) return damaged;
       invitation.role = role == NameOf(Role::kAdmin) ? Role::kAdmin : Role::kWriter;
-      invitation.expires = one.at("expires").get<base::UnixNanoseconds>();
+      invitation.expires = NumberOf<base::UnixNanoseconds>(one.at("expires"));
       invitation.key = one.at("key").get<std::string>();
     }
   } catch (const Json::exception&) {

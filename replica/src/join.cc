@@ -6,6 +6,7 @@
 
 #include "admission_codec.h"
 #include "hex.h"
+#include "json_number.h"
 #include "layout.h"
 #include "signing.h"
 
@@ -37,7 +38,7 @@ absl::Status Joining::Read(base::Storage& storage) {
   const absl::Status damaged = absl::DataLossError(file + " is damaged; remove " + path_ + " and join again");
   const Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   try {
-    if (object.at("format").get<std::uint32_t>() != kJoiningFormat) return damaged;
+    if (NumberOf<std::uint32_t>(object.at("format")) != kJoiningFormat) return damaged;
     absl::StatusOr<Invitation> invitation = DecodeInvitation(object.at("invitation").get<std::string>());
     std::string seed;
     if (!invitation.ok() || !FromHex(object.at("seed").get<std::string>(), kSigningSeedBytes, seed)) return damaged;
@@ -46,15 +47,14 @@ absl::Status Joining::Read(base::Storage& storage) {
     signing_public_ = std::move(keys.public_key);
     signing_secret_ = std::move(keys.secret_key);
     label_ = object.at("label").get<std::string>();
+    if (!IsLabel(label_)) return damaged;
     for (const auto& [actor, frames] : object.at("required").items()) {
-      required_[static_cast<crdt::ActorId>(std::stoul(actor))] = frames.get<std::uint64_t>();
+      required_[NumberOf<crdt::ActorId>(Json::parse(actor))] = NumberOf<std::uint64_t>(frames);
     }
     const absl::Status format = storage.Stat(Layout(path_).format()).status();
     is_admitted_ = format.ok();
     return absl::IsNotFound(format) ? absl::OkStatus() : format;
   } catch (const Json::exception&) {
-    return damaged;
-  } catch (const std::logic_error&) {  // std::stoul.
     return damaged;
   }
 }

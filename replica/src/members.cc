@@ -36,25 +36,35 @@ bool Members::Add(crdt::ActorId granter, const Grant& grant) {
   const auto next = NextRange(granter, grant.role);
   const bool fits = next && grant.actor >= next->first && grant.range_end <= by->grant.range_end &&
                     grant.range_end - grant.actor == next->second - next->first;
-  if (!fits || by_key_.contains(grant.key)) return false;
+  if (!fits) return false;
   handed_out_[granter] = grant.range_end;
-  by_key_[grant.key] = grant.actor;
+  // Two admins may let in one key, and replicas read their feeds in any order.
+  const auto [of_key, is_first] = by_key_.emplace(grant.key, grant.actor);
+  if (!is_first) of_key->second = std::min(of_key->second, grant.actor);
   by_actor_[grant.actor] = {grant, granter};
   return true;
 }
 
-void Members::AddAll(const std::map<crdt::ActorId, std::vector<Grant>>& grants) {
+std::vector<Members::Ineffective> Members::AddAll(const std::map<crdt::ActorId, std::vector<Grant>>& grants) {
   // A grant counts once its granter is a member, so from the founder down.
   std::vector<crdt::ActorId> granters = {by_actor_.begin()->first};
+  std::map<crdt::ActorId, std::vector<Grant>> left = grants;
   while (!granters.empty()) {
     const crdt::ActorId granter = granters.back();
     granters.pop_back();
-    const auto found = grants.find(granter);
-    if (found == grants.end()) continue;
-    for (const Grant& grant : found->second) {
-      if (Add(granter, grant) && grant.actor != granter) granters.push_back(grant.actor);
-    }
+    const auto found = left.find(granter);
+    if (found == left.end()) continue;
+    std::erase_if(found->second, [&](const Grant& grant) {
+      const bool counts = Add(granter, grant);
+      if (counts && grant.actor != granter) granters.push_back(grant.actor);
+      return counts;
+    });
   }
+  std::vector<Ineffective> ineffective;
+  for (const auto& [granter, of_granter] : left) {
+    for (const Grant& grant : of_granter) ineffective.push_back({granter, grant});
+  }
+  return ineffective;
 }
 
 const Member* Members::OfActor(crdt::ActorId actor) const {

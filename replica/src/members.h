@@ -15,7 +15,8 @@ namespace copse::replica {
 /// Actors are handed out without a coordinator: an admin's range is its own, its first kOwnActors are itself and its
 /// spares, and the rest it hands out from below, each grant beginning where the one before it ended or later. A grant
 /// that breaks this, so also one that hands out an actor twice, makes nobody a member. Since the grants of one feed
-/// come in its order, all replicas decide alike. Not thread-safe.
+/// come in its order, and no grant depends on those of other admins but through its granter's own, all replicas decide
+/// alike. A key that was let in several times is a member under each of these actors. Not thread-safe.
 class Members {
  public:
   static constexpr unsigned kOwnActors = 16;     ///< What a writer gets: one to use and 15 spares.
@@ -27,11 +28,18 @@ class Members {
   /// Takes in the next grant of `granter`'s feed; returns whether it made, or names, a member.
   bool Add(crdt::ActorId granter, const Grant& grant);
 
-  /// Takes in all grants of all feeds, each feed's in its order; the feeds may come in any order.
-  void AddAll(const std::map<crdt::ActorId, std::vector<Grant>>& grants);
+  /// A grant of one feed that makes nobody a member.
+  struct Ineffective {
+    crdt::ActorId granter = 0;
+    Grant grant;
+  };
+  /// Takes in all grants of all feeds, each feed's in its order; the feeds may come in any order. Returns those that
+  /// make nobody a member, ascending by granter, each feed's in its order.
+  std::vector<Ineffective> AddAll(const std::map<crdt::ActorId, std::vector<Grant>>& grants);
 
   /// Who writes ops of `actor`, as itself or as one of its spares; nullptr if nobody does.
   const Member* OfActor(crdt::ActorId actor) const;
+  /// Of several, the one with the lowest actor.
   const Member* OfKey(const std::string& key) const;
   const Member* OfLabel(const std::string& label) const;
   /// Ascending by actor.

@@ -106,6 +106,11 @@ void Session::OnTime(Nanoseconds now) {
   Produce();
 }
 
+std::optional<Session::Nanoseconds> Session::RestsUntil() const {
+  if (!IsInSync() || !asked_.empty() || !wanted_.empty() || unsent_bytes_ != 0) return std::nullopt;
+  return std::min({last_said_ + kPingAfter, last_heard_ + kDeadAfter, last_compared_ + kCompareEvery});
+}
+
 absl::Status Session::Take(MessageReader::Item item) {
   const bool uses_credit =
       std::holds_alternative<message::Frames>(item.message) || std::holds_alternative<message::Chunk>(item.message);

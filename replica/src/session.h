@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,8 +65,10 @@ class Session {
   void OnSent(std::size_t bytes);
   /// Heads, members or missing chunks may have changed at the host.
   void OnHeadsChanged();
-  /// To be called every second or so.
+  /// To be called every second or so, but while RestsUntil says that it has nothing to do.
   void OnTime(Nanoseconds now);
+  /// Until when OnTime has nothing to do, if nothing else happens before; none while something is under way.
+  std::optional<Nanoseconds> RestsUntil() const;
 
   /// How many more chunks may be asked for now: 0 before the peer greeted.
   std::size_t ChunkCapacity() const;

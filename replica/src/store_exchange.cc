@@ -1,20 +1,20 @@
 // The side of the store that faces other replicas. What comes in is verified first, then stored, then applied, and an
 // error that is the peer's fault changes nothing.
 
-#include <copse/base/check.h>
 #include <copse/base/status_macros.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "feed_keys.h"
-#include "sealing.h"
 #include "store_state.h"
 
 namespace copse::replica {
 namespace {
 
 constexpr std::size_t kSealedBytesMax = base::ContentStore::kChunkBytesMax + 64 * 1024;
+/// How long a disk that had no room for a chunk is left alone before it is asked for again.
+constexpr std::chrono::seconds kDiskFullDelay{10};
 
 absl::Status BadFrame(crdt::ActorId actor, std::uint64_t number, const absl::Status& what) {
   return absl::DataLossError("frame " + std::to_string(number) + " of actor " + std::to_string(actor) + ": " +
@@ -173,10 +173,42 @@ absl::StatusOr<std::string> Store::State::ReadChunk(const base::Hash& id) {
 }
 
 void Store::State::OnChunk(const base::Hash& id, absl::StatusOr<std::string> sealed) {
-  // What the peer does not have, and what the disk has no room for, goes on being wanted.
-  if (!sealed.ok() || sealed->size() > kSealedBytesMax || !StoreChunk(id, *sealed).ok()) return;
+  // What the peer does not have goes on being wanted.
+  if (!sealed.ok() || sealed->size() > kSealedBytesMax) return;
+  if (const absl::Status stored = StoreChunk(id, *sealed); !stored.ok()) {
+    if (absl::IsResourceExhausted(stored)) WantChunksLater();
+    return;
+  }
   RunIntake();
   if (ChunksMissing() == 0) TellOfChange();
+}
+
+void Store::State::WantChunksLater() {
+  const std::lock_guard lock(intake_mutex);
+  if (receiver == nullptr || want_timer != 0) return;
+  want_timer = environment.executor.Post(
+      [weak = weak_from_this()] {
+        const std::shared_ptr<State> state = weak.lock();
+        if (state == nullptr) return;
+        std::vector<base::Hash> wanted;
+        {
+          const std::lock_guard timer_lock(state->intake_mutex);
+          state->want_timer = 0;
+          wanted = state->intake->AllWanted();
+        }
+        state->TellOfWanted(wanted);
+      },
+      kDiskFullDelay);
+}
+
+void Store::State::TellOfWanted(const std::vector<base::Hash>& ids) {
+  if (ids.empty()) return;
+  std::function<void(const std::vector<base::Hash>&)> on_wanted;
+  {
+    const std::lock_guard lock(mutex);
+    on_wanted = events.on_wanted;
+  }
+  if (on_wanted) on_wanted(ids);
 }
 
 void Store::State::TellOfChange() {
@@ -254,13 +286,7 @@ void Store::State::RunIntake() {
           std::max(*next - environment.clock.Monotonic(), std::chrono::nanoseconds(0)));
     }
   }
-  if (wanted.empty()) return;
-  std::function<void(const std::vector<base::Hash>&)> on_wanted;
-  {
-    const std::lock_guard lock(mutex);
-    on_wanted = events.on_wanted;
-  }
-  if (on_wanted) on_wanted(wanted);
+  TellOfWanted(wanted);
 }
 
 void Store::set_receiver(Replayer receiver) {

@@ -65,6 +65,10 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   absl::Status StoreChunk(const base::Hash& id, std::string_view sealed);
   std::map<crdt::ActorId, std::uint64_t> FrameCounts();
   void TellOfChange();
+  void TellOfWanted(const std::vector<base::Hash>& ids);
+  /// Has all that is wanted asked for again: the disk had no room for some of it, and whoever fetched that takes it for
+  /// done.
+  void WantChunksLater();
   Feed* FindFeed(crdt::ActorId actor);
   absl::StatusOr<Feed*> FeedToWrite(crdt::ActorId actor);
   /// Applies what may be applied now, and sees to it that this happens again when something has waited long enough.
@@ -83,6 +87,7 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   std::unique_ptr<Intake> intake;
   Replayer receiver;
   base::Executor::WorkId intake_timer = 0;  // 0: none.
+  base::Executor::WorkId want_timer = 0;    // 0: none.
 
   mutable std::mutex feeds_mutex;                        // Guards:
   std::map<crdt::ActorId, std::unique_ptr<Feed>> feeds;  // A feed, once there, stays.

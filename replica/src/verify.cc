@@ -33,6 +33,9 @@ class FeedVerifier {
     return absl::OkStatus();
   }
 
+  /// Of the frames read, those in order; of frames that their author did not sign, none.
+  const std::map<crdt::ActorId, std::vector<Grant>>& grants() const { return grants_; }
+
   /// Damage, and what is missing, is a finding; a disk that fails ends the verification.
   absl::Status Report(const absl::Status& status) {
     if (!absl::IsDataLoss(status) && !absl::IsNotFound(status)) return status;
@@ -59,6 +62,9 @@ class FeedVerifier {
     ++result_.frames;
     if (absl::Status verified = At(item, VerifyAuthor(members_, item.frame)); !verified.ok()) {
       Add(std::string(verified.message()));
+    } else {
+      std::vector<Grant>& grants = grants_[item.frame.header.actor];
+      grants.insert(grants.end(), item.frame.header.grants.begin(), item.frame.header.grants.end());
     }
     const absl::StatusOr<std::vector<crdt::Op>> ops = OpenFrameWith(identity_, item.frame);
     if (ops.ok()) {
@@ -75,6 +81,7 @@ class FeedVerifier {
   const Identity& identity_;
   const Members& members_;
   Store::Verification& result_;
+  std::map<crdt::ActorId, std::vector<Grant>> grants_;
 };
 
 }  // namespace
@@ -95,6 +102,11 @@ absl::Status VerifyFeeds(base::Storage& storage, const Layout& layout, const Ide
     if (std::find(actors->begin(), actors->end(), actor) == actors->end()) {
       result.problems.push_back(layout.feed(actor) + " is missing");
     }
+  }
+  for (const auto& [granter, grant] : Members(identity.founder).AddAll(verifier.grants())) {
+    result.ineffective_grants.push_back("actor " + std::to_string(granter) + " lets in " + grant.label + " (" +
+                                        FingerprintOf(grant.key) + ") as actor " + std::to_string(grant.actor) +
+                                        ", which was not its to give");
   }
   return absl::OkStatus();
 }

@@ -84,6 +84,45 @@ TEST_F(MemoryStorageTest, ARandomCrashKeepsWholeSectorsOfAWriteInAllCombinations
   EXPECT_EQ(outcomes, (std::set<std::string>{"oooo", "oonn", "nnoo", "nnnn"}));
 }
 
+TEST_F(MemoryStorageTest, ACrashKeepsExactlyThePiecesThatWereChosen) {
+  auto file = CreateDurable("/f", std::string(1024, 'o'));
+  ASSERT_TRUE(storage_.CreateDirectory("/d").ok());
+  ASSERT_TRUE(file->WriteAt(500, std::string(600, 'n')).ok());  // Sectors 0, 1 and 2.
+  ASSERT_TRUE(file->Truncate(1050).ok());
+  ASSERT_EQ(storage_.UnsyncedPieces(), 5U);
+  std::set<std::string> outcomes;
+  for (unsigned choice = 0; choice < 32; ++choice) {
+    const std::unique_ptr<MemoryStorage> disk = storage_.Copy();
+    std::vector<bool> kept;
+    for (unsigned piece = 0; piece < 5; ++piece) kept.push_back((choice >> piece & 1) != 0);
+    disk->Crash(kept);
+    EXPECT_EQ(disk->UnsyncedPieces(), 0U);
+    EXPECT_EQ(disk->Stat("/d").ok(), kept[0]);
+    const std::string contents = ReadWholeFile(*disk, "/f").value();
+    EXPECT_EQ(contents[511], kept[1] ? 'n' : 'o');
+    EXPECT_EQ(contents[512], kept[2] ? 'n' : 'o');
+    EXPECT_EQ(contents.size(), kept[4] ? 1050U : kept[3] ? 1100U : 1024U);
+    EXPECT_TRUE(!kept[4] || contents[1030] == (kept[3] ? 'n' : '\0'));
+    outcomes.insert(contents + (kept[0] ? "d" : ""));
+  }
+  EXPECT_EQ(outcomes.size(), 32U);
+}
+
+TEST_F(MemoryStorageTest, ACopyOfADiskIsADiskOfItsOwn) {
+  auto file = CreateDurable("/f", "synced");
+  ASSERT_TRUE(file->WriteAt(0, "u").ok());
+  storage_.CutPowerAfter(0);
+  const auto held = storage_.Copy();
+  const std::unique_ptr<MemoryStorage> copy = storage_.Copy();
+  EXPECT_EQ(ReadWholeFile(*copy, "/f").value(), "uynced");
+  ASSERT_TRUE(copy->Remove("/f").ok());
+  ASSERT_TRUE(copy->SyncDirectory("/").ok());
+  held->Crash(Keep::kNothing);
+  EXPECT_EQ(ReadWholeFile(*held, "/f").value(), "synced");
+  storage_.Crash(Keep::kEverything);
+  EXPECT_EQ(Contents("/f"), "uynced");
+}
+
 TEST_F(MemoryStorageTest, HandlesFromBeforeACrashFailAndLocksAreFree) {
   auto file = CreateDurable("/f", "abc");
   const auto lock = storage_.Lock("/lock").value();
@@ -157,6 +196,7 @@ TEST_F(MemoryStorageTest, AFlippedBitSurvivesACrash) {
 
 TEST_F(MemoryStorageTest, CountsCallsThatSucceeded) {
   CreateDurable("/f", "a");
+  EXPECT_EQ(storage_.counts().changes, 4U);
   EXPECT_EQ(storage_.counts().writes, 1U);
   EXPECT_EQ(storage_.counts().file_syncs, 1U);
   EXPECT_EQ(storage_.counts().directory_syncs, 1U);

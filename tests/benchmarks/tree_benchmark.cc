@@ -94,6 +94,7 @@ const Goal kGoals[] = {
     {"create, one by one", Goal::kAtLeast, 8e6},
     {"create, one by one", Goal::kAtLeast, 0.9, kTextbook},
     {"mixed ops in order, one by one", Goal::kAtLeast, 0.9, kTextbook},
+    {"mixed ops in order, one by one, no events told", Goal::kAtLeast, 0.9, kTextbook},
     {"merge concurrent creates, one batch", Goal::kAtLeast, 10e6},
     {"merge concurrent mixed ops, one batch", Goal::kAtLeast, 10e6},
     {"merge concurrent creates, frames of 64", Goal::kAtLeast, 3e6},

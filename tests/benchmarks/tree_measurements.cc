@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <random>
 #include <span>
@@ -32,6 +33,11 @@ struct Ours {
     events.clear();
     tree.Apply(ops, events);
   }
+};
+
+struct OursWithoutEvents {
+  crdt::Tree tree;
+  void Apply(std::span<const Op> ops) { tree.Replay(ops); }
 };
 
 struct Textbook {
@@ -183,31 +189,34 @@ double BytesPerOpInColumns(std::size_t size, Mix mix, Names names) {
   return static_cast<double>(crdt::EncodeOpColumns(MadeByOne(size, mix, names)).size()) / static_cast<double>(size);
 }
 
+/// Takes in `bytes` in pieces, as long logs are meant to be.
+template <typename Engine>
+void Replay(Engine& engine, const std::string& bytes) {
+  constexpr std::size_t kPiece = 1024;
+  auto reader = crdt::OpColumnsReader::Open(bytes);
+  std::vector<Op> ops;
+  while (reader->remaining() > 0) {
+    if (!reader->Read(kPiece, ops).ok()) std::abort();
+    engine.Apply(ops);
+  }
+}
+
 /// Ops a second from the bytes of a log to the tree.
-template <typename Replay>
-double ReplayRate(std::size_t size, Mix mix, const Replay& replay) {
+template <typename Engine>
+double ReplayRate(std::size_t size, Mix mix) {
   const std::string bytes = crdt::EncodeOpColumns(MadeByOne(size, mix));
-  return static_cast<double>(size) / SecondsOf([&] { replay(*crdt::DecodeOpColumns(bytes)); });
-}
-
-double OurReplayRate(std::size_t size, Mix mix) {
-  crdt::Tree tree;
-  return ReplayRate(size, mix, [&](const std::vector<Op>& ops) { tree.Replay(ops); });
-}
-
-double TextbookReplayRate(std::size_t size, Mix mix) {
-  Textbook engine;
-  return ReplayRate(size, mix, [&](const std::vector<Op>& ops) { engine.Apply(ops); });
+  Engine engine;
+  return static_cast<double>(size) / SecondsOf([&] { Replay(engine, bytes); });
 }
 
 /// Milliseconds from the bytes of a snapshot (of each node its last move) to the first entries of the root.
 double SnapshotMilliseconds(std::size_t size) {
   const std::string bytes = crdt::EncodeOpColumns(MadeByOne(size, Mix::kCreates));
-  crdt::Tree tree;
+  OursWithoutEvents engine;
   std::size_t listed = 0;
   const double seconds = SecondsOf([&] {
-    tree.Replay(*crdt::DecodeOpColumns(bytes));
-    listed = tree.ChildrenOf(crdt::kRoot, crdt::kForest, 100).size();
+    Replay(engine, bytes);
+    listed = engine.tree.ChildrenOf(crdt::kRoot, crdt::kForest, 100).size();
   });
   return listed == 100 ? seconds * 1e3 : 0;
 }
@@ -223,6 +232,9 @@ std::vector<TreeCase> TreeCases(std::size_t size) {
   in_order("create, one by one", Mix::kCreates, Names::kWith);
   in_order("create without names, one by one", Mix::kCreates, Names::kWithout);
   in_order("mixed ops in order, one by one", Mix::kMixed, Names::kWith);
+  cases.push_back({"mixed ops in order, one by one, no events told", "ops/s",
+                   [=] { return InOrderRate<OursWithoutEvents>(size, Mix::kMixed, Names::kWith); },
+                   [=] { return InOrderRate<Textbook>(size, Mix::kMixed, Names::kWith); }});
   const auto merge = [&](const char* name, Mix mix, std::size_t piece) {
     cases.push_back({name, "ops/s", [=] { return MergeRate<Ours>(size, mix, piece); },
                      [=] { return MergeRate<Textbook>(size, mix, piece); }});
@@ -243,11 +255,11 @@ std::vector<TreeCase> TreeCases(std::size_t size) {
   cases.push_back({"random moves of 1000 directories (the paper's), batches of 64", "ops/s",
                    [=] { return PaperRate<Ours>(size); }, [=] { return PaperRate<Textbook>(size); }});
   cases.push_back({"replay of a log of creates, from bytes", "ops/s",
-                   [=] { return OurReplayRate(size, Mix::kCreates); },
-                   [=] { return TextbookReplayRate(size, Mix::kCreates); }});
+                   [=] { return ReplayRate<OursWithoutEvents>(size, Mix::kCreates); },
+                   [=] { return ReplayRate<Textbook>(size, Mix::kCreates); }});
   cases.push_back({"replay of a log of mixed ops, from bytes", "ops/s",
-                   [=] { return OurReplayRate(size, Mix::kMixed); },
-                   [=] { return TextbookReplayRate(size, Mix::kMixed); }});
+                   [=] { return ReplayRate<OursWithoutEvents>(size, Mix::kMixed); },
+                   [=] { return ReplayRate<Textbook>(size, Mix::kMixed); }});
   cases.push_back({"snapshot to first listing", "ms", [=] { return SnapshotMilliseconds(size); }, nullptr});
 
   const auto exact = [&](const char* name, std::function<double()> ours, std::function<double()> textbook = nullptr) {

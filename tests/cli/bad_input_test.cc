@@ -66,6 +66,27 @@ TEST_F(BadInputTest, AMountedStoreIsNotMountedElsewhere) {
   EXPECT_EQ(ReadFile(in_mount("file")), "contents");
 }
 
+TEST_F(BadInputTest, AStoreAndItsMountPointMustNotLieInEachOtherByWhateverPath) {
+  const std::string inner = MakeDirectory("place") + "/store";
+  RunWell({"init", inner, "--label", "inner"});
+  std::filesystem::create_directory_symlink(directory / "place", directory / "alias");
+  for (const auto& place : {directory / "place", directory / "alias", directory / "place/.", directory,
+                            std::filesystem::path(inner), directory / "place/store/staging"}) {
+    EXPECT_NE(RunBadly({"mount", inner, place}).find("must not lie in each other"), std::string::npos) << place;
+  }
+  EXPECT_NE(RunBadly({"mount", directory / "alias/store", directory / "place"}).find("must not lie in each other"),
+            std::string::npos);
+  EXPECT_FALSE(IsMounted());
+}
+
+TEST_F(BadInputTest, AMountOptionThatMakesNoSenseIsNamed) {
+  for (const char* option : {"nonsense", "squash_uid=ann", "map_uid=1"}) {
+    EXPECT_EQ(RunBadly({"mount", store(), mount_point(), "-o", option}).find("copse: -o " + std::string(option) + ": "),
+              0u);
+  }
+  EXPECT_FALSE(IsMounted());
+}
+
 TEST_F(BadInputTest, AStoreHeldByAProcessThatDoesNotAnswerIsSaidToBe) {
   base::PosixStorage storage;
   const auto lock = storage.Lock(store() + "/lock");

@@ -72,6 +72,35 @@ TEST_F(MountedTest, EveryCommandTakesTheMountTheStoreAndAnythingInside) {
   EXPECT_NE(RunWell({"status", mount_point()}).find("mounted at: " + mount_point()), std::string::npos);
 }
 
+/// How often the threads of `process` have gone to sleep: the sum of what the kernel counts for each.
+std::uint64_t TimesAsleep(pid_t process) {
+  std::uint64_t sum = 0;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
+    const std::string status = ReadFile(thread.path() / "status");
+    const std::string key = "\nvoluntary_ctxt_switches:";
+    const std::size_t at = status.find(key);
+    EXPECT_NE(at, std::string::npos);
+    sum += std::stoull(status.substr(at + key.size()));
+  }
+  return sum;
+}
+
+TEST_F(MountedTest, AMountThatNobodyUsesDoesNotWakeUp) {
+  Mount({"--listen", "127.0.0.1:0"});
+  WriteFile(in_mount("file"), "contents");
+  const pid_t process = ProcessOfMount();
+  // What is written rests for two seconds before the last of it is done. Whatever woke up once a second would do so in
+  // each of the looks.
+  constexpr int kLooksMax = 10;
+  std::uint64_t woken = 1;
+  for (int look = 0; look < kLooksMax && woken != 0; ++look) {
+    const std::uint64_t before = TimesAsleep(process);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+    woken = TimesAsleep(process) - before;
+  }
+  EXPECT_EQ(woken, 0u);
+}
+
 TEST_F(MountedTest, FlushLeavesNothingWaiting) {
   Mount();
   WriteFile(in_mount("file"), "contents");

@@ -22,12 +22,20 @@ TEST(PrintTest, ANameInTheTrashCannotMoveTheCursor) {
 }
 
 TEST(PrintTest, EveryProblemIsALineAndTheSumIsTheLast) {
-  const Json damaged{{"store", "/s"}, {"frames", 1},         {"ops", 2},
-                     {"chunks", 0},   {"chunks_missing", 0}, {"problems", {"feeds/1: bad", "chunks/2: bad"}}};
+  const Json damaged{{"store", "/s"},
+                     {"frames", 1},
+                     {"ops", 2},
+                     {"chunks", 0},
+                     {"chunks_missing", 0},
+                     {"problems", {"feeds/1: bad", "chunks/2: bad"}},
+                     {"ineffective_grants", Json::array()}};
   EXPECT_EQ(VerifyText(damaged), "feeds/1: bad\nchunks/2: bad\nverified 1 frame, 2 changes and 0 chunks: 2 problems\n");
   Json sound = damaged;
   sound["problems"] = Json::array();
   EXPECT_EQ(VerifyText(sound), "verified 1 frame, 2 changes and 0 chunks: sound\n");
+  sound["ineffective_grants"] = {"actor 1 lets in x"};
+  EXPECT_EQ(VerifyText(sound),
+            "verified 1 frame, 2 changes and 0 chunks: sound\nmakes nobody a member: actor 1 lets in x\n");
 }
 
 TEST(PrintTest, AnEmptyTrashIsSaidToBeEmpty) {

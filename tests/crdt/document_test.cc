@@ -340,6 +340,15 @@ TEST(DocumentTest, DamagedDeltasAreRefused) {
   EXPECT_EQ(CodeOf(DecodeOpDelta("\xff\xff\xff\xff\x0f").status()), absl::StatusCode::kDataLoss) << "4 billion actors";
 }
 
+TEST(DocumentTest, ADeltaThatCountsOtherAuthorsThanThoseOfItsOpsIsRefused) {
+  const std::string ops("\x01\x06\x01\x01\x33\x01\x01\x61", 8);
+  EXPECT_TRUE(DecodeOpDelta(std::string("\x01\x01\0", 3) + ops).ok());
+  for (const std::string& counts : {std::string("\0", 1), std::string("\x01\x02\0", 3),
+                                    std::string("\x02\x01\0\x02\0", 5), std::string("\x02\x01\0\x01\0", 5)}) {
+    EXPECT_EQ(CodeOf(DecodeOpDelta(counts + ops).status()), absl::StatusCode::kDataLoss) << counts.size();
+  }
+}
+
 TEST(DocumentTest, WhatASavedCopyLostComesBackByMerging) {
   Text one(1), two(2);
   const std::string old = one.Save();

@@ -2,10 +2,18 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/fuse.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstring>
+#include <future>
 #include <string>
+
+#include "content/about_to_wait.h"
 
 namespace copse::fs {
 namespace {
@@ -56,6 +64,103 @@ TEST_F(WorkersTest, AnErrorOfTheDeviceIsAFailureAndNamed) {
   const absl::Status failure = FailureAfter(EIO);
   EXPECT_EQ(absl::StatusCode::kUnavailable, failure.code());
   EXPECT_NE(std::string(failure.message()).find("Input/output error"), std::string::npos) << failure;
+}
+
+/// Workers of a session whose device is a socket: each packet is a request. A STATFS is answered only when a GETATTR
+/// has been, so both must be under way at one time; how it waits is the test's to say.
+class BusyWorkersTest : public testing::Test {
+ protected:
+  BusyWorkersTest() {
+    fuse_lowlevel_ops operations{};
+    operations.read = [](fuse_req_t request, fuse_ino_t, std::size_t, off_t, fuse_file_info*) {
+      WaitAndReply(request, false);
+    };
+    operations.statfs = [](fuse_req_t request, fuse_ino_t) { WaitAndReply(request, true); };
+    operations.getattr = [](fuse_req_t request, fuse_ino_t, fuse_file_info*) {
+      auto& test = *static_cast<BusyWorkersTest*>(fuse_req_userdata(request));
+      test.got_attributes_.set_value();
+      fuse_reply_err(request, ENOENT);
+    };
+    fuse_args arguments = FUSE_ARGS_INIT(0, nullptr);
+    EXPECT_EQ(0, fuse_opt_add_arg(&arguments, "copse"));
+    session_ = fuse_session_new(&arguments, &operations, sizeof operations, this);
+    fuse_opt_free_args(&arguments);
+    int ends[2];
+    EXPECT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
+    kernel_ = ends[0];
+    fuse_custom_io device{};
+    device.read = [](int fd, void* out, std::size_t size, void*) { return read(fd, out, size); };
+    device.writev = [](int fd, iovec* parts, int count, void*) { return writev(fd, parts, count); };
+    EXPECT_EQ(0, fuse_session_custom_io(session_, &device, ends[1]));
+    fuse_init_in greeting{};
+    greeting.major = FUSE_KERNEL_VERSION;
+    greeting.minor = FUSE_KERNEL_MINOR_VERSION;
+    Request(FUSE_INIT, std::string(reinterpret_cast<const char*>(&greeting), sizeof greeting));
+  }
+  ~BusyWorkersTest() override {
+    fuse_session_destroy(session_);
+    close(kernel_);
+  }
+
+  static void WaitAndReply(fuse_req_t request, bool tells) {
+    auto& test = *static_cast<BusyWorkersTest*>(fuse_req_userdata(request));
+    test.begun_.set_value();
+    if (tells) AboutToWait();
+    test.got_attributes_.get_future().wait();
+    fuse_reply_err(request, EIO);
+  }
+
+  void Request(std::uint32_t opcode, const std::string& arguments) {
+    fuse_in_header header{};
+    header.len = static_cast<std::uint32_t>(sizeof header + arguments.size());
+    header.opcode = opcode;
+    header.unique = ++requests_;
+    header.nodeid = FUSE_ROOT_ID;
+    const std::string packet = std::string(reinterpret_cast<const char*>(&header), sizeof header) + arguments;
+    EXPECT_EQ(static_cast<ssize_t>(packet.size()), send(kernel_, packet.data(), packet.size(), 0));
+  }
+  std::uint64_t NextReply() {
+    char reply[4096];
+    EXPECT_GE(recv(kernel_, reply, sizeof reply, 0), static_cast<ssize_t>(sizeof(fuse_out_header)));
+    fuse_out_header header;
+    std::memcpy(&header, reply, sizeof header);
+    return header.unique;
+  }
+
+  /// A request that waits, then one that ends its wait.
+  void ExpectBothAnswered(std::uint32_t waiting, const std::string& arguments) {
+    Workers workers(session_, [] {});
+    ASSERT_TRUE(workers.Start(2).ok());
+    EXPECT_EQ(1u, NextReply());
+    Request(waiting, arguments);
+    begun_.get_future().wait();
+    const fuse_getattr_in attributes{};
+    Request(FUSE_GETATTR, std::string(reinterpret_cast<const char*>(&attributes), sizeof attributes));
+    const std::uint64_t first = NextReply();
+    const std::uint64_t second = NextReply();
+    EXPECT_EQ(5u, first + second);
+  }
+
+  fuse_session* session_ = nullptr;
+  int kernel_ = -1;
+  std::uint64_t requests_ = 0;
+  std::promise<void> begun_;
+  std::promise<void> got_attributes_;
+};
+
+TEST_F(BusyWorkersTest, ARequestThatMayTakeLongLeavesTheNextToAnother) {
+  const fuse_read_in read{};
+  ExpectBothAnswered(FUSE_READ, std::string(reinterpret_cast<const char*>(&read), sizeof read));
+}
+
+TEST_F(BusyWorkersTest, ARequestThatTurnsOutToWaitLeavesTheNextToAnother) { ExpectBothAnswered(FUSE_STATFS, ""); }
+
+TEST_F(BusyWorkersTest, WorkersThatWaitForRequestsStop) {
+  Workers workers(session_, [] {});
+  ASSERT_TRUE(workers.Start(4).ok());
+  EXPECT_EQ(1u, NextReply());
+  workers.Stop();
+  EXPECT_TRUE(workers.failure().ok());
 }
 
 }  // namespace

@@ -1,11 +1,11 @@
 #!/bin/sh
-# every_patch_applies.sh SOURCE: fails unless each patch names its tests in the first line and applies to SOURCE.
+# every_patch_applies.sh SOURCE: fails unless each patch names what catches it before the diff, and applies to SOURCE.
 set -eu
 failed=0
 for patch in "$1"/tests/mutations/*.patch; do
   name=$(basename "$patch")
-  head -n 1 "$patch" | grep -Eq '^tests: \^[a-z]+\\\.' || {
-    echo "$name: the first line must be 'tests: ^PROGRAM\\.REGEX'"
+  sed '/^--- /,$d' "$patch" | grep -Eq '^(tests: \^[a-z]+\\\.|seeds: [0-9]+$)' || {
+    echo "$name: before the diff comes 'tests: ^PROGRAM\\.REGEX' or 'seeds: N' or both"
     failed=1
   }
   patch --dry-run --force -s -p1 -d "$1" <"$patch" || {

@@ -216,6 +216,28 @@ TEST_F(ExchangeTest, AfterABreakTheFirstAttemptComesSoon) {
   ExpectInSync(*laptop, *desk);
 }
 
+TEST_F(ExchangeTest, WithoutAConnectionNothingWakesUp) {
+  ASSERT_TRUE(laptop->exchange->Listen("laptop:1").ok());
+  executor.RunDue();
+  EXPECT_EQ(executor.Pending(), 0u);
+}
+
+TEST_F(ExchangeTest, ReplicasInSyncWakeUpOnlyToSayThatTheyAreAlive) {
+  ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());
+  laptop->exchange->AddPeer("desk:1");
+  laptop->host.Append("something");
+  Pass(seconds(1));
+  ExpectInSync(*laptop, *desk);
+  int awake = 0;
+  for (int passed = 0; passed < 60; ++passed) {
+    clock.Advance(seconds(1));
+    if (executor.RunDue() != 0) ++awake;
+  }
+  EXPECT_GE(awake, 3) << "a peer that says nothing for 45 s is given up";
+  EXPECT_LE(awake, 12) << "either says that it is alive every 15 s, and compares every 30 s";
+  ExpectInSync(*laptop, *desk);
+}
+
 TEST_F(ExchangeTest, AnEndpointThatIsNoneIsToldAsAnError) {
   laptop->exchange->AddPeer("nonsense");
   executor.RunDue();

@@ -1,6 +1,9 @@
+#include <copse/base/hash.h>
 #include <copse/base/memory_storage.h>
 #include <copse/replica/identity.h>
 #include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
 
 namespace copse::replica {
 namespace {
@@ -62,6 +65,32 @@ TEST_F(IdentityTest, KeysThatOthersMayReadAreRefusedWithTheCommandThatHelps) {
   const absl::Status status = Read().status();
   EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
   EXPECT_NE(status.message().find("chmod 600 /identity"), absl::string_view::npos);
+}
+
+TEST_F(IdentityTest, TheHighestEpochIsKept) {
+  Identity identity = identity_;
+  identity.epoch_keys[0xffffffff] = std::string(32, 'k');
+  Write(identity);
+  EXPECT_EQ(Read().value().epoch_keys, identity.epoch_keys);
+}
+
+TEST_F(IdentityTest, NumbersThatDoNotFitAreRefusedAndNotCut) {
+  Write(identity_);
+  nlohmann::json object = nlohmann::json::parse(base::ReadWholeFile(storage_, kPath).value());
+  const auto write = [&](const nlohmann::json& changed) {
+    nlohmann::json with_checksum = changed;
+    with_checksum.erase("checksum");
+    with_checksum["checksum"] = base::Hex(base::AsBytes(base::Sha256(with_checksum.dump())));
+    ASSERT_TRUE(base::ReplaceFile(storage_, kPath, with_checksum.dump()).ok());
+    storage_.SetPermissions(kPath, 0600);
+  };
+  write(object);
+  EXPECT_TRUE(Read().ok());
+  for (const nlohmann::json& actor : {nlohmann::json(65'537), nlohmann::json(-65'535), nlohmann::json(1.5)}) {
+    object["actor"] = actor;
+    write(object);
+    EXPECT_TRUE(absl::IsDataLoss(Read().status())) << actor;
+  }
 }
 
 TEST_F(IdentityTest, AnotherFormatIsRefusedAsSuch) {

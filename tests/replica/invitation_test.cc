@@ -83,5 +83,13 @@ TEST_F(InvitationsTest, ADamagedFileIsSaidToBe) {
   EXPECT_TRUE(absl::IsDataLoss(Invitations::Read(storage_, "/invitations").status()));
 }
 
+TEST_F(InvitationsTest, ATimeThatIsNoIntegerOf64BitsIsDamage) {
+  for (const std::string expires : {"1e300", "9223372036854775808", "1.5"}) {
+    const std::string one = R"({"secret_hash":"","role":"writer","key":"","expires":)" + expires + "}";
+    ASSERT_TRUE(base::ReplaceFile(storage_, "/invitations", R"({"format":1,"invitations":[)" + one + "]}").ok());
+    EXPECT_TRUE(absl::IsDataLoss(Invitations::Read(storage_, "/invitations").status())) << expires;
+  }
+}
+
 }  // namespace
 }  // namespace copse::replica

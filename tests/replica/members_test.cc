@@ -110,6 +110,22 @@ TEST(MembersTest, TheOrderInWhichFeedsAreReadDoesNotMatter) {
   }
 }
 
+TEST(MembersTest, AKeyThatTwoAdminsLetInIsTheSameMembersWhoeverIsReadFirst) {
+  Members volume = Volume();
+  const Grant admin = Next(volume, 1, 'a', Role::kAdmin, "a");
+  ASSERT_TRUE(volume.Add(1, admin));
+  const std::pair<crdt::ActorId, Grant> by_founder = {1, Next(volume, 1, 'k', Role::kWriter, "k")};
+  const std::pair<crdt::ActorId, Grant> by_admin = {admin.actor, Next(volume, admin.actor, 'k', Role::kWriter, "l")};
+  for (const auto& [first, second] : {std::pair(by_founder, by_admin), std::pair(by_admin, by_founder)}) {
+    Members members = volume;
+    EXPECT_TRUE(members.Add(first.first, first.second));
+    EXPECT_TRUE(members.Add(second.first, second.second));
+    EXPECT_EQ(members.OfActor(by_founder.second.actor)->grant, by_founder.second);
+    EXPECT_EQ(members.OfActor(by_admin.second.actor)->grant, by_admin.second);
+    EXPECT_EQ(members.OfKey(Key('k'))->grant, by_admin.second) << "the lowest actor";
+  }
+}
+
 TEST(MembersTest, AFingerprintIsEightGroupsOfFourHexDigits) {
   const std::string fingerprint = FingerprintOf(Key('f'));
   EXPECT_EQ(fingerprint.size(), 39U);

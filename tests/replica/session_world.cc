@@ -62,9 +62,7 @@ absl::Status FakeHost::AddFrames(crdt::ActorId actor, std::uint64_t first, std::
     if (frame.substr(0, 32) != HashOfLast(feed)) return absl::DataLossError("a frame does not follow the one before");
     feed.push_back(frame);
     const std::string payload = frame.substr(32);
-    if (payload.rfind(kGrant, 0) == 0) {
-      strangers.erase(static_cast<crdt::ActorId>(std::stoul(payload.substr(kGrant.size()))));
-    }
+    std::erase_if(strangers, [&](crdt::ActorId stranger) { return payload == kGrant + std::to_string(stranger); });
   }
   feeds[actor] = std::move(feed);
   frames_added += frames.size();

@@ -296,6 +296,24 @@ TEST_F(StoreExchangeTest, FramesOfAStrangerOrWithAGapAreRefused) {
   EXPECT_FALSE(two_.side().AddFrames(17, 0, frames).ok());
 }
 
+TEST_F(StoreExchangeTest, AGrantOfAMemberWhoMayNotLetOthersInIsListedByVerify) {
+  const Identity& writer = two_.store->identity();
+  FrameHeader header;
+  header.volume = writer.volume;
+  header.actor = writer.actor;
+  header.dependencies_are_full = true;
+  header.grants = {{std::string(32, 'x'), Role::kWriter, 100, 116, "phone"}};
+  const std::string frame = EncodeFrame(header, {}, writer.epoch_keys.at(0), writer.signing_secret);
+  const absl::Status added = one_.side().AddFrames(writer.actor, 0, {&frame, 1});
+  ASSERT_TRUE(added.ok()) << added;
+  EXPECT_FALSE(one_.side().IsMember(100));
+  const Store::Verification verification = one_.store->Verify().value();
+  EXPECT_TRUE(verification.problems.empty());
+  ASSERT_EQ(verification.ineffective_grants.size(), 1U);
+  EXPECT_EQ(verification.ineffective_grants.front().rfind("actor 17 lets in phone (", 0), 0U)
+      << verification.ineffective_grants.front();
+}
+
 TEST_F(StoreExchangeTest, AFeedWithOpsThatTheReceiverRefusesIsKeptAndSaidToBeAndStopsNothingElse) {
   Join(one_, three_, "phone");
   Send(one_, two_);
@@ -309,6 +327,30 @@ TEST_F(StoreExchangeTest, AFeedWithOpsThatTheReceiverRefusesIsKeptAndSaidToBeAnd
   ASSERT_EQ(two_.store->usage().refused_feeds.size(), 1U);
   EXPECT_NE(two_.store->usage().refused_feeds[0].find("actor 1"), std::string::npos);
   EXPECT_EQ(two_.store->frame_counts().at(1), one_.store->frame_counts().at(1));
+}
+
+TEST_F(StoreExchangeTest, AChunkThatTheDiskHadNoRoomForIsAskedForAgainUntilItIsHere) {
+  const base::Hash id = Name(one_, 1, "contents");
+  one_.Write(1);
+  Send(one_, two_);
+  std::vector<base::Hash> asked;
+  two_.store->set_exchange_events({nullptr, [&](const std::vector<base::Hash>& ids) { asked = ids; }});
+  two_.machine.storage().SetFreeBytes(0);
+  two_.side().OnChunk(id, one_.side().ReadChunk(id));
+  EXPECT_EQ(two_.store->usage().chunks_missing, 1U);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    asked.clear();
+    two_.machine.clock().Advance(seconds(20));
+    two_.machine.executor().RunDue();
+    EXPECT_EQ(asked, std::vector{id});
+    if (attempt > 0) two_.machine.storage().SetFreeBytes(1 << 20);
+    two_.side().OnChunk(id, one_.side().ReadChunk(id));
+  }
+  EXPECT_EQ(two_.store->usage().chunks_missing, 0U);
+  asked.clear();
+  two_.machine.clock().Advance(seconds(60));
+  two_.machine.executor().RunDue();
+  EXPECT_TRUE(asked.empty());
 }
 
 TEST_F(StoreExchangeTest, AnInvitationLetsOneReplicaInOnceAndThatOneAgain) {

@@ -6,19 +6,24 @@
 #include <map>
 #include <string>
 
+#include "simulation/trace.h"
+
 namespace copse::simulation {
 
-/// What one seed did.
+/// What one run did.
 struct Outcome {
-  std::uint64_t calls = 0;
-  std::uint64_t crashes = 0;
-  std::map<std::string, std::uint64_t> faults;  ///< Injected, by kind.
-  std::string digest;                           ///< Of everything that was seen: equal for equal seeds.
+  std::uint64_t calls = 0;                      ///< Of the inode API, by programs.
+  std::uint64_t ops = 0;                        ///< In the history at the end.
+  std::map<std::string, std::uint64_t> faults;  ///< That occurred, by kind.
+  std::string digest;                           ///< Of everything that was seen: equal for equal traces.
   absl::Status status;                          ///< The first check that failed.
 };
 
-/// One machine through several lives: programs call, the disk fails, the power is cut, the machine starts again, and
-/// what it shows is compared with what programs were told. Everything is decided by `seed`; no thread, no real time.
-Outcome Simulate(std::uint64_t seed);
+/// Lets replicas live through `trace`, heals everything, and checks what they say: to programs, to each other, after a
+/// restart. One thread; no real time.
+Outcome Execute(const Trace& trace);
+
+/// What a seed stands for: replicas, weather, calls over few names so that everything collides, and faults.
+Trace Generate(std::uint64_t seed);
 
 }  // namespace copse::simulation

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "content/about_to_wait.h"
 #include "content/manifest_page.h"
 #include "content/staged_file_state.h"
 
@@ -30,6 +31,15 @@ StagedFile::State::State(std::shared_ptr<StagingContext> the_context, NodeId the
       mtime(the_base.mtime),
       changes(the_base.size),
       bytes(context, node) {}
+
+std::unique_lock<std::mutex> StagedFile::State::TakeTurn() {
+  std::unique_lock turn(writer, std::try_to_lock);
+  if (!turn.owns_lock()) {
+    AboutToWait();
+    turn.lock();
+  }
+  return turn;
+}
 
 StagedFile::State::Span StagedFile::State::SpanAt(std::uint64_t offset) const {
   const std::optional<ChangeSet::Range> range = changes.FirstFrom(offset);
@@ -190,24 +200,24 @@ absl::StatusOr<std::size_t> StagedFile::Read(std::uint64_t offset, std::span<cha
 }
 
 absl::Status StagedFile::Write(std::uint64_t offset, std::string_view bytes, base::UnixNanoseconds now) {
-  const std::lock_guard turn(state_->writer);
+  const std::unique_lock turn = state_->TakeTurn();
   return state_->Write(offset, bytes, now);
 }
 
 absl::StatusOr<std::uint64_t> StagedFile::Append(std::string_view bytes, base::UnixNanoseconds now) {
-  const std::lock_guard turn(state_->writer);
+  const std::unique_lock turn = state_->TakeTurn();
   const std::uint64_t offset = state_->size;
   COPSE_RETURN_IF_ERROR(state_->Write(offset, bytes, now));
   return offset;
 }
 
 absl::Status StagedFile::Truncate(std::uint64_t size, base::UnixNanoseconds now) {
-  const std::lock_guard turn(state_->writer);
+  const std::unique_lock turn = state_->TakeTurn();
   return state_->Truncate(size, now);
 }
 
 absl::Status StagedFile::PunchHole(std::uint64_t offset, std::uint64_t length, base::UnixNanoseconds now) {
-  const std::lock_guard turn(state_->writer);
+  const std::unique_lock turn = state_->TakeTurn();
   return state_->PunchHole(offset, length, now);
 }
 
@@ -240,17 +250,17 @@ absl::StatusOr<std::uint64_t> StagedFile::SeekHole(std::uint64_t offset) const {
 }
 
 absl::Status StagedFile::Persist() {
-  const std::lock_guard turn(state_->writer);
+  const std::unique_lock turn = state_->TakeTurn();
   return state_->Persist();
 }
 
 absl::StatusOr<Manifest> StagedFile::Publish() {
-  const std::lock_guard turn(state_->writer);
+  const std::unique_lock turn = state_->TakeTurn();
   return state_->Publish();
 }
 
 absl::Status StagedFile::Rebase(const Manifest& base, std::vector<crdt::Timestamp> base_heads) {
-  const std::lock_guard turn(state_->writer);
+  const std::unique_lock turn = state_->TakeTurn();
   return state_->Rebase(base, std::move(base_heads));
 }
 
@@ -267,7 +277,7 @@ void StagedFile::Readdress(NodeId node, std::vector<crdt::Timestamp> base_heads)
 }
 
 absl::Status StagedFile::Discard() {
-  const std::lock_guard turn(state_->writer);
+  const std::unique_lock turn = state_->TakeTurn();
   return state_->Discard();
 }
 

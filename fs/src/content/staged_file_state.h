@@ -69,6 +69,9 @@ struct StagedFile::State {
   const std::shared_ptr<StagingContext> context;
   const bool fixed_chunks;
 
+  /// Takes `writer`; says so first where that has to wait.
+  std::unique_lock<std::mutex> TakeTurn();
+
   std::mutex writer;
   mutable std::shared_mutex mutex;
 

@@ -117,7 +117,7 @@ struct Frontend::State {
       : volume(served),
         options(std::move(resolved)),
         invalidator(std::make_shared<Invalidator>(MakeNotifier())),
-        service(volume, *invalidator, std::move(log)) {}
+        service(volume, *invalidator, options.owners, std::move(log)) {}
   ~State() { Close(); }
 
   Invalidator::Notifier MakeNotifier();

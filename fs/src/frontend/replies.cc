@@ -1,5 +1,6 @@
 // How answers of the volume become answers to the kernel. The only place that knows errno numbers.
 
+#include <copse/base/status_macros.h>
 #include <copse/fs/error.h>
 #include <fcntl.h>
 #include <sys/sysmacros.h>
@@ -73,6 +74,14 @@ Caller CallerOf(fuse_req_t request) {
   return Caller{context->uid, context->gid, context->umask, {}};
 }
 
+absl::StatusOr<Caller> CreatorOf(fuse_req_t request) {
+  const OwnerMaps& owners = ServiceOf(request).owners;
+  Caller caller = CallerOf(request);
+  COPSE_ASSIGN_OR_RETURN(caller.uid, owners.users.StoredForNew(caller.uid));
+  COPSE_ASSIGN_OR_RETURN(caller.gid, owners.groups.StoredForNew(caller.gid));
+  return caller;
+}
+
 mode_t FileTypeOf(Kind kind) {
   switch (kind) {
     case Kind::kDirectory:
@@ -93,13 +102,13 @@ mode_t FileTypeOf(Kind kind) {
   std::abort();  // A kind that does not exist is a bug, and no reply could be true.
 }
 
-struct stat StatOf(const Attributes& attributes) {
+struct stat StatOf(const Service& service, const Attributes& attributes) {
   struct stat result {};
   result.st_ino = attributes.node.value;
   result.st_mode = FileTypeOf(attributes.kind) | attributes.mode;
   result.st_nlink = attributes.links;
-  result.st_uid = attributes.uid;
-  result.st_gid = attributes.gid;
+  result.st_uid = service.owners.users.Shown(attributes.uid);
+  result.st_gid = service.owners.groups.Shown(attributes.gid);
   result.st_rdev = attributes.device;
   result.st_size = static_cast<off_t>(attributes.size);
   result.st_blksize = 4096;
@@ -110,11 +119,11 @@ struct stat StatOf(const Attributes& attributes) {
   return result;
 }
 
-fuse_entry_param EntryParameterOf(const Volume::Entry& entry, const CachePromise& promise) {
+fuse_entry_param EntryParameterOf(const Service& service, const Volume::Entry& entry, const CachePromise& promise) {
   fuse_entry_param result{};
   result.ino = entry.node.value;
   result.generation = 0;  // Node ids are never used again.
-  result.attr = StatOf(entry.attributes);
+  result.attr = StatOf(service, entry.attributes);
   result.attr_timeout = promise.Seconds();
   result.entry_timeout = result.attr_timeout;
   return result;
@@ -136,14 +145,14 @@ void ReplyStatus(fuse_req_t request, const absl::Status& status) {
 
 void ReplyEntry(fuse_req_t request, const absl::StatusOr<Volume::Entry>& entry, const CachePromise& promise) {
   if (!entry.ok()) return ReplyError(request, entry.status());
-  Volume& volume = ServiceOf(request).volume;
-  const fuse_entry_param parameter = EntryParameterOf(*entry, promise);
-  if (fuse_reply_entry(request, &parameter) != 0) volume.Forget(entry->node, 1);
+  Service& service = ServiceOf(request);
+  const fuse_entry_param parameter = EntryParameterOf(service, *entry, promise);
+  if (fuse_reply_entry(request, &parameter) != 0) service.volume.Forget(entry->node, 1);
 }
 
 void ReplyAttributes(fuse_req_t request, const absl::StatusOr<Attributes>& attributes, const CachePromise& promise) {
   if (!attributes.ok()) return ReplyError(request, attributes.status());
-  const struct stat result = StatOf(*attributes);
+  const struct stat result = StatOf(ServiceOf(request), *attributes);
   fuse_reply_attr(request, &result, promise.Seconds());
 }
 

@@ -2,6 +2,7 @@
 
 #include <absl/status/status.h>
 #include <copse/fs/frontend.h>
+#include <copse/fs/owner_map.h>
 #include <copse/fs/volume.h>
 #include <sys/stat.h>
 
@@ -21,11 +22,12 @@ namespace copse::fs {
 /// What requests are answered with. libfuse carries it through as the session's user data. Thread-safe.
 class Service {
  public:
-  Service(Volume& served, Invalidator& announcer, Frontend::Log log)
-      : volume(served), invalidator(announcer), log_(std::move(log)) {}
+  Service(Volume& served, Invalidator& announcer, OwnerMaps shown_owners, Frontend::Log log)
+      : volume(served), invalidator(announcer), owners(std::move(shown_owners)), log_(std::move(log)) {}
 
   Volume& volume;
   Invalidator& invalidator;
+  const OwnerMaps owners;
 
   /// Reports an error that no program is to blame for (a damaged chunk, a full disk); the same line only once in a
   /// row, since a program may try again without end.
@@ -57,12 +59,15 @@ void AddContentOperations(fuse_lowlevel_ops& operations);
 void AddDirectoryOperations(fuse_lowlevel_ops& operations);
 
 Service& ServiceOf(fuse_req_t request);
+/// As the kernel names them.
 Caller CallerOf(fuse_req_t request);
+/// With the owners that something new of theirs is stored with. Errors: EOVERFLOW the mount's maps have none.
+absl::StatusOr<Caller> CreatorOf(fuse_req_t request);
 
 /// stat(2)'s form of attributes, and of the file type alone.
 mode_t FileTypeOf(Kind kind);
-struct stat StatOf(const Attributes& attributes);
-fuse_entry_param EntryParameterOf(const Volume::Entry& entry, const CachePromise& promise);
+struct stat StatOf(const Service& service, const Attributes& attributes);
+fuse_entry_param EntryParameterOf(const Service& service, const Volume::Entry& entry, const CachePromise& promise);
 
 // Each reply answers the request for good; nothing may use the request afterwards.
 

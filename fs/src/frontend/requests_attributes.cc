@@ -3,6 +3,7 @@
 // own before a write). FUSE_HANDLE_KILLPRIV would have the kernel leave it to us without saying who writes.
 
 #include <copse/base/clock.h>
+#include <copse/base/status_macros.h>
 #include <sys/statvfs.h>
 
 #include <limits>
@@ -27,11 +28,15 @@ void GetAttributes(fuse_req_t request, fuse_ino_t node, fuse_file_info*) {
   ReplyAttributes(request, service.volume.GetAttributes(NodeId{node}), promise);
 }
 
-AttributeChanges ChangesOf(const struct stat& values, int to_set) {
+absl::StatusOr<AttributeChanges> ChangesOf(const OwnerMaps& owners, const struct stat& values, int to_set) {
   AttributeChanges changes;
   if ((to_set & FUSE_SET_ATTR_MODE) != 0) changes.mode = values.st_mode & ALLPERMS;
-  if ((to_set & FUSE_SET_ATTR_UID) != 0) changes.uid = values.st_uid;
-  if ((to_set & FUSE_SET_ATTR_GID) != 0) changes.gid = values.st_gid;
+  if ((to_set & FUSE_SET_ATTR_UID) != 0) {
+    COPSE_ASSIGN_OR_RETURN(changes.uid, owners.users.StoredForChange(values.st_uid));
+  }
+  if ((to_set & FUSE_SET_ATTR_GID) != 0) {
+    COPSE_ASSIGN_OR_RETURN(changes.gid, owners.groups.StoredForChange(values.st_gid));
+  }
   if ((to_set & FUSE_SET_ATTR_SIZE) != 0) changes.size = static_cast<std::uint64_t>(values.st_size);
   if ((to_set & FUSE_SET_ATTR_ATIME) != 0) changes.atime = NanosecondsOf(values.st_atim);
   if ((to_set & FUSE_SET_ATTR_MTIME) != 0) changes.mtime = NanosecondsOf(values.st_mtim);
@@ -46,8 +51,9 @@ AttributeChanges ChangesOf(const struct stat& values, int to_set) {
 void SetAttributes(fuse_req_t request, fuse_ino_t node, struct stat* values, int to_set, fuse_file_info*) {
   Service& service = ServiceOf(request);
   const CachePromise promise(service.invalidator);
-  ReplyAttributes(request, service.volume.SetAttributes(CallerOf(request), NodeId{node}, ChangesOf(*values, to_set)),
-                  promise);
+  const absl::StatusOr<AttributeChanges> changes = ChangesOf(service.owners, *values, to_set);
+  if (!changes.ok()) return ReplyError(request, changes.status());
+  ReplyAttributes(request, service.volume.SetAttributes(CallerOf(request), NodeId{node}, *changes), promise);
 }
 
 void StatFileSystem(fuse_req_t request, fuse_ino_t) {

@@ -87,8 +87,9 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
   Volume& volume = service.volume;
   const CachePromise promise(service.invalidator);
   const Volume::OpenFlags flags = OpenFlagsOf(file->flags);
-  const absl::StatusOr<Volume::Created> created =
-      volume.Create(CallerOf(request), NodeId{parent}, name, mode & ALLPERMS, flags);
+  const absl::StatusOr<Caller> creator = CreatorOf(request);
+  if (!creator.ok()) return ReplyError(request, creator.status());
+  const absl::StatusOr<Volume::Created> created = volume.Create(*creator, NodeId{parent}, name, mode & ALLPERMS, flags);
   if (!created.ok()) {
     // The kernel creates because it believes that the name is free, so it has checked no permissions of a file. Where
     // one has come from elsewhere meanwhile, ESTALE has the kernel look the name up anew and open what is there.
@@ -99,7 +100,7 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
   }
   service.KeepHandle(created->handle, created->entry.node);
   Remember(*file, OpenFile(created->handle, flags.append));
-  const fuse_entry_param entry = EntryParameterOf(created->entry, promise);
+  const fuse_entry_param entry = EntryParameterOf(service, created->entry, promise);
   if (fuse_reply_create(request, &entry, file) != 0) {
     service.ReleaseHandle(created->handle);
     volume.Forget(created->entry.node, 1);

@@ -103,7 +103,8 @@ void ReadDirectoryPlus(fuse_req_t request, fuse_ino_t node, std::size_t size, of
     const absl::Status listed = service.volume.ListPlus(
         directory, VolumePosition(after),
         [&](std::uint64_t position, const std::string& name, const Volume::Entry& entry) {
-          if (!listing.AddPlus(name, EntryParameterOf(entry, promise), static_cast<off_t>(position))) return false;
+          if (!listing.AddPlus(name, EntryParameterOf(service, entry, promise), static_cast<off_t>(position)))
+            return false;
           counted.push_back(entry.node);
           return true;
         });

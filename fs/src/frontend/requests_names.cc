@@ -74,20 +74,25 @@ void MakeNode(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mo
     fuse_reply_err(request, EINVAL);
     return;
   }
-  ReplyEntry(request, service.volume.MakeNode(CallerOf(request), NodeId{parent}, name, *kind, mode & ALLPERMS, device),
-             promise);
+  const absl::StatusOr<Caller> creator = CreatorOf(request);
+  if (!creator.ok()) return ReplyError(request, creator.status());
+  ReplyEntry(request, service.volume.MakeNode(*creator, NodeId{parent}, name, *kind, mode & ALLPERMS, device), promise);
 }
 
 void MakeDirectory(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
   Service& service = ServiceOf(request);
   const CachePromise promise(service.invalidator);
-  ReplyEntry(request, service.volume.MakeDirectory(CallerOf(request), NodeId{parent}, name, mode & ALLPERMS), promise);
+  const absl::StatusOr<Caller> creator = CreatorOf(request);
+  if (!creator.ok()) return ReplyError(request, creator.status());
+  ReplyEntry(request, service.volume.MakeDirectory(*creator, NodeId{parent}, name, mode & ALLPERMS), promise);
 }
 
 void MakeSymlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
   Service& service = ServiceOf(request);
   const CachePromise promise(service.invalidator);
-  ReplyEntry(request, service.volume.MakeSymlink(CallerOf(request), NodeId{parent}, name, target), promise);
+  const absl::StatusOr<Caller> creator = CreatorOf(request);
+  if (!creator.ok()) return ReplyError(request, creator.status());
+  ReplyEntry(request, service.volume.MakeSymlink(*creator, NodeId{parent}, name, target), promise);
 }
 
 void Link(fuse_req_t request, fuse_ino_t node, fuse_ino_t new_parent, const char* new_name) {

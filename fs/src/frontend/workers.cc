@@ -1,55 +1,114 @@
-// libfuse's own loop (fuse_session_loop_mt) can only be ended from outside by a signal that happens to interrupt its
-// semaphore, or by an unmount, which fails while a program has a file open. So the loop is ours: each worker is
-// cancellable exactly while it waits for the next request, as libfuse's own workers are. Cancellation cannot tear a
-// request apart, since a worker is not cancellable from the moment in which it has one until it has answered it.
+// One worker at a time has the turn: it waits for a request, reads it, and, where answering takes microseconds, answers
+// it before it reads the next. Only where answering may take long does it pass the turn on first. So a program that
+// asks for one small thing after another is served by one thread whose caches are warm, and no other is woken.
 //
-// The number of workers is fixed: starting and ending threads with the load costs more than a thread that waits.
+// What takes longest of such a request is being woken for it. So where the last ones came soon, the worker looks for
+// the next for some microseconds before it sleeps, and gives way to every other thread that wants the processor. Where
+// some have not come soon it sleeps at once, so idling takes no processor time.
+//
+// libfuse's own loop (fuse_session_loop_mt) does neither, and can only be ended from outside by a signal that happens
+// to interrupt its semaphore, or by an unmount, which fails while a program has a file open.
 
 #include "frontend/workers.h"
 
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <system_error>
 #include <utility>
 
+#include "content/about_to_wait.h"
+
 namespace copse::fs {
+namespace {
+
+// About what it costs to be woken: looking longer could lose more than sleeping at once.
+constexpr std::chrono::microseconds kSoon{50};
+// A worker looks while its patience is above zero. Sleeping wins back one for each request that came soon all the same.
+constexpr int kPatience = 8;
+constexpr int kPatienceAfterMiss = -16;
+constexpr int kPatienceWhenBusy = -1000;
+// One look takes a microsecond; another thread had the processor where it took so long.
+constexpr std::chrono::microseconds kPreempted{100};
+// Copying so much into staging takes as long as waking another worker.
+constexpr std::size_t kQuickWriteBytes = 64 * 1024;
+
+/// Whether answering waits for no disk: names and attributes are in memory, a small write goes to the page cache. What
+/// turns out to have to wait all the same says so (AboutToWait).
+bool IsQuick(const fuse_buf& request) {
+  fuse_in_header header;
+  if (request.size < sizeof header) return false;
+  std::memcpy(&header, request.mem, sizeof header);
+  switch (header.opcode) {
+    case FUSE_READ:
+    case FUSE_FSYNC:
+    case FUSE_FSYNCDIR:
+    case FUSE_RELEASE:
+    case FUSE_FALLOCATE:
+    case FUSE_LSEEK:
+    case FUSE_COPY_FILE_RANGE:
+    case FUSE_READDIR:
+    case FUSE_READDIRPLUS:
+      return false;
+    case FUSE_WRITE:
+      return request.size <= kQuickWriteBytes;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
 
 Workers::Workers(fuse_session* session, std::function<void()> ended) : session_(session), ended_(std::move(ended)) {}
 
-Workers::~Workers() { Stop(); }
+Workers::~Workers() {
+  Stop();
+  if (stop_event_ >= 0) close(stop_event_);
+}
 
 absl::Status Workers::Start(unsigned count) {
+  stop_event_ = eventfd(0, EFD_CLOEXEC);
+  if (stop_event_ < 0)
+    return absl::ResourceExhaustedError(std::string("cannot make an eventfd: ") + std::strerror(errno));
+  // A request that was there may be gone when it is read, since its caller was killed; nobody must wait in read(2)
+  // then.
+  const int device = fuse_session_fd(session_);
+  fcntl(device, F_SETFL, fcntl(device, F_GETFL) | O_NONBLOCK);
   // Signals are for the program's own threads: a handler must not run in the middle of a request.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = 0;
-  for (unsigned i = 0; i < count && error == 0; ++i) {
-    auto worker = std::make_unique<Worker>();
-    worker->pool = this;
-    error = pthread_create(&worker->thread, nullptr, &Workers::Run, worker.get());
-    if (error == 0) workers_.push_back(std::move(worker));
+  absl::Status status = absl::OkStatus();
+  try {
+    for (unsigned i = 0; i < count; ++i) workers_.emplace_back([this] { Run(); });
+  } catch (const std::system_error& error) {
+    status = absl::ResourceExhaustedError(std::string("cannot start a thread to serve the mount: ") + error.what());
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (error == 0) return absl::OkStatus();
-  return absl::ResourceExhaustedError(std::string("cannot start a thread to serve the mount: ") + std::strerror(error));
+  return status;
 }
 
 void Workers::Join() {
-  for (const std::unique_ptr<Worker>& worker : workers_) {
-    pthread_join(worker->thread, nullptr);
-    std::free(worker->buffer.mem);  // libfuse allocates it with malloc on the first request.
-  }
+  for (std::thread& worker : workers_) worker.join();
   workers_.clear();
 }
 
 void Workers::Stop() {
   if (workers_.empty()) return;
   fuse_session_exit(session_);
-  for (const std::unique_ptr<Worker>& worker : workers_) pthread_cancel(worker->thread);
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(stop_event_, &one, sizeof one);
   Join();
 }
 
@@ -58,23 +117,59 @@ absl::Status Workers::failure() const {
   return absl::UnavailableError(std::string("reading requests from /dev/fuse failed: ") + std::strerror(error_));
 }
 
-void* Workers::Run(void* argument) {
-  Worker& worker = *static_cast<Worker*>(argument);
-  fuse_session* const session = worker.pool->session_;
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
-  while (fuse_session_exited(session) == 0) {
-    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, nullptr);
-    const int received = fuse_session_receive_buf(session, &worker.buffer);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
-    if (received == -EINTR) continue;
+bool Workers::IsReadable() const {
+  pollfd device{fuse_session_fd(session_), POLLIN, 0};
+  return poll(&device, 1, 0) == 1;
+}
+
+void Workers::WaitForRequest() {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
+  if (patience_ > 0) {
+    for (Clock::time_point before = begin; before - begin <= kSoon;) {
+      if (IsReadable()) {
+        patience_ = kPatience;
+        return;
+      }
+      const Clock::time_point now = Clock::now();
+      patience_ = now - before > kPreempted ? kPatienceWhenBusy : patience_;
+      before = now;
+    }
+    patience_ = std::min(patience_, kPatienceAfterMiss);
+  }
+  pollfd events[] = {{fuse_session_fd(session_), POLLIN, 0}, {stop_event_, POLLIN, 0}};
+  while (poll(events, 2, -1) < 0 && errno == EINTR) {
+  }
+  if (Clock::now() - begin <= kSoon) ++patience_;
+}
+
+int Workers::Receive(fuse_buf& buffer) {
+  while (fuse_session_exited(session_) == 0) {
+    WaitForRequest();
+    const int received = fuse_session_receive_buf(session_, &buffer);
+    if (received == -EINTR || received == -EAGAIN) continue;
     // 0: the kernel has closed the connection. ECONNABORTED: it did so while it was handing over a request, such as the
     // RELEASE of the last file of a detached mount.
-    if (received < 0 && received != -ECONNABORTED) worker.pool->error_ = -received;
-    if (received <= 0) break;
-    fuse_session_process_buf(session, &worker.buffer);
+    if (received < 0 && received != -ECONNABORTED) error_ = -received;
+    return std::max(received, 0);
   }
-  worker.pool->ended_();
-  return nullptr;
+  return 0;
+}
+
+void Workers::Run() {
+  fuse_buf buffer{};
+  Turn turn(turn_);
+  const WaitHook hook([&turn] {
+    if (turn.owns_lock()) turn.unlock();
+  });
+  while (Receive(buffer) > 0) {
+    if (!IsQuick(buffer)) turn.unlock();
+    fuse_session_process_buf(session_, &buffer);
+    if (!turn.owns_lock()) turn.lock();
+  }
+  turn.unlock();
+  std::free(buffer.mem);  // libfuse allocates it with malloc on the first request.
+  ended_();
 }
 
 }  // namespace copse::fs

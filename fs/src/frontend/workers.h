@@ -1,11 +1,12 @@
 #pragma once
 
 #include <absl/status/status.h>
-#include <pthread.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
-#include <memory>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 #include "frontend/libfuse.h"
@@ -23,7 +24,7 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  /// Errors: kResourceExhausted no more threads; those that started go on until Stop.
+  /// Errors: kResourceExhausted no more threads or descriptors; those that started go on until Stop.
   absl::Status Start(unsigned count);
 
   /// Returns when every worker has ended. The kernel must have closed the connection, or this waits for it to do so.
@@ -36,18 +37,22 @@ class Workers {
   absl::Status failure() const;
 
  private:
-  struct Worker {
-    Workers* pool = nullptr;
-    pthread_t thread{};
-    fuse_buf buffer{};  ///< Owned here and not by the thread, which may be cancelled while it reads.
-  };
+  using Turn = std::unique_lock<std::mutex>;
 
-  static void* Run(void* worker);
+  void Run();
+  /// Waits for the next request and reads it. Returns its length, 0 at the end; with the turn.
+  int Receive(fuse_buf& buffer);
+  /// Until one may be read, or the workers are to stop. With the turn.
+  void WaitForRequest();
+  bool IsReadable() const;
 
   fuse_session* const session_;
   const std::function<void()> ended_;
+  int stop_event_ = -1;  ///< Readable from Stop on.
   std::atomic<int> error_ = 0;
-  std::vector<std::unique_ptr<Worker>> workers_;
+  std::mutex turn_;
+  int patience_ = 0;  ///< Above zero: worth looking for the next request before sleeping. With the turn.
+  std::vector<std::thread> workers_;
 };
 
 }  // namespace copse::fs

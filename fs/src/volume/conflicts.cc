@@ -17,7 +17,7 @@ std::string Explain(const Conflict& conflict, const Rival& rival) {
     case NameReason::kLive:
       return "is called '" + stored + "'" + by + "; what else bore that name was deleted, and is still used";
     case NameReason::kShownVersion:
-      return "is the latest version of '" + stored + "'";
+      return "is the latest version of '" + stored + "', written" + by;
     case NameReason::kLowerClaim:
       return "was called '" + stored + "'" + by + ", and by somebody else later";
     case NameReason::kBehindDirectory:

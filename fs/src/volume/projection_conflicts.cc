@@ -43,11 +43,14 @@ std::optional<Conflict> TreeProjection::ConflictAbout(const View& view, const st
     const Shown& shown = group[i];
     Rival& rival = conflict.rivals.emplace_back();
     rival.parts = *PartsOf(conflict.directory, view.name_of.at(shown.listed_as()));
-    rival.claim = shown.claim;
-    rival.author = shown.author;
-    rival.label = schema::LabelOf(tree_, shown.author);
     const bool file_is_shown = shown.is_sibling() && (!shown.is_ghost || ghosts_.contains(shown.node));
     rival.reason = ReasonOf(group, i, file_is_shown);
+    const std::vector<crdt::Timestamp>& heads = rival.parts.heads;
+    // Where versions alone compete, who named the file has no part in it.
+    const bool is_version = rival.reason == NameReason::kShownVersion && !heads.empty();
+    rival.claim = is_version ? heads.back() : shown.claim;
+    rival.author = is_version ? rival.claim.actor() : shown.author;
+    rival.label = schema::LabelOf(tree_, rival.author);
   }
   return conflict;
 }

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "volume/batch.h"
+#include "volume/numbers.h"
 #include "volume/open_file.h"
 #include "volume/schema.h"
 
@@ -48,35 +49,7 @@ class Volume::Handle {
 ///   4. StagedFile's own lock, OpenFile::schedule_mutex, names_mutex, space_mutex, sink_mutex: leaves
 /// The invalidation sink is called with none of them held.
 struct Volume::State {
-  /// The versions that a sibling's id stood for when it was last looked at: they tell what it is a number of after it
-  /// has become the file, or a file of its own.
-  struct ServedVersion {
-    NodeId inode;
-    std::vector<crdt::Timestamp> heads;
-  };
-  /// What this process alone knows of a number; gone when the kernel has forgotten it and nobody uses it.
-  struct Local {
-    std::uint64_t lookups = 0;
-    std::optional<base::UnixNanoseconds> atime;
-    std::optional<base::UnixNanoseconds> atime_set_at;  ///< By utimensat(2): a change of status, as local as its result.
-    std::shared_ptr<OpenFile> open;
-    std::optional<ServedVersion> version;  ///< Of siblings only.
-    bool is_idle() const { return lookups == 0 && open == nullptr; }
-  };
-  /// What a number that the kernel has leads to: inodes have several where directories are united, and where siblings
-  /// have become files.
-  struct Subject {
-    NodeId number;  ///< As asked for: its st_ino.
-    NodeId key;     ///< What its contents and its links are known by: the inode, or the id of a sibling.
-    NodeId inode;   ///< Whose registers hold the attributes: of a directory, the representative.
-    Kind kind = Kind::kRegular;
-    bool is_sibling() const { return key != inode; }
-  };
-
-  struct ServedName {
-    NodeId target;            ///< The number that the name led to.
-    bool is_emptied = false;  ///< A deleted directory that was still used, until it was emptied here.
-  };
+  using Subject = fs::Subject;
 
   /// Keeps an OpenFile in use while it lives. Must not be destroyed while this thread holds tree_mutex.
   class Pin {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <regex>
 #include <sstream>
 
 #include "volume/schema.h"
@@ -310,7 +311,7 @@ class Maker {
     return candidate;
   }
 
-  // Names 2, 3 and 4; names of the tests are short, and Names 5 has tests of its own.
+  // Names 3 and 4; names of the tests are short, so that Names 6 has tests of its own.
   std::string Suffixed(const std::string& stored, const Candidate& candidate, int attempt) const {
     char number[40];
     std::snprintf(number, sizeof number, "_%04x%llx", candidate.claim.actor(),
@@ -318,9 +319,12 @@ class Maker {
     std::string suffix = "-" + LabelOf(candidate.author);
     if (attempt >= 2) suffix += number;
     if (attempt >= 3) suffix += "_" + std::to_string(attempt - 1);
-    const std::size_t dot = stored.rfind('.');
-    const bool has_extension = candidate.entry.type != EntryType::kDirectory && dot != std::string::npos && dot > 0;
-    return has_extension ? stored.substr(0, dot) + suffix + stored.substr(dot) : stored + suffix;
+    // Names 5.
+    static const std::regex kWithExtension(R"(([^]+?)((\.tar)?\.[A-Za-z0-9]{1,15}))");
+    std::smatch parts;
+    const bool is_directory = candidate.entry.type == EntryType::kDirectory;
+    if (is_directory || !std::regex_match(stored, parts, kWithExtension)) return stored + suffix;
+    return parts[1].str() + suffix + parts[2].str();
   }
 
   void Show(const std::vector<NodeId>& members) {

@@ -38,6 +38,13 @@ class Replica final : public VolumeUser {
     const NodeId found = Find(parent, name);
     return found == NodeId{} ? "no entry " + name : Contents(found);
   }
+  /// Contents of what is in `directory`, ascending.
+  std::vector<std::string> AllContents(NodeId directory) {
+    std::vector<std::string> contents;
+    for (const std::string& name : Names(directory)) contents.push_back(ContentsAt(directory, name));
+    std::sort(contents.begin(), contents.end());
+    return contents;
+  }
   /// Reads through an open file.
   std::string ContentsOf(Volume::Handle* handle, NodeId node) {
     std::string bytes(1 << 16, '\0');

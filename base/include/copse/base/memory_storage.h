@@ -28,6 +28,7 @@ class MemoryStorage final : public Storage {
   };
   /// Calls that succeeded.
   struct Counts {
+    std::uint64_t changes = 0;  ///< All that CutPowerAfter counts; the only ones here that may have failed otherwise.
     std::uint64_t writes = 0;
     std::uint64_t file_syncs = 0;
     std::uint64_t directory_syncs = 0;
@@ -50,6 +51,15 @@ class MemoryStorage final : public Storage {
   /// The machine stops and starts again: what was synced is there, of the rest what `keep` says (`seed` decides where
   /// it is random). Handles opened before fail from now on, locks are free, planned faults are forgotten.
   void Crash(Keep keep, std::uint64_t seed = 0);
+  /// The same with the choice made by the caller: `kept` has an element for each of UnsyncedPieces().
+  void Crash(const std::vector<bool>& kept);
+  /// Of how many pieces a crash now may keep any choice: first each directory operation in their order; then of each
+  /// file that may still have a name, each 512-byte sector of a write, each truncation and each hole.
+  std::size_t UnsyncedPieces() const;
+
+  /// The same disk, with what is synced and what is not, in another machine: without handles, locks and planned faults,
+  /// and with the power on.
+  std::unique_ptr<MemoryStorage> Copy() const;
 
   /// Lets `changes` more calls that change something succeed (writes, truncations, syncs, directory operations); then
   /// every call fails, until Crash.
@@ -67,6 +77,9 @@ class MemoryStorage final : public Storage {
 
   /// Inverts bit `bit` (0..7) of the byte at `offset`, durably. The file must be that long.
   void FlipBit(const std::string& path, std::uint64_t offset, int bit);
+
+  /// A disk of its own with what is durable on this one: what a copy of the machine's disk holds.
+  std::unique_ptr<MemoryStorage> Image() const;
 
   /// The path must exist.
   void SetOwner(const std::string& path, std::uint32_t owner);

@@ -2,6 +2,7 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <copse/fs/owner_map.h>
 #include <copse/fs/volume.h>
 
 #include <functional>
@@ -23,6 +24,7 @@ class Frontend {
     std::string mount_point;                 ///< Absolute.
     std::string source;                      ///< Shown as the file system's source in /proc/self/mountinfo.
     std::vector<std::string> mount_options;  ///< Further options of fusermount3(1), "allow_other" for one.
+    OwnerMaps owners;
     bool read_only = false;
     unsigned threads = 4;
   };

@@ -93,7 +93,9 @@ enum class NameReason : std::uint8_t {
 /// One of those who claim a stored name.
 struct Rival {
   EntryParts parts;
-  crdt::Timestamp claim;  ///< Of an entry its highest claim (of a ghost, before it was deleted); of a sibling its head.
+  /// Of an entry its highest claim (of a ghost, before it was deleted); of a sibling, and of a file that has none but
+  /// its siblings beside it, the head shown.
+  crdt::Timestamp claim;
   crdt::ActorId author = 0;  ///< Whose label the generated name bears, or would bear.
   std::string label;
   NameReason reason = NameReason::kHighestClaim;

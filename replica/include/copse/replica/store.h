@@ -87,9 +87,11 @@ class Store final : public crdt::Journal, public base::ContentStore {
     std::uint64_t frames = 0;
     std::uint64_t ops = 0;
     std::uint64_t chunks = 0;
-    std::uint64_t chunks_missing =
-        0;  ///< Named by ops, and not here yet: no problem, unless no other replica has them.
+    /// Named by ops, and not here yet: no problem, unless no other replica has them.
+    std::uint64_t chunks_missing = 0;
     std::vector<std::string> problems;
+    /// Grants in the feeds that make nobody a member, a line each: no damage, but no honest admin writes one.
+    std::vector<std::string> ineffective_grants;
   };
   /// Receives whole frames of ops in causal order: `first` is the number of the first op within its actor's feed.
   using Replayer = std::function<absl::Status(crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops)>;

@@ -1,0 +1,161 @@
+// How own ops become durable.
+//
+// Group commit: Append only copies into `pending`. Whoever calls Sync while nobody writes becomes the leader, takes all
+// that is pending, and writes it without the lock: first the packs, then the ops as frames, since a frame on disk must
+// never name a chunk that is not. Others wait and, where the leader began before their ops came, lead the next round.
+
+#include <copse/base/check.h>
+#include <copse/base/status_macros.h>
+
+#include <iterator>
+#include <utility>
+
+#include "store_state.h"
+
+namespace copse::replica {
+
+absl::Status Store::State::CheckWritable() const {
+  if (failure.ok()) return absl::OkStatus();
+  return absl::FailedPreconditionError(layout.store + " went read-only: " + last_error);
+}
+
+void Store::State::Fail(const absl::Status& status) {
+  last_error = std::string(status.message());
+  if (!absl::IsResourceExhausted(status)) failure = status;
+}
+
+absl::Status Store::State::Append(std::span<const crdt::Op> batch) {
+  if (batch.empty()) return absl::OkStatus();
+  COPSE_CHECK(batch.back().ends_batch);
+  const std::lock_guard lock(mutex);
+  COPSE_RETURN_IF_ERROR(CheckWritable());
+  pending.insert(pending.end(), batch.begin(), batch.end());
+  own_ops += batch.size();
+  ScheduleSync();
+  return absl::OkStatus();
+}
+
+void Store::State::ScheduleSync() {
+  if (scheduled_sync != 0 || is_closed) return;
+  scheduled_sync = environment.executor.Post(
+      [weak = weak_from_this()] {
+        if (const std::shared_ptr<State> state = weak.lock()) state->RunScheduledSync();
+      },
+      is_connected ? options.sync_delay_connected : options.sync_delay_max);
+}
+
+void Store::State::RunScheduledSync() {
+  {
+    const std::lock_guard lock(mutex);
+    scheduled_sync = 0;
+    if (is_closed) return;
+  }
+  Sync().IgnoreError();  // Kept in last_error, and in what the next caller of Sync is told.
+  const std::lock_guard lock(mutex);
+  if (failure.ok() && !pending.empty()) ScheduleSync();  // The disk was full: perhaps it is not for ever.
+}
+
+bool Store::State::IsDurable(std::uint64_t ops, const ChunkStore::End& chunks_end) const {
+  return durable_ops >= ops && chunks->IsDurable(chunks_end);
+}
+
+absl::Status Store::State::Sync() {
+  std::unique_lock lock(mutex);
+  const std::uint64_t ops = own_ops;
+  const ChunkStore::End chunks_end = chunks->end();
+  for (;;) {
+    if (!failure.ok()) return failure;
+    if (IsDurable(ops, chunks_end)) return absl::OkStatus();
+    if (is_closed) return absl::FailedPreconditionError(layout.store + " is closed");  // A delayed sync came too late.
+    if (is_leader_active) {
+      round_ended.wait(lock);
+    } else {
+      COPSE_RETURN_IF_ERROR(LeadSync(lock));
+    }
+  }
+}
+
+absl::Status Store::State::WriteGrants(std::vector<Grant> grants) {
+  std::unique_lock lock(mutex);
+  for (Grant& grant : grants) pending_grants.push_back(std::move(grant));
+  for (;;) {
+    if (!failure.ok()) return failure;
+    if (is_closed) return absl::FailedPreconditionError(layout.store + " is closed");
+    if (!is_leader_active && pending_grants.empty()) return absl::OkStatus();
+    if (is_leader_active) {
+      round_ended.wait(lock);
+    } else {
+      COPSE_RETURN_IF_ERROR(LeadSync(lock));
+    }
+  }
+}
+
+absl::Status Store::State::WriteRound(std::span<const crdt::Op> ops, std::vector<Grant> grants,
+                                      const Dependencies& round_known, std::uint64_t& written) {
+  // The chunks that these ops may name were put before them, so this covers them.
+  COPSE_RETURN_IF_ERROR(chunks->Sync());
+  if (ops.empty() && grants.empty()) return absl::OkStatus();
+  const bool is_founder = identity.signing_public == identity.founder;
+  if (is_founder && FindFeed(identity.actor)->end().frames == 0) {
+    grants.insert(grants.begin(),
+                  {identity.signing_public, Role::kAdmin, identity.actor, identity.actor_range_end, identity.label});
+  }
+  COPSE_RETURN_IF_ERROR(own_feed->Write(ops, grants, round_known, written));
+  const std::lock_guard lock(feeds_mutex);
+  for (const Grant& grant : grants) members->Add(identity.actor, grant);
+  return absl::OkStatus();
+}
+
+absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
+  is_leader_active = true;
+  std::vector<crdt::Op> ops = std::exchange(pending, {});
+  std::vector<Grant> grants = std::exchange(pending_grants, {});
+  const Dependencies round_known = known;
+  lock.unlock();
+  std::uint64_t written = 0;
+  const absl::Status status = WriteRound(ops, grants, round_known, written);
+  const bool has_news = status.ok() && (!ops.empty() || !grants.empty());
+  lock.lock();
+  is_leader_active = false;
+  durable_ops += written;
+  pending.insert(pending.begin(), std::make_move_iterator(ops.begin() + static_cast<std::ptrdiff_t>(written)),
+                 std::make_move_iterator(ops.end()));
+  if (status.ok()) {
+    last_error.clear();
+  } else {
+    Fail(status);
+  }
+  round_ended.notify_all();
+  if (has_news) {
+    lock.unlock();
+    TellOfChange();
+    lock.lock();
+  }
+  return status;
+}
+
+void Store::State::Close() {
+  const bool synced = Sync().ok();
+  if (synced) chunks->Close().IgnoreError();  // Only saves the next Open a scan.
+  base::Executor::WorkId scheduled = 0;
+  base::Executor::WorkId timer = 0;
+  base::Executor::WorkId wanting = 0;
+  {
+    const std::lock_guard intake_lock(intake_mutex);
+    timer = std::exchange(intake_timer, 0);
+    wanting = std::exchange(want_timer, 0);
+    receiver = nullptr;
+  }
+  {
+    std::unique_lock lock(mutex);
+    round_ended.wait(lock, [this] { return !is_leader_active; });
+    is_closed = true;
+    scheduled = std::exchange(scheduled_sync, 0);
+    storage_lock.reset();
+  }
+  if (scheduled != 0) environment.executor.Cancel(scheduled);
+  if (timer != 0) environment.executor.Cancel(timer);
+  if (wanting != 0) environment.executor.Cancel(wanting);
+}
+
+}  // namespace copse::replica

@@ -1,0 +1,181 @@
+// When a deletion meets what its author had not seen: edits, renames, and what was put into a directory.
+#include "fs/volume/replicas_fixture.h"
+
+namespace copse::fs {
+namespace {
+
+using Strings = std::vector<std::string>;
+using Replicas = ReplicasTest;
+
+TEST_F(Replicas, AnEditBeatsADeletion) {
+  BothWays([&](Replica& a, Replica& b) {
+    const NodeId file = a.MakeFile(kRoot, "f", "base");
+    Exchange();
+    a.Write(file, "edited");
+    ASSERT_EQ(b.Unlink(kRoot, "f"), std::errc{});
+    Exchange();
+    EXPECT_EQ(b.Names(kRoot), Strings{"f"});
+    EXPECT_EQ(b.Contents(file), "edited");
+    EXPECT_EQ(b.Stat(file).links, 1u);
+    EXPECT_TRUE(b.volume().ListTrash().empty()) << "what is shown is not in trash";
+  });
+}
+
+TEST_F(Replicas, WhatCameBackIsOrdinaryOnceSomebodyActsOnIt) {
+  for (const std::string act : {"edit", "chmod", "rename", "link", "unlink"}) {
+    SCOPED_TRACE(act);
+    BothWays([&](Replica& a, Replica& b) {
+      const NodeId file = a.MakeFile(kRoot, "f", "base");
+      Exchange();
+      a.Write(file, "edited");
+      ASSERT_EQ(b.Unlink(kRoot, "f"), std::errc{});
+      Exchange();
+      AttributeChanges mode;
+      mode.mode = 0600;
+      if (act == "edit") b.Write(file, "again");
+      if (act == "chmod") {
+        ASSERT_TRUE(b.volume().SetAttributes(kAlice, file, mode).ok());
+      }
+      if (act == "rename") {
+        ASSERT_EQ(b.Rename(kRoot, "f", kRoot, "g"), std::errc{});
+      }
+      if (act == "link") {
+        ASSERT_TRUE(b.volume().Link(kAlice, file, kRoot, "g").ok());
+      }
+      if (act == "unlink") {
+        ASSERT_EQ(b.Unlink(kRoot, "f"), std::errc{});
+      }
+      Exchange();
+      const Strings names = act == "rename"   ? Strings{"g"}
+                            : act == "link"   ? Strings{"f", "g"}
+                            : act == "unlink" ? Strings{}
+                                              : Strings{"f"};
+      EXPECT_EQ(a.Names(kRoot), names);
+      if (act != "unlink") {
+        EXPECT_EQ(a.Contents(file), act == "edit" ? "again" : "edited");
+      }
+      for (const std::string& name : names) ASSERT_EQ(a.Unlink(kRoot, name), std::errc{});
+      Exchange();
+      EXPECT_TRUE(b.Names(kRoot).empty()) << "deleted by who has seen all, it stays deleted";
+    });
+  }
+}
+
+TEST_F(Replicas, AnAttributeDoesNotBeatADeletion) {
+  BothWays([&](Replica& a, Replica& b) {
+    const NodeId file = a.MakeFile(kRoot, "f", "base");
+    Exchange();
+    AttributeChanges mode;
+    mode.mode = 0600;
+    ASSERT_TRUE(a.volume().SetAttributes(kAlice, file, mode).ok());
+    ASSERT_EQ(b.Unlink(kRoot, "f"), std::errc{});
+    Exchange();
+    EXPECT_TRUE(a.Names(kRoot).empty());
+    EXPECT_EQ(a.volume().ListTrash().size(), 1u);
+  });
+}
+
+TEST_F(Replicas, ARenameSurvivesADeletion) {
+  BothWays([&](Replica& a, Replica& b) {
+    a.MakeFile(kRoot, "f", "x");
+    Exchange();
+    ASSERT_EQ(a.Rename(kRoot, "f", kRoot, "g"), std::errc{});
+    ASSERT_EQ(b.Unlink(kRoot, "f"), std::errc{});
+    Exchange();
+    EXPECT_EQ(b.Names(kRoot), Strings{"g"});
+    EXPECT_EQ(b.ContentsAt(kRoot, "g"), "x");
+  });
+}
+
+TEST_F(Replicas, DeletedTwiceIsDeletedOnce) {
+  BothWays([&](Replica& a, Replica& b) {
+    a.MakeFile(kRoot, "f", "x");
+    Exchange();
+    ASSERT_EQ(a.Unlink(kRoot, "f"), std::errc{});
+    ASSERT_EQ(b.Unlink(kRoot, "f"), std::errc{});
+    Exchange();
+    EXPECT_TRUE(a.Names(kRoot).empty());
+    EXPECT_EQ(a.volume().ListTrash().size(), 1u);
+  });
+}
+
+TEST_F(Replicas, ADirectoryInWhichSomebodyMadeSomethingComesBackWithThat) {
+  BothWays([&](Replica& a, Replica& b) {
+    const NodeId outer = a.MakeDirectory(kRoot, "outer");
+    const NodeId inner = a.MakeDirectory(outer, "inner");
+    a.MakeFile(inner, "old", "old");
+    Exchange();
+    a.MakeFile(inner, "new", "new");
+    ASSERT_EQ(b.Unlink(inner, "old"), std::errc{});
+    ASSERT_EQ(b.Rmdir(outer, "inner"), std::errc{});
+    ASSERT_EQ(b.Rmdir(kRoot, "outer"), std::errc{});
+    Exchange();
+    EXPECT_EQ(b.Names(kRoot), Strings{"outer"});
+    EXPECT_EQ(b.Names(outer), Strings{"inner"});
+    EXPECT_EQ(b.Names(inner), Strings{"new"});
+    // Emptied here, it resolves until rmdir, which then succeeds, as rm -r wants it.
+    ASSERT_EQ(b.Unlink(inner, "new"), std::errc{});
+    EXPECT_EQ(b.Find(outer, "inner"), inner);
+    EXPECT_EQ(b.Find(kRoot, "outer"), outer);
+    EXPECT_EQ(b.Rmdir(outer, "inner"), std::errc{});
+    EXPECT_EQ(b.Rmdir(kRoot, "outer"), std::errc{});
+    EXPECT_EQ(b.Find(kRoot, "outer"), NodeId{});
+    Exchange();
+    EXPECT_TRUE(a.Names(kRoot).empty());
+  });
+}
+
+TEST_F(Replicas, WhatIsPlacedInADirectoryThatCameBackMovesItBack) {
+  for (const std::string act : {"create", "mkdir", "move", "chmod"}) {
+    SCOPED_TRACE(act);
+    BothWays([&](Replica& a, Replica& b) {
+      const NodeId outer = a.MakeDirectory(kRoot, "outer");
+      const NodeId inner = a.MakeDirectory(outer, "inner");
+      a.MakeFile(kRoot, "f", "f");
+      Exchange();
+      a.MakeFile(inner, "new", "new");
+      ASSERT_EQ(b.Rmdir(outer, "inner"), std::errc{});
+      ASSERT_EQ(b.Rmdir(kRoot, "outer"), std::errc{});
+      Exchange();
+      AttributeChanges mode;
+      mode.mode = 0700;
+      if (act == "create") b.MakeFile(inner, "more", "more");
+      if (act == "mkdir") b.MakeDirectory(inner, "more");
+      if (act == "move") {
+        ASSERT_EQ(b.Rename(kRoot, "f", inner, "more"), std::errc{});
+      }
+      if (act == "chmod") {
+        ASSERT_TRUE(b.volume().SetAttributes(kAlice, inner, mode).ok());
+      }
+      Exchange();
+      ASSERT_EQ(a.Unlink(inner, "new"), std::errc{});
+      if (act != "chmod") {
+        EXPECT_EQ(a.Names(inner), Strings{"more"});
+      }
+      if (act == "mkdir") {
+        ASSERT_EQ(a.Rmdir(inner, "more"), std::errc{});
+      }
+      if (act == "create" || act == "move") {
+        ASSERT_EQ(a.Unlink(inner, "more"), std::errc{});
+      }
+      Exchange();
+      EXPECT_EQ(b.Find(kRoot, "outer"), outer) << "it is an ordinary directory again";
+      EXPECT_EQ(b.Find(outer, "inner"), inner);
+    });
+  }
+}
+
+TEST_F(Replicas, ALinkKeepsAFileWhoseLastNameIsRemoved) {
+  BothWays([&](Replica& a, Replica& b) {
+    const NodeId file = a.MakeFile(kRoot, "f", "x");
+    Exchange();
+    ASSERT_TRUE(a.volume().Link(kAlice, file, kRoot, "g").ok());
+    ASSERT_EQ(b.Unlink(kRoot, "f"), std::errc{});
+    Exchange();
+    EXPECT_EQ(b.Names(kRoot), Strings{"g"});
+    EXPECT_EQ(b.Stat(file).links, 1u);
+  });
+}
+
+}  // namespace
+}  // namespace copse::fs

@@ -1,0 +1,222 @@
+// When edits of one file meet: each version is there, the latest as the file and the others beside it, until somebody
+// who saw them drops them.
+#include "fs/volume/replicas_fixture.h"
+
+namespace copse::fs {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+/// A file "f.txt" that both have edited: "of laptop" is the file, "of desk" its sibling.
+NodeId EditedByBoth(Replica& desk, Replica& laptop, const std::function<void()>& exchange) {
+  const NodeId file = desk.MakeFile(kRoot, "f.txt", "base");
+  exchange();
+  desk.Write(file, "of desk");
+  laptop.Write(file, "of laptop");
+  exchange();
+  return file;
+}
+
+class SiblingTest : public ReplicasTest {
+ protected:
+  SiblingTest() {
+    file_ = EditedByBoth(desk(), laptop(), [this] { Exchange(); });
+    sibling_ = desk().Find(kRoot, "f-desk.txt");
+  }
+  NodeId file_;
+  NodeId sibling_;
+};
+
+TEST_F(SiblingTest, BothVersionsAreThereAsInodesOfTheirOwn) {
+  EXPECT_EQ(phone().Names(kRoot), (Strings{"f-desk.txt", "f.txt"}));
+  EXPECT_EQ(phone().ContentsAt(kRoot, "f.txt"), "of laptop");
+  EXPECT_EQ(phone().ContentsAt(kRoot, "f-desk.txt"), "of desk");
+  EXPECT_NE(sibling_, file_);
+  const Attributes shown = phone().Stat(sibling_);
+  EXPECT_EQ(shown.node, sibling_);
+  EXPECT_EQ(shown.links, 1u);
+  EXPECT_EQ(shown.size, 7u);
+  EXPECT_EQ(shown.mode, phone().Stat(file_).mode);
+  EXPECT_EQ(phone().Stat(file_).links, 1u);
+}
+
+TEST_F(SiblingTest, AttributesAreThoseOfTheFile) {
+  AttributeChanges changes;
+  changes.mode = 0600;
+  ASSERT_TRUE(desk().volume().SetAttributes(kAlice, sibling_, changes).ok());
+  EXPECT_EQ(desk().Stat(file_).mode, 0600u);
+  EXPECT_EQ(desk().Stat(sibling_).mode, 0600u);
+}
+
+TEST_F(SiblingTest, WritingItReplacesItsVersionAndNoOther) {
+  desk().Write(sibling_, "of desk, again");
+  Exchange();
+  EXPECT_EQ(laptop().AllContents(kRoot), (Strings{"of desk, again", "of laptop"}));
+}
+
+TEST_F(SiblingTest, WhatIsWrittenToItIsReadThroughItAtOnce) {
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  const auto handle = desk().volume().Open(number, {.write = true});
+  ASSERT_TRUE(handle.ok());
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF", false).ok());
+  EXPECT_EQ(desk().Contents(number), "OF desk");
+  EXPECT_EQ(desk().Contents(file_), "of laptop");
+  ASSERT_TRUE(desk().volume().Flush().ok());
+  // The latest version is the file now; the number goes on leading to it.
+  EXPECT_EQ(desk().Contents(number), "OF desk");
+  EXPECT_EQ(desk().Stat(number).node, number);
+  EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "OF desk");
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "XX", false).ok());
+  EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "XX desk") << "one inode shows one version on a mount";
+  desk().volume().Release(*handle);
+  Exchange();
+  EXPECT_EQ(laptop().AllContents(kRoot), (Strings{"XX desk", "of laptop"}));
+}
+
+TEST_F(SiblingTest, SavingTheFileAgainLeavesIt) {
+  laptop().Write(file_, "saved");
+  Exchange();
+  EXPECT_EQ(desk().AllContents(kRoot), (Strings{"of desk", "saved"}));
+}
+
+TEST_F(SiblingTest, RemovingItDropsItsVersion) {
+  ASSERT_EQ(laptop().Unlink(kRoot, "f-desk.txt"), std::errc{});
+  Exchange();
+  EXPECT_EQ(desk().Names(kRoot), Strings{"f.txt"});
+  EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "of laptop");
+}
+
+TEST_F(SiblingTest, RenamedOverTheFileItIsTheFile) {
+  ASSERT_EQ(laptop().Rename(kRoot, "f-desk.txt", kRoot, "f.txt"), std::errc{});
+  Exchange();
+  EXPECT_EQ(desk().Names(kRoot), Strings{"f.txt"});
+  EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "of desk");
+  EXPECT_EQ(desk().Find(kRoot, "f.txt"), file_);
+}
+
+TEST_F(SiblingTest, RenamedOverTheFileItIsTheFileBeforeAThirdVersion) {
+  phone().Write(file_, "of phone");
+  laptop().Write(file_, "of laptop, again");
+  Exchange();
+  ASSERT_EQ(desk().Names(kRoot).size(), 3u);
+  ASSERT_EQ(desk().Rename(kRoot, "f-desk.txt", kRoot, "f.txt"), std::errc{});
+  Exchange();
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "f.txt"), "of desk");
+  EXPECT_EQ(laptop().Names(kRoot).size(), 2u) << "what it was not put over stays";
+}
+
+TEST_F(SiblingTest, RenamedElsewhereItIsAFileOfItsOwn) {
+  ASSERT_TRUE(desk().volume().SetXattr(kAlice, file_, "user.x", "y", Volume::XattrMode::kSet).ok());
+  ASSERT_EQ(desk().Rename(kRoot, "f-desk.txt", kRoot, "g"), std::errc{});
+  Exchange();
+  EXPECT_EQ(laptop().Names(kRoot), (Strings{"f.txt", "g"}));
+  const NodeId own = laptop().Find(kRoot, "g");
+  EXPECT_EQ(laptop().Contents(own), "of desk");
+  EXPECT_EQ(laptop().Stat(own).mode, laptop().Stat(file_).mode);
+  EXPECT_EQ(*laptop().volume().GetXattr(own, "user.x"), "y");
+  laptop().Write(own, "changed");
+  Exchange();
+  EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "of laptop");
+  EXPECT_EQ(desk().ContentsAt(kRoot, "g"), "changed");
+}
+
+TEST_F(SiblingTest, WhatIsBeingWrittenGoesAlongWhenItIsRenamed) {
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  const auto handle = desk().volume().Open(number, {.write = true});
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF", false).ok());
+  ASSERT_EQ(desk().Rename(kRoot, "f-desk.txt", kRoot, "g"), std::errc{});
+  EXPECT_EQ(desk().ContentsAt(kRoot, "g"), "OF desk");
+  EXPECT_EQ(desk().ContentsOf(*handle, number), "OF desk");
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 7, "!", false).ok());
+  desk().volume().Release(*handle);
+  Exchange();
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "g"), "OF desk!");
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "f.txt"), "of laptop");
+  EXPECT_EQ(laptop().Names(kRoot).size(), 2u);
+}
+
+TEST_F(SiblingTest, LinkedItIsAFileOfItsOwnAndStays) {
+  ASSERT_TRUE(desk().volume().Link(kAlice, sibling_, kRoot, "g").ok());
+  Exchange();
+  EXPECT_EQ(laptop().Names(kRoot), (Strings{"f-desk.txt", "f.txt", "g"}));
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "g"), "of desk");
+}
+
+TEST_F(SiblingTest, ExchangedWithItsFileBothAreFiles) {
+  ASSERT_EQ(desk().Rename(kRoot, "f-desk.txt", kRoot, "f.txt", Volume::kRenameExchange), std::errc{});
+  Exchange();
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "f.txt"), "of desk");
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "f-desk.txt"), "of laptop");
+}
+
+TEST_F(SiblingTest, RemovedWhileItIsOpenItsHandleKeepsItsBytesAndTheyDieWithIt) {
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  const auto handle = desk().volume().Open(number, {.write = true});
+  ASSERT_EQ(desk().Unlink(kRoot, "f-desk.txt"), std::errc{});
+  EXPECT_EQ(desk().ContentsOf(*handle, number), "of desk");
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF", false).ok());
+  EXPECT_EQ(desk().ContentsOf(*handle, number), "OF desk");
+  EXPECT_EQ(desk().Stat(number).links, 0u);
+  desk().volume().Release(*handle);
+  Exchange();
+  EXPECT_EQ(desk().Names(kRoot), Strings{"f.txt"});
+}
+
+TEST_F(SiblingTest, ItSaysWhyItIsThere) {
+  const auto why = desk().volume().GetXattr(sibling_, "user.copse.conflict");
+  ASSERT_TRUE(why.ok()) << why.status();
+  EXPECT_NE(why->find("'f.txt'"), std::string::npos) << *why;
+  EXPECT_NE(why->find("desk"), std::string::npos) << *why;
+  EXPECT_TRUE(desk().volume().GetXattr(file_, "user.copse.conflict").ok());
+  EXPECT_EQ(*desk().volume().ListXattrs(sibling_), "");
+  EXPECT_EQ(
+      desk().ErrorOf(desk().volume().SetXattr(kAlice, sibling_, "user.copse.conflict", "x", Volume::XattrMode::kSet)),
+      std::errc::operation_not_permitted);
+}
+
+TEST_F(SiblingTest, ItIsListedAsAConflict) {
+  const auto conflicts = desk().volume().ListConflicts();
+  ASSERT_EQ(conflicts.size(), 1u);
+  EXPECT_EQ(conflicts[0].path, "f.txt");
+  ASSERT_EQ(conflicts[0].entries.size(), 2u);
+  EXPECT_EQ(conflicts[0].entries[0].path, "f.txt");
+  EXPECT_EQ(conflicts[0].entries[0].reason, NameReason::kShownVersion);
+  EXPECT_EQ(conflicts[0].entries[0].label, "laptop") << "who wrote it, not who named the file, which is desk";
+  EXPECT_EQ(conflicts[0].entries[0].author, laptop().world.actor);
+  EXPECT_EQ(conflicts[0].entries[0].claim.actor(), laptop().world.actor);
+  EXPECT_EQ(conflicts[0].entries[1].path, "f-desk.txt");
+  EXPECT_EQ(conflicts[0].entries[1].number, sibling_);
+  EXPECT_EQ(conflicts[0].entries[1].label, "desk");
+  EXPECT_EQ(conflicts[0].entries[1].reason, NameReason::kOtherVersion);
+  EXPECT_EQ(desk().volume().GetUsage().conflicts, 1u);
+}
+
+TEST_F(SiblingTest, TheFileRemovedItStays) {
+  ASSERT_EQ(desk().Unlink(kRoot, "f.txt"), std::errc{});
+  Exchange();
+  EXPECT_EQ(laptop().Names(kRoot), Strings{"f-desk.txt"});
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "f-desk.txt"), "of desk");
+  ASSERT_EQ(laptop().Rename(kRoot, "f-desk.txt", kRoot, "f.txt"), std::errc{});
+  Exchange();
+  EXPECT_EQ(desk().Names(kRoot), Strings{"f.txt"});
+  EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "of desk");
+  EXPECT_EQ(desk().Find(kRoot, "f.txt"), file_) << "it is the file again";
+}
+
+TEST_F(ReplicasTest, EqualEditsAreOneVersion) {
+  BothWays([&](Replica& a, Replica& b) {
+    const NodeId file = a.MakeFile(kRoot, "f", "base");
+    Exchange();
+    a.Write(file, "same");
+    b.Write(file, "same");
+    Exchange();
+    EXPECT_EQ(a.Names(kRoot), Strings{"f"});
+    b.Write(file, "next");  // Replaces both.
+    Exchange();
+    EXPECT_EQ(a.Names(kRoot), Strings{"f"});
+    EXPECT_EQ(a.Contents(file), "next");
+  });
+}
+
+}  // namespace
+}  // namespace copse::fs

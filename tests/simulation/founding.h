@@ -1,0 +1,21 @@
+#pragma once
+
+#include <copse/base/memory_storage.h>
+
+#include <memory>
+#include <vector>
+
+#include "simulation/ledger.h"
+
+namespace copse::simulation {
+
+/// A volume of eight members that all know each other: where every run begins.
+struct Founding {
+  std::vector<std::unique_ptr<base::MemoryStorage>> disks;
+  OpLedger ops;
+};
+
+/// Made once in a process, by invitations over a network without faults; always the same.
+const Founding& GetFounding();
+
+}  // namespace copse::simulation

@@ -1,0 +1,167 @@
+#include "simulation/machine.h"
+
+#include <copse/base/status_macros.h>
+#include <copse/crdt/tree_replica.h>
+#include <copse/fs/named_content.h>
+#include <copse/replica/identity.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace copse::simulation {
+namespace {
+
+/// Hands the tree's ops to a store that is opened only after the tree exists: replay feeds the tree.
+class WatchedJournal final : public crdt::Journal {
+ public:
+  WatchedJournal(int machine, MachineObserver& observer) : machine_(machine), observer_(observer) {}
+  absl::Status Append(std::span<const crdt::Op> batch) override {
+    absl::Status status = store->Append(batch);
+    if (status.ok()) observer_.OnSubmitted(machine_, batch);
+    return status;
+  }
+  absl::Status Sync() override { return store->Sync(); }
+  replica::Store* store = nullptr;
+
+ private:
+  const int machine_;
+  MachineObserver& observer_;
+};
+
+}  // namespace
+
+/// Members are destroyed from the last to the first, as those of the program's.
+struct Machine::Process {
+  Process(int number, EventQueue& queue, SimulatedNetwork& net, base::MemoryStorage& disk, MachineObserver& observer)
+      : party(std::make_shared<Party>()),
+        store_executor(queue, party),
+        volume_executor(queue, party),
+        exchange_executor(queue, party),
+        network(net.AttachProcess(number, party, [&disk] { return !disk.power_is_cut(); })),
+        journal(number, observer) {}
+  ~Process() {
+    if (store != nullptr) store->set_exchange_events({});
+    exchange.reset();
+    if (store != nullptr) store->set_receiver(nullptr);
+    party->has_ended = true;
+  }
+
+  /// Tells the store whether anybody listens, as the program does.
+  void OnPeersChanged() {
+    const std::vector<replica::PeerStatus> peers = exchange->GetStatus();
+    store->set_connected(std::any_of(peers.begin(), peers.end(), [](const auto& peer) { return peer.connected; }));
+  }
+
+  const std::shared_ptr<Party> party;
+  QueueExecutor store_executor;
+  QueueExecutor volume_executor;
+  QueueExecutor exchange_executor;
+  std::unique_ptr<base::Network> network;
+  WatchedJournal journal;
+  std::optional<crdt::TreeReplica> tree;
+  std::unique_ptr<replica::Store> store;
+  std::unique_ptr<fs::Volume> volume;
+  std::shared_ptr<replica::Exchange> exchange;
+};
+
+Machine::Machine(int number, std::unique_ptr<base::MemoryStorage> disk, EventQueue& queue, SimulatedNetwork& network,
+                 MachineObserver& observer, std::uint64_t seed)
+    : number_(number),
+      disk_(std::move(disk)),
+      queue_(queue),
+      network_(network),
+      observer_(observer),
+      clock_(queue),
+      random_(seed) {}
+
+Machine::~Machine() {
+  if (is_on()) Crash(base::MemoryStorage::Keep::kNothing, 0);
+}
+
+absl::Status Machine::Start(const std::vector<std::string>& peers, bool joining) {
+  absl::Status status = StartProcess(peers, joining);
+  if (!status.ok()) {
+    process_.reset();
+    network_.DetachProcess(number_, /*tells_peers=*/true);
+  }
+  return status;
+}
+
+absl::Status Machine::StartProcess(const std::vector<std::string>& peers, bool joining) {
+  auto process = std::make_unique<Process>(number_, queue_, network_, *disk_, observer_);
+  Process& made = *process;
+  notes_.clear();
+  COPSE_ASSIGN_OR_RETURN(const replica::Identity identity,
+                         replica::ReadIdentity(*disk_, std::string(kStore) + "/identity"));
+  made.tree.emplace(identity.actor, made.journal, fs::ValidateFileSystemOp);
+  replica::Store::Options store_options;
+  store_options.namer = {fs::ContentNamedBy, fs::ContentNamedByPage};
+  store_options.allow_joining = joining;
+  COPSE_ASSIGN_OR_RETURN(
+      made.store, replica::Store::Open({*disk_, clock_, random_, made.store_executor}, kStore, store_options,
+                                       [&](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+                                         observer_.OnReplayed(number_, actor, first, ops);
+                                         return made.tree->Ingest(actor, first, ops).status();
+                                       }));
+  made.journal.store = made.store.get();
+  process_ = std::move(process);  // The observer may look from here on.
+  fs::Volume::Options options;
+  options.staging_directory = std::string(kStore) + "/staging";
+  options.volume_key = identity.volume_key;
+  options.label = identity.label;
+  options.read_only = joining;
+  COPSE_ASSIGN_OR_RETURN(
+      made.volume,
+      fs::Volume::Open({*disk_, clock_, made.volume_executor, *made.store, made.journal}, *made.tree, options, notes_));
+  made.store->set_receiver([this, &made](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+    absl::Status status = made.volume->Ingest(actor, first, ops);
+    if (status.ok()) observer_.OnReceived(number_, actor, first, ops);
+    return status;
+  });
+  replica::Exchange::Callbacks callbacks;
+  callbacks.is_welcome = [&made](const std::string& key) { return made.store->IsWelcome(key); };
+  callbacks.on_change = [&made] { made.exchange_executor.Post([&made] { made.OnPeersChanged(); }); };
+  made.exchange = std::make_shared<replica::Exchange>(
+      replica::Exchange::Environment{*made.network, made.exchange_executor, clock_, random_}, made.store->identity(),
+      made.store->exchange_side(), std::move(callbacks));
+  const std::weak_ptr<replica::Exchange> weak = made.exchange;
+  made.store->set_exchange_events({[weak] {
+                                     if (const auto alive = weak.lock()) alive->OnHeadsChanged();
+                                   },
+                                   [weak](const std::vector<base::Hash>& ids) {
+                                     if (const auto alive = weak.lock()) alive->RequestChunks(ids);
+                                   }});
+  made.exchange->RequestChunks(made.store->MissingChunks());
+  COPSE_RETURN_IF_ERROR(made.exchange->Listen(endpoint()).status());
+  for (const std::string& peer : peers) made.exchange->AddPeer(peer);
+  return absl::OkStatus();
+}
+
+void Machine::Crash(base::MemoryStorage::Keep keep, std::uint64_t seed) {
+  const bool is_killed = keep == base::MemoryStorage::Keep::kEverything && !disk_->power_is_cut();
+  network_.DetachProcess(number_, /*tells_peers=*/is_killed);
+  if (!is_killed) network_.SetPower(number_, false);
+  // The disk goes first: nothing that destructors still write may reach it.
+  disk_->CutPowerAfter(0);
+  process_.reset();
+  disk_->Crash(keep, seed);
+}
+
+absl::Status Machine::Stop() {
+  absl::Status status = process_->volume->Flush();
+  process_.reset();
+  network_.DetachProcess(number_, /*tells_peers=*/true);
+  return status;
+}
+
+void Machine::StopUntil(Time time) { process_->party->stopped_until = time; }
+bool Machine::is_stopped() const { return process_->party->stopped_until > queue_.now(); }
+
+base::Executor& Machine::executor() { return process_->exchange_executor; }
+fs::Volume& Machine::volume() { return *process_->volume; }
+replica::Store& Machine::store() { return *process_->store; }
+crdt::TreeReplica& Machine::tree() { return *process_->tree; }
+std::vector<replica::PeerStatus> Machine::peers() const { return process_->exchange->GetStatus(); }
+
+}  // namespace copse::simulation

@@ -1,0 +1,246 @@
+#include "simulation/world.h"
+
+#include <copse/base/hash.h>
+#include <copse/fs/content.h>
+#include <copse/fs/named_content.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "simulation/checks.h"
+#include "simulation/founding.h"
+
+namespace copse::simulation {
+namespace {
+
+using Keep = base::MemoryStorage::Keep;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// What lies in memory longer than this is durable: the store syncs after a second.
+constexpr milliseconds kSyncedAfter{1010};
+
+}  // namespace
+
+World::World(const Trace& trace) : trace_(trace), network_(queue_, trace.seed * 31 + 7, outcome_.faults) {
+  const Founding& founding = GetFounding();
+  ops_ = founding.ops;
+  for (int i = 0; i < trace.replicas; ++i) {
+    auto member = std::make_unique<Member>();
+    member->machine = std::make_unique<Machine>(i, founding.disks[static_cast<std::size_t>(i)]->Image(), queue_,
+                                                network_, *this, trace.seed * 100 + static_cast<std::uint64_t>(i));
+    member->programs = std::make_unique<Programs>(*member->machine, ops_, contents_);
+    member->actor = replica::ReadIdentity(member->machine->disk(), std::string(Machine::kStore) + "/identity")->actor;
+    members_.push_back(std::move(member));
+  }
+}
+
+World::~World() = default;
+
+void World::Check(const absl::Status& status, const std::string& where) {
+  if (status.ok() || HasFailed()) return;
+  outcome_.status = absl::Status(status.code(), "at " + std::to_string(queue_.now() / milliseconds(1)) + " ms, " +
+                                                    where + ": " + std::string(status.message()));
+}
+
+Outcome World::Run() {
+  network_.set_weather(
+      {trace_.drop, trace_.duplicate, trace_.flip, milliseconds(trace_.delay_min), milliseconds(trace_.delay_max)});
+  for (auto& member : members_) Start(*member);
+  for (const Step& step : trace_.steps) {
+    if (HasFailed()) break;
+    PassUntil(milliseconds(step.at));
+    if (HasFailed()) break;
+    Do(step);
+  }
+  if (!HasFailed()) Heal();
+  for (auto& member : members_) {
+    outcome_.calls += member->programs->calls();
+    if (member->machine->is_on() && !is_tainted_)
+      outcome_.ops = std::max<std::uint64_t>(outcome_.ops, OpsShownBy(*member).size());
+  }
+  seen_ += outcome_.status.ToString() + std::to_string(queue_.now().count());
+  for (const auto& [kind, count] : outcome_.faults) seen_ += kind + std::to_string(count);
+  outcome_.digest = base::Hex(base::AsBytes(base::Sha256(seen_)));
+  return outcome_;
+}
+
+void World::PassUntil(Time end) {
+  while (!HasFailed() && queue_.RunNext(end)) NoticePowerCuts();
+}
+
+void World::NoticePowerCuts() {
+  for (auto& member : members_) {
+    if (!member->machine->is_on() || !member->machine->disk().power_is_cut()) continue;
+    ++outcome_.faults["power cut in the middle of a call"];
+    Crash(*member, member->keep, member->keep_seed);
+  }
+}
+
+void World::Do(const Step& step) {
+  if (step.replica >= trace_.replicas) return;
+  Member& member = MemberOf(step.replica);
+  if (Programs::Knows(step.verb)) {
+    if (!member.machine->is_on() || member.machine->is_stopped()) return;
+    Check(member.programs->Execute(step), FormatStep(step));
+  } else if (!Befall(step, member)) {
+    Check(absl::InvalidArgumentError("nobody knows what that is"), FormatStep(step));
+  }
+  NoticePowerCuts();
+}
+
+std::vector<std::string> World::PeersOf(int machine) const {
+  std::vector<std::string> peers;
+  for (int other = 0; other < trace_.replicas; ++other) {
+    const bool dials = trace_.topology == "star"   ? other == 0
+                       : trace_.topology == "ring" ? other == (machine + 1) % trace_.replicas
+                                                   : true;
+    if (other != machine && dials) peers.push_back("m" + std::to_string(other) + ":1");
+  }
+  return peers;
+}
+
+void World::OnSubmitted(int machine, std::span<const crdt::Op> batch) {
+  Member& member = MemberOf(machine);
+  CheckReplayed(member);
+  if (is_tainted_) return;  // From here on histories may differ, and the ledger keeps one.
+  ops_.OnSubmitted(batch.front().time.actor(), batch, queue_.now());
+}
+
+void World::OnReplayed(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+  Member& member = MemberOf(machine);
+  if (ops.empty() || !member.replayed || is_tainted_) return;
+  if (actor == member.actor) {
+    if (first != member.replayed->size()) Check(absl::DataLossError("own ops are replayed with a gap"), "start");
+    member.replayed->insert(member.replayed->end(), ops.begin(), ops.end());
+  } else {
+    Check(ops_.OnReceived(actor, first, ops), "replay at m" + std::to_string(machine));
+  }
+}
+
+void World::OnReceived(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+  if (is_tainted_) return;
+  Check(ops_.OnReceived(actor, first, ops), "arrival at m" + std::to_string(machine));
+}
+
+void World::CheckReplayed(Member& member) {
+  if (!member.replayed || is_tainted_) return;
+  Check(ops_.OnReplayed(member.actor, *std::exchange(member.replayed, std::nullopt)),
+        "start of m" + std::to_string(member.machine->number()));
+}
+
+void World::Start(Member& member) {
+  member.replayed.emplace();
+  // A failure that was planned belongs to the life that it was planned for.
+  member.machine->disk().FailSync(0);
+  member.machine->disk().FailWrite(0);
+  member.disk_failed = member.is_disk_full;
+  member.resumed = queue_.now();
+  const absl::Status started = member.machine->Start(PeersOf(member.machine->number()));
+  if (!started.ok()) {
+    member.replayed.reset();
+    if (member.is_tainted) {
+      ++outcome_.faults["damaged store refused"];
+    } else if (!member.machine->disk().power_is_cut() && !member.is_disk_full) {
+      Check(started, "start of m" + std::to_string(member.machine->number()));
+    }
+    return;
+  }
+  CheckReplayed(member);
+  member.programs->OnProcessBegan();
+  if (member.is_disk_full) member.programs->DiskMayFail();
+  if (!HasFailed() && !is_tainted_ && !member.machine->disk().power_is_cut()) CheckRecovered(member);
+}
+
+void World::Crash(Member& member, Keep keep, std::uint64_t seed) {
+  Machine& machine = *member.machine;
+  if (!member.disk_failed && queue_.now() - member.resumed > kSyncedAfter) {
+    ops_.AllBefore(member.actor, queue_.now() - kSyncedAfter);
+  }
+  NoteFilesLeft(member);
+  member.programs->OnProcessEnded();
+  machine.Crash(keep, seed);
+}
+
+void World::NoteFilesLeft(Member& member) {
+  for (auto& [node, file] : contents_.TakeFiles(member.machine->number())) {
+    member.left_open.push_back(file);
+    ever_left_open_.push_back(std::move(file));
+  }
+}
+
+void World::Stop(Member& member) {
+  Machine& machine = *member.machine;
+  if (member.disk_failed) NoteFilesLeft(member);
+  const absl::Status stopped = machine.Stop();
+  member.programs->OnProcessEnded();
+  if (machine.disk().power_is_cut()) {
+    NoteFilesLeft(member);
+    // The process is gone already; what is left is the disk's part.
+    machine.disk().Crash(member.keep, member.keep_seed);
+  } else if (!member.disk_failed) {
+    Check(stopped, "end of m" + std::to_string(machine.number()));
+    ops_.OnSynced(member.actor);
+    contents_.OnFlushed(machine.number());
+  }
+}
+
+std::optional<std::string> World::ContentOf(const crdt::Op& op, Member& member) {
+  for (const crdt::Field& field : op.fields) {
+    if (!field.replaces || !field.value) continue;
+    const auto manifest = fs::DecodeManifest(*field.value);
+    if (!manifest.ok()) continue;  // A register of another kind.
+    if (const auto known = content_of_.find(op.time); known != content_of_.end()) return known->second;
+    std::string bytes = manifest->inline_bytes;
+    for (const fs::ManifestEntry& entry : manifest->entries) {
+      if (entry.is_hole) {
+        bytes.append(entry.length, '\0');
+        continue;
+      }
+      const auto plain = member.machine->store().Get(entry.chunk);
+      if (!plain.ok()) return std::nullopt;
+      bytes += *plain;
+    }
+    if (manifest->level == 0) content_of_[op.time] = bytes;
+    return bytes;
+  }
+  return std::nullopt;
+}
+
+std::vector<crdt::Op> World::OpsShownBy(const Member& member) const {
+  std::vector<crdt::Op> ops;
+  for (const auto& [actor, count] : member.machine->tree().version().counts()) {
+    const auto own = ops_.OpsOf(actor, count);
+    ops.insert(ops.end(), own.begin(), own.end());
+  }
+  return ops;
+}
+
+void World::CheckRecovered(Member& member) {
+  Machine& machine = *member.machine;
+  std::vector<ContentLedger::File> left = std::exchange(member.left_open, {});
+  if (left.empty()) return;
+  std::vector<std::string> history;
+  for (const crdt::Op& op : OpsShownBy(member)) {
+    if (auto content = ContentOf(op, member)) history.push_back(*std::move(content));
+  }
+  for (const ContentLedger::File& file : left) {
+    if (!file.durable) continue;
+    const auto since = std::span(file.versions).subspan(*file.durable);
+    // An empty file needs no version.
+    if (std::any_of(since.begin(), since.end(), [](const std::string& version) { return version.empty(); })) continue;
+    const auto found = std::find_if(history.begin(), history.end(),
+                                    [&](const std::string& content) { return IsMixOf(content, since); });
+    if (found != history.end()) {
+      contents_.Admit(machine.number(), *found);
+      contents_.MustLast(*found);
+    } else if (machine.notes().empty()) {
+      Check(absl::DataLossError("what was fsynced is lost: " + since.front().substr(0, 60)),
+            "start of m" + std::to_string(machine.number()));
+    }
+  }
+}
+
+Outcome Execute(const Trace& trace) { return World(trace).Run(); }
+
+}  // namespace copse::simulation

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "simulation/event_queue.h"
+#include "simulation/ledger.h"
+#include "simulation/machine.h"
+#include "simulation/programs.h"
+#include "simulation/rubbish.h"
+#include "simulation/simulated_network.h"
+#include "simulation/simulation.h"
+#include "simulation/trace.h"
+
+namespace copse::simulation {
+
+/// The machines of one run, what befalls them, and what is known of what they must keep.
+class World final : public MachineObserver {
+ public:
+  explicit World(const Trace& trace);
+  ~World() override;
+
+  Outcome Run();
+
+ private:
+  /// What is known of one replica beside its machine.
+  struct Member {
+    std::unique_ptr<Machine> machine;
+    std::unique_ptr<Programs> programs;
+    /// Own ops that the disk had when the store opened; nothing once they were compared.
+    std::optional<std::vector<crdt::Op>> replayed;
+    crdt::ActorId actor = 0;
+    /// What files held when the last process ended, until a next one has recovered them.
+    std::vector<ContentLedger::File> left_open;
+    bool is_disk_full = false;
+    /// In this life the disk has failed, was to fail, or was full.
+    bool disk_failed = false;
+    /// Its disk was rolled back, cloned or damaged: it need not keep anything, only say so.
+    bool is_tainted = false;
+    std::unique_ptr<base::MemoryStorage> image;  ///< Of its disk, taken earlier.
+    Time resumed{0};                             ///< It runs without a pause since.
+    /// Where a power cut that a step plans keeps what, once it comes.
+    base::MemoryStorage::Keep keep = base::MemoryStorage::Keep::kNothing;
+    std::uint64_t keep_seed = 0;
+  };
+
+  void OnSubmitted(int machine, std::span<const crdt::Op> batch) override;
+  void OnReplayed(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) override;
+  void OnReceived(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) override;
+  void CheckReplayed(Member& member);
+
+  void Do(const Step& step);
+  /// What befalls machines and lines; false for what it does not know.
+  bool Befall(const Step& step, Member& member);
+  /// What makes one replica's past another than the others know; false for what it does not know.
+  bool Damage(const Step& step, Member& member);
+  /// Lets events happen until `end`.
+  void PassUntil(Time end);
+  /// A power cut that came in the middle of the work that has just ended.
+  void NoticePowerCuts();
+
+  void Start(Member& member);
+  void Crash(Member& member, base::MemoryStorage::Keep keep, std::uint64_t seed);
+  void Stop(Member& member);
+  /// What files hold now is what the next process must find, as far as it was fsynced.
+  void NoteFilesLeft(Member& member);
+  /// Every content whose fsync returned must have been found again.
+  void CheckRecovered(Member& member);
+
+  // After the last step.
+  void Heal();
+  bool HasConverged(std::string& why_not);
+  void Converge(const std::string& when);
+  void CheckEqual();
+  void CheckContents();
+  /// P5: who replaces a version has had it.
+  void CheckReplacedVersions();
+  void CheckNothingIsWritten();
+  void CheckRestart();
+  /// In place of all these, where some replica is tainted: whoever can go on is sound, shows only what somebody wrote,
+  /// and says whom it cannot go on with.
+  void CheckTainted();
+  void CheckPair(Member& one, Member& other);
+
+  /// All ops that the machine shows.
+  std::vector<crdt::Op> OpsShownBy(const Member& member) const;
+  /// The bytes of the version that `op` writes; nothing where it writes none, or they are not at that machine.
+  std::optional<std::string> ContentOf(const crdt::Op& op, Member& member);
+  std::vector<std::string> PeersOf(int machine) const;
+  Member& MemberOf(int machine) { return *members_[static_cast<std::size_t>(machine)]; }
+  void Check(const absl::Status& status, const std::string& where);
+  bool HasFailed() const { return !outcome_.status.ok(); }
+
+  const Trace& trace_;
+  Outcome outcome_;
+  EventQueue queue_;
+  SimulatedNetwork network_;
+  OpLedger ops_;
+  ContentLedger contents_;
+  std::vector<ContentLedger::File> ever_left_open_;
+  std::map<crdt::Timestamp, std::string> content_of_;
+  std::vector<std::unique_ptr<Member>> members_;
+  std::unique_ptr<RubbishPeer> rubbish_;
+  bool is_tainted_ = false;
+  std::string seen_;
+};
+
+}  // namespace copse::simulation

@@ -1,0 +1,140 @@
+// Replicas whose past is another than the others know: a disk rolled back to an old image, cloned to a second machine,
+// or with a bit inverted in what was durable. Nothing can be asked of them but that they and their peers find out, say
+// so, and merge nothing: recovery comes with a new member.
+#include <copse/base/status_macros.h>
+
+#include <algorithm>
+#include <set>
+
+#include "session_host.h"
+#include "simulation/world.h"
+
+namespace copse::simulation {
+namespace {
+
+constexpr std::chrono::seconds kFoundOutAfter{150};
+
+std::string NameOf(const Machine& machine) { return "m" + std::to_string(machine.number()); }
+
+/// The files below `directory`.
+void FilesBelow(base::Storage& disk, const std::string& directory, std::vector<std::string>& files) {
+  const auto entries = disk.List(directory);
+  if (!entries.ok()) return;
+  for (const auto& entry : *entries) {
+    const std::string path = directory + "/" + entry.name;
+    if (entry.is_directory) {
+      FilesBelow(disk, path, files);
+    } else if (disk.Stat(path)->size > 0) {
+      files.push_back(path);
+    }
+  }
+}
+
+/// Whether two replicas cannot both be right about some feed: they have other frames at one place, or somebody else has
+/// more of a replica's own feed than itself.
+bool AreAtOdds(Machine& one, crdt::ActorId actor_one, Machine& other, crdt::ActorId actor_other) {
+  replica::SessionHost& here = one.store().exchange_side();
+  replica::SessionHost& there = other.store().exchange_side();
+  std::map<crdt::ActorId, replica::FeedHead> heads;
+  for (const replica::FeedHead& head : there.Heads()) heads[head.actor] = head;
+  for (const replica::FeedHead& head : here.Heads()) {
+    const auto found = heads.find(head.actor);
+    if (found == heads.end()) continue;
+    const std::uint64_t common = std::min(head.frames, found->second.frames);
+    const auto hash_here = here.FrameHash(head.actor, common - 1);
+    const auto hash_there = there.FrameHash(head.actor, common - 1);
+    if (!hash_here.ok() || !hash_there.ok() || *hash_here != *hash_there) return true;
+    if (head.actor == actor_one && head.frames < found->second.frames) return true;
+    if (head.actor == actor_other && found->second.frames < head.frames) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool World::Damage(const Step& step, Member& member) {
+  Machine& machine = *member.machine;
+  const std::string& verb = step.verb;
+  if (verb == "image") {
+    member.image = machine.disk().Image();
+    return true;
+  }
+  if (verb == "rollback") {
+    if (member.image == nullptr) return true;
+    ++outcome_.faults["disk rolled back"];
+    if (machine.is_on()) Crash(member, base::MemoryStorage::Keep::kNothing, 0);
+    machine.SetDisk(std::move(member.image));
+    is_tainted_ = member.is_tainted = true;
+    return true;
+  }
+  if (verb == "clone") {  // clone TO
+    const int to = static_cast<int>(step.Number(0)) % trace_.replicas;
+    if (to == step.replica) return true;
+    ++outcome_.faults["disk cloned"];
+    Member& clone = MemberOf(to);
+    if (clone.machine->is_on()) Crash(clone, base::MemoryStorage::Keep::kNothing, 0);
+    clone.machine->SetDisk(machine.disk().Image());
+    clone.actor = member.actor;
+    is_tainted_ = member.is_tainted = clone.is_tainted = true;
+    return true;
+  }
+  if (verb != "rot") return false;
+  std::vector<std::string> files;
+  FilesBelow(machine.disk(), std::string(Machine::kStore) + "/feeds", files);
+  FilesBelow(machine.disk(), std::string(Machine::kStore) + "/chunks", files);
+  const std::string& file = files[step.Number(0) % files.size()];
+  const std::uint64_t bits = machine.disk().Stat(file)->size * 8;
+  const std::uint64_t bit = step.Number(0) / files.size() % bits;
+  machine.disk().FlipBit(file, bit / 8, static_cast<int>(bit % 8));
+  ++outcome_.faults["bit flipped in a stored file"];
+  is_tainted_ = member.is_tainted = true;
+  return true;
+}
+
+void World::CheckTainted() {
+  PassUntil(queue_.now() + kFoundOutAfter);
+  for (auto& member : members_) {
+    Machine& machine = *member->machine;
+    if (!machine.is_on() || HasFailed()) continue;
+    const auto verification = machine.store().Verify();
+    if (!member->is_tainted && !verification.ok()) Check(verification.status(), NameOf(machine) + " verify");
+    if (!member->is_tainted && !verification->problems.empty()) {
+      Check(absl::DataLossError("verify: " + verification->problems.front()), NameOf(machine));
+    }
+    for (auto& other : members_) {
+      if (other != member && other->machine->is_on()) CheckPair(*member, *other);
+    }
+  }
+}
+
+void World::CheckPair(Member& one, Member& other) {
+  Machine& machine = *one.machine;
+  if (one.actor == other.actor || !AreAtOdds(machine, one.actor, *other.machine, other.actor)) return;
+  // Who is there twice is one to the others: what they show is what they heard from either.
+  const auto is_there_twice = [this](const Member& member) {
+    return std::count_if(members_.begin(), members_.end(), [&](const auto& each) {
+             return each->machine->is_on() && each->actor == member.actor;
+           }) > 1;
+  };
+  if (is_there_twice(one) || is_there_twice(other)) {
+    const auto says_so = [](const auto& each) {
+      if (!each->machine->is_on()) return false;
+      const std::vector<replica::PeerStatus> peers = each->machine->peers();
+      return std::any_of(peers.begin(), peers.end(), [](const auto& peer) { return !peer.last_error.empty(); });
+    };
+    if (std::any_of(members_.begin(), members_.end(), says_so)) return;
+    return Check(absl::InternalError("one replica is there twice, and nobody says so"), NameOf(machine));
+  }
+  const std::string key = other.machine->store().identity().signing_public;
+  for (const replica::PeerStatus& peer : machine.peers()) {
+    const bool is_other = peer.endpoint == other.machine->endpoint();
+    if (!is_other || peer.key != key) continue;
+    if (peer.in_sync || peer.last_error.empty()) {
+      return Check(absl::InternalError("is at odds with " + NameOf(*other.machine) + " and does not say so"),
+                   NameOf(machine));
+    }
+    ++outcome_.faults["fork found and told"];
+  }
+}
+
+}  // namespace copse::simulation

@@ -1,0 +1,222 @@
+// What is checked once everything is healed: replicas become equal within a bounded time, nothing that had to last is
+// missing anywhere, meeting writes nothing, and a restart changes nothing.
+#include <algorithm>
+#include <set>
+
+#include "simulation/checks.h"
+#include "simulation/world.h"
+
+namespace copse::simulation {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// Twice the longest pause between two attempts to reach a peer, and a minute.
+constexpr seconds kConvergeMax{180};
+constexpr seconds kIdle{40};
+constexpr std::uint64_t kDiskBytes = std::uint64_t{1} << 39;
+/// Of what one connection may hold: what a session sends unasked, encrypted.
+constexpr std::size_t kQueuedBytesMax = 32 << 20;
+
+/// The first marks of a content, without the zeros before.
+std::string Shown(const std::string& content) {
+  return content.substr(std::min(content.find_first_not_of('\0'), content.size()), 30);
+}
+
+std::string PeersSeenBy(const Machine& machine) {
+  std::string text = "m" + std::to_string(machine.number()) + " sees";
+  for (const replica::PeerStatus& peer : machine.peers()) {
+    text += " " + (peer.endpoint.empty() ? peer.label : peer.endpoint) + (peer.connected ? " connected" : " away") +
+            (peer.in_sync ? " in sync" : "") + (peer.last_error.empty() ? "" : " (" + peer.last_error + ")") + ",";
+  }
+  return text;
+}
+
+std::string NameOf(int machine) { return "m" + std::to_string(machine); }
+
+}  // namespace
+
+void World::Heal() {
+  network_.HealAll();
+  network_.set_weather({});
+  for (auto& member : members_) PassUntil(member->resumed);
+  for (auto& member : members_) {
+    Machine& machine = *member->machine;
+    machine.disk().SetFreeBytes(kDiskBytes);
+    member->is_disk_full = false;
+    // A disk that failed has its process read-only until it is started again.
+    if (machine.is_on() && (member->disk_failed || machine.store().usage().read_only)) {
+      Crash(*member, base::MemoryStorage::Keep::kNothing, 0);
+    }
+    machine.disk().CutPowerAfter(UINT64_MAX);
+    if (!machine.is_on()) Start(*member);
+    if (HasFailed()) return;
+    if (!machine.is_on() && !member->is_tainted) {
+      return Check(absl::InternalError("does not start"), NameOf(machine.number()));
+    }
+  }
+  if (is_tainted_) return CheckTainted();
+  Converge("after healing");
+  if (HasFailed()) return;
+  for (auto& member : members_) {
+    Check(member->programs->Execute({0, member->machine->number(), "flush", {}}), "the last flush");
+  }
+  Converge("after the last flush");
+  if (!HasFailed()) CheckEqual();  // While much is still open, and clean.
+  for (auto& member : members_) {
+    if (HasFailed()) return;
+    Check(member->programs->CheckRememberedNames(), NameOf(member->machine->number()));
+    Check(member->programs->LetGoOfAll(), NameOf(member->machine->number()));
+  }
+  Converge("after all is closed");
+  if (!HasFailed()) CheckEqual();
+  if (!HasFailed()) CheckContents();
+  if (!HasFailed()) CheckReplacedVersions();
+  if (!HasFailed()) CheckNothingIsWritten();
+  if (!HasFailed()) CheckRestart();
+  if (network_.most_queued() > kQueuedBytesMax) {
+    Check(absl::ResourceExhaustedError(std::to_string(network_.most_queued()) + " bytes were queued for one peer"),
+          "network");
+  }
+}
+
+bool World::HasConverged(std::string& why_not) {
+  const auto& first = *members_.front()->machine;
+  for (auto& member : members_) {
+    Machine& machine = *member->machine;
+    const replica::Store::Usage usage = machine.store().usage();
+    const std::string name = NameOf(machine.number());
+    if (usage.durable_ops != usage.own_ops) {
+      why_not = name + " has ops that are not durable: " + usage.last_error;
+    } else if (usage.chunks_missing > 0) {
+      why_not = name + " misses " + std::to_string(usage.chunks_missing) + " chunks";
+    } else if (const auto held = machine.volume().GetUsage();
+               held.dirty_files > 0 && held.open_handles + held.lookups == 0) {
+      why_not = name + " has files that are not published";
+    } else if (!usage.refused_feeds.empty()) {
+      why_not = name + ": " + usage.refused_feeds.front();
+    } else if (!(const_cast<Machine&>(first).tree().version() == machine.tree().version()) ||
+               const_cast<Machine&>(first).store().frame_counts() != machine.store().frame_counts()) {
+      why_not = name + " does not know what m0 knows, or the other way round";
+      for (auto& each : members_) why_not += "; " + PeersSeenBy(*each->machine);
+    } else {
+      continue;
+    }
+    return false;
+  }
+  return true;
+}
+
+void World::Converge(const std::string& when) {
+  const Time end = queue_.now() + kConvergeMax;
+  std::string why_not;
+  while (!HasFailed() && !HasConverged(why_not)) {
+    if (queue_.now() >= end) return Check(absl::DeadlineExceededError("not converged: " + why_not), when);
+    PassUntil(queue_.now() + milliseconds(500));
+  }
+}
+
+void World::CheckEqual() {
+  std::vector<std::string> listing;
+  for (auto& member : members_) {
+    Machine& machine = *member->machine;
+    const std::string name = NameOf(machine.number());
+    Check(CheckAgainstModel(machine.tree().tree(), machine.volume(), OpsShownBy(*member)), name);
+    const auto lines = Listing(machine.volume(), *member->programs);
+    if (!lines.ok()) return Check(lines.status(), name);
+    if (member == members_.front()) {
+      listing = *lines;
+      for (const std::string& line : listing) seen_ += line + "\n";
+      seen_ += machine.volume().Dump();
+      continue;
+    }
+    const auto [ours, theirs] = std::mismatch(lines->begin(), lines->end(), listing.begin(), listing.end());
+    if (ours != lines->end() || theirs != listing.end()) {
+      Check(absl::DataLossError("shows '" + (ours == lines->end() ? "nothing" : ours->substr(0, 200)) +
+                                "' where m0 shows '" + (theirs == listing.end() ? "nothing" : theirs->substr(0, 200)) +
+                                "'"),
+            name);
+    }
+    if (machine.volume().Dump() != members_.front()->machine->volume().Dump()) {
+      Check(absl::DataLossError("its dump differs from that of m0"), name);
+    }
+  }
+}
+
+void World::CheckContents() {
+  for (auto& member : members_) {
+    std::set<std::string> history;
+    for (const crdt::Op& op : OpsShownBy(*member)) {
+      const auto content = ContentOf(op, *member);
+      if (!content) continue;
+      history.insert(*content);
+      const bool is_recovered =
+          std::any_of(ever_left_open_.begin(), ever_left_open_.end(),
+                      [&](const ContentLedger::File& file) { return IsMixOf(*content, file.versions); });
+      if (contents_.IsKnown(*content) || is_recovered) continue;
+      Check(absl::DataLossError("a version holds what no program ever wrote: '" + Shown(*content) + "'"),
+            NameOf(member->machine->number()));
+    }
+    for (const std::string& content : contents_.lasting()) {
+      if (content.empty() || history.contains(content)) continue;
+      Check(absl::DataLossError("what was durable is in no version: '" + Shown(content) + "', " +
+                                std::to_string(content.size()) + " bytes"),
+            NameOf(member->machine->number()));
+    }
+  }
+}
+
+void World::CheckReplacedVersions() {
+  for (const crdt::Op& op : OpsShownBy(*members_.front())) {
+    for (const crdt::Field& field : op.fields) {
+      if (!field.replaces || !field.value || !content_of_.contains(op.time)) continue;
+      for (auto& member : members_) {
+        if (member->actor != op.time.actor()) continue;
+        for (const crdt::Timestamp replaced : *field.replaces) {
+          const auto content = content_of_.find(replaced);
+          if (content == content_of_.end()) continue;
+          if (contents_.WasSeenAt(member->machine->number(), content->second)) continue;
+          Check(absl::DataLossError("a version was replaced that no program there had seen: '" +
+                                    Shown(content->second) + "'"),
+                NameOf(member->machine->number()));
+        }
+      }
+    }
+  }
+}
+
+void World::CheckNothingIsWritten() {
+  const auto frames = members_.front()->machine->store().frame_counts();
+  PassUntil(queue_.now() + kIdle);
+  if (HasFailed()) return;
+  for (auto& member : members_) {
+    if (member->machine->store().frame_counts() == frames) continue;
+    Check(absl::InternalError("wrote though nobody did anything"), NameOf(member->machine->number()));
+  }
+}
+
+void World::CheckRestart() {
+  for (auto& member : members_) {
+    Machine& machine = *member->machine;
+    const std::string name = NameOf(machine.number());
+    for (const auto& entry : machine.disk().List(std::string(Machine::kStore) + "/staging").value()) {
+      Check(absl::InternalError("staging/" + entry.name + " is left though all is published"), name);
+    }
+    const auto verification = machine.store().Verify();
+    if (!verification.ok()) return Check(verification.status(), name + " verify");
+    if (!verification->problems.empty()) {
+      return Check(absl::DataLossError("verify: " + verification->problems.front()), name);
+    }
+    const std::string dump = machine.volume().Dump();
+    Stop(*member);
+    if (HasFailed()) return;
+    Start(*member);
+    if (HasFailed()) return;
+    if (!machine.is_on()) return Check(absl::InternalError("does not start"), name);
+    if (machine.volume().Dump() != dump) Check(absl::DataLossError("a restart changes the dump"), name);
+    Check(CheckAgainstModel(machine.tree().tree(), machine.volume(), OpsShownBy(*member)), name + " restarted");
+  }
+}
+
+}  // namespace copse::simulation
