@@ -4,8 +4,8 @@
 set -eu
 . "$(dirname "$0")/common.sh"
 skip_without root test "$(id -u)" -eq 0
-calls=${COPSE_CALLS:-20000}
-seeds=${COPSE_SEEDS:-1}
+calls=${COPSE_CALLS:-7500}
+seeds=${COPSE_SEEDS:-7}
 
 chmod 755 "$scratch"
 host=$scratch/host
