@@ -1,17 +1,20 @@
-# ./dev posix [--pjdfstest DIR] [--fsx PROGRAM]: testers that are not ours, in a mount of their own.
-need_packages "$packages_build fio stress-ng dbench bonnie++ perl"
+# ./dev posix [NAME...] [--pjdfstest DIR] [--fsx PROGRAM]: testers that are not ours, and ours at length, in a mount of
+# their own. NAMEs choose some of them: fio, stress-ng, dbench, bonnie++, pjdfstest, fsx, many, model.
+need_packages "$packages_build $packages_test fio stress-ng dbench bonnie++ perl"
 [ "$(id -u)" -eq 0 ] || fail "posix mounts with allow_other,suid,dev: run it as root"
 pjdfstest=
 fsx=
+chosen=
 while [ $# -gt 0 ]; do
   case $1 in
     --pjdfstest) pjdfstest=${2:?}; shift 2 ;;
     --fsx) fsx=${2:?}; shift 2 ;;
-    *) fail "usage: ./dev posix [--pjdfstest DIR] [--fsx PROGRAM]" ;;
+    -*) fail "usage: ./dev posix [NAME...] [--pjdfstest DIR] [--fsx PROGRAM]" ;;
+    *) chosen="$chosen $1"; shift ;;
   esac
 done
-build_preset release copse
-scratch=$(mktemp -d /tmp/copse-posix.XXXXXX)
+build_tests=ON build_preset release copse copse_posix_model
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/copse-posix.XXXXXX")
 clean_up() {
   status=$?
   trap - EXIT
@@ -22,14 +25,22 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 1' INT TERM
 mkdir "$scratch/folder"
+chmod 755 "$scratch"
 build/copse init "$scratch/store" >/dev/null
-build/copse mount "$scratch/store" "$scratch/folder" -o allow_other -o suid -o dev >/dev/null
+build/copse mount "$scratch/store" "$scratch/folder" -o allow_other,suid,dev >/dev/null
 failed=0
-# tester NAME COMMAND...: runs it in a folder of its own inside the mount.
+wanted() {
+  [ -n "$chosen" ] || return 0
+  case " $chosen " in *" $1 "*) return 0 ;; esac
+  return 1
+}
+# tester NAME CASE COMMAND...: runs it in a folder of its own inside the mount.
 tester() {
-  name=$1
-  shift
+  wanted "$1" || return 0
+  name=$1-$2
+  shift 2
   mkdir "$scratch/folder/$name"
+  echo "posix: $name: $*"
   if (cd "$scratch/folder/$name" && "$@") >"$scratch/$name.log" 2>&1; then
     echo "posix: $name passed"
   else
@@ -38,20 +49,53 @@ tester() {
     echo "posix: $name FAILED"
   fi
 }
-tester fio fio --name=verify --rw=randrw --bs=4k-64k --size=64m --verify=crc32c --do_verify=1 --fallocate=none
-tester stress-ng stress-ng --class filesystem --sequential 1 --timeout 2 --verify --temp-path . --skip-silent
-tester dbench dbench -t 20 4
-tester bonnie++ bonnie++ -d . -u root -s 128 -r 64 -n 4 -q
+
+tester fio verify fio --name=verify --rw=randrw --bs=4k-64k --size=64m --verify=crc32c --do_verify=1 --fallocate=none
+tester fio direct fio --name=verify --rw=randrw --bs=4k --size=32m --direct=1 --verify=crc32c --do_verify=1 --fallocate=none
+tester stress-ng filesystem stress-ng --class filesystem --sequential 1 --timeout 2 --verify --temp-path . --skip-silent
+tester dbench 4 dbench -t 20 4
+tester bonnie++ 128M bonnie++ -d . -u root -s 128 -r 64 -n 4 -q
+
 if [ -n "$pjdfstest" ]; then
-  tester pjdfstest prove -r -j "$jobs" "$pjdfstest/tests"
-  tail -n 3 "$scratch/pjdfstest.log"
+  tester pjdfstest all prove -r -j "$jobs" "$pjdfstest/tests"
+  wanted pjdfstest && tail -n 3 "$scratch/pjdfstest-all.log"
 else
   echo "posix: pjdfstest SKIPPED (give --pjdfstest DIR)"
 fi
+
+# Of a run each: through mappings as well, by system calls only, past the page cache, past it and through mappings.
 if [ -n "$fsx" ]; then
-  tester fsx "$fsx" -N 1000000 -S 1 file
+  for seed in 1 2 3; do
+    tester fsx "mapped-$seed" "$fsx" -q -N 1000000 -S "$seed" file
+    tester fsx "calls-$seed" "$fsx" -q -N 1000000 -S "$seed" -R -W file
+    tester fsx "direct-$seed" "$fsx" -q -N 1000000 -S "$seed" -Z -r 512 -w 512 -R -W file
+    tester fsx "direct-mapped-$seed" "$fsx" -q -N 1000000 -S "$seed" -Z -r 512 -w 512 -t 512 file
+  done
 else
   echo "posix: fsx SKIPPED (give --fsx PROGRAM)"
+fi
+
+hundred_thousand_names() {
+  echo bytes >first
+  perl -e 'link("first", "name$_") or die "$!" for 1 .. 99999' || return 1
+  [ "$(stat -c %h first)" -eq 100000 ] && [ "$(stat -c %h name77777)" -eq 100000 ]
+}
+# In two listings: what the kernel was told, and what it kept.
+million_entries() {
+  mkdir large
+  (cd large && seq 1 1000000 | xargs -n 5000 touch) || return 1
+  for listing in 1 2; do
+    [ "$(find large -mindepth 1 | sort -u | wc -l)" -eq 1000000 ] || return 1
+  done
+  [ -e large/1 ] && [ -e large/1000000 ] && rm -r large
+}
+tester many names-of-one-file hundred_thousand_names
+tester many entries-of-one-directory million_entries
+
+if wanted model; then
+  COPSE=$PWD/build/copse COPSE_POSIX_MODEL=$PWD/build/tests/mount/scenarios/copse_posix_model \
+    COPSE_CALLS=${COPSE_CALLS:-100000} COPSE_SEEDS=${COPSE_SEEDS:-"$(seq -s ' ' 1 10)"} \
+    tests/mount/scenarios/model.sh || { failed=$((failed + 1)); echo "posix: model FAILED"; }
 fi
 build/copse verify "$scratch/folder" >/dev/null || { failed=$((failed + 1)); echo "posix: verify FAILED"; }
 [ "$failed" -eq 0 ] || fail "$failed testers failed"

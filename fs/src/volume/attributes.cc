@@ -201,7 +201,9 @@ absl::StatusOr<Attributes> Volume::SetAttributes(const Caller&, NodeId node, con
     if (changes.gid) fields.push_back(schema::Set(schema::kGid, schema::EncodeUnsigned(*changes.gid)));
     if (mtime) fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(*mtime)));
     const base::UnixNanoseconds ctime = changes.ctime.value_or(now);
-    if (changes.ctime || (!fields.empty() && mtime != ctime)) {
+    // chown(2) to nobody in particular asks for nothing, and is a change of status all the same.
+    const bool asks_for_nothing = fields.empty() && !changes.size && !atime;
+    if (changes.ctime || asks_for_nothing || (!fields.empty() && mtime != ctime)) {
       fields.push_back(schema::Set(schema::kCtime, schema::EncodeTime(ctime)));
     }
     if (!fields.empty()) {

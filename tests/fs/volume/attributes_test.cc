@@ -66,6 +66,15 @@ TEST_F(AttributesTest, SettingTheAccessTimeIsAChangeOfStatus) {
   EXPECT_EQ(Stat(file).ctime, world_.clock.Now());
 }
 
+TEST_F(AttributesTest, AChangeThatNamesNothingMovesTheChangeTime) {
+  const NodeId file = MakeFile(kRoot, "a");
+  const base::UnixNanoseconds made = Stat(file).mtime;
+  world_.Advance(kSecond);
+  ASSERT_TRUE(volume().SetAttributes(kAlice, file, {}).ok());
+  EXPECT_EQ(Stat(file).ctime, world_.clock.Now());
+  EXPECT_EQ(Stat(file).mtime, made);
+}
+
 TEST_F(AttributesTest, AnOrdinaryChangeWritesOneTime) {
   MakeFile(kRoot, "a", "bytes");
   world_.Advance(kSecond);

@@ -67,13 +67,9 @@ std::string Describe(const struct stat& found) {
   return text.str();
 }
 
-std::string DescribeSetTimes(const timespec (&asked)[2], const struct stat& now) {
-  std::ostringstream text;
-  const timespec* const is[2] = {&now.st_atim, &now.st_mtim};
-  for (int i = 0; i < 2; ++i) {
-    if (asked[i].tv_nsec < 1'000'000'000) text << " " << is[i]->tv_sec << "." << is[i]->tv_nsec;
-  }
-  return text.str();
+std::string DescribeSetMtime(const timespec& asked, const struct stat& now) {
+  if (asked.tv_nsec >= 1'000'000'000) return "";
+  return " " + std::to_string(now.st_mtim.tv_sec) + "." + std::to_string(now.st_mtim.tv_nsec);
 }
 
 std::string DescribeContents(const std::string& path, const struct stat& found) {

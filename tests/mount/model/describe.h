@@ -17,8 +17,9 @@ timespec TimeOf(const std::string& word);
 /// Sixteen digits that tell `bytes` from others.
 std::string Digest(std::string_view bytes);
 std::string Describe(const struct stat& found);
-/// Of the times that were asked for (utimensat(2)) those that were given as numbers, as they are now.
-std::string DescribeSetTimes(const timespec (&asked)[2], const struct stat& now);
+/// mtime as it is now, where it was `asked` for as a number (utimensat(2)). Of atime nothing can be said: to look at it
+/// may be to change it.
+std::string DescribeSetMtime(const timespec& asked, const struct stat& now);
 /// The bytes of a regular file, the target of a symbolic link; nothing for others.
 std::string DescribeContents(const std::string& path, const struct stat& found);
 std::string DescribeXattrs(const std::string& path, bool with_values);

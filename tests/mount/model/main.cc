@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mount/model/compare.h"
@@ -14,9 +15,12 @@ constexpr std::size_t kTreeInterval = 250;
 constexpr std::chrono::seconds kShrinkTime{120};
 
 int Replay(Comparison& comparison, const std::vector<std::string>& paths) {
+  // All are read first: carrying one out changes the working directory.
+  std::vector<std::pair<std::string, Trace>> traces;
+  for (const std::string& path : paths) traces.emplace_back(path, ReadTrace(path));
   int failed = 0;
-  for (const std::string& path : paths) {
-    const auto difference = comparison.Run(ReadTrace(path), 1);
+  for (const auto& [path, trace] : traces) {
+    const auto difference = comparison.Run(trace, 1);
     std::printf("%s: %s\n", path.c_str(), difference ? difference->text.c_str() : "the same");
     failed += difference ? 1 : 0;
   }

@@ -132,7 +132,11 @@ std::string World::Map(const Call& call, int descriptor, const struct stat& befo
 std::string World::Seek(const Call& call, int descriptor, const struct stat& before) {
   const off_t offset = call.number(1);
   const bool wants_data = call.number(2) != 0;
+  const off_t position = lseek(descriptor, 0, SEEK_CUR);
   const off_t found = lseek(descriptor, offset, wants_data ? SEEK_DATA : SEEK_HOLE);
+  const int error = errno;
+  lseek(descriptor, position, SEEK_SET);
+  errno = error;
   if (found < 0 && (offset >= before.st_size || errno != ENXIO)) return ErrorName(errno);
   if (!wants_data) return found >= offset && found <= before.st_size ? "ok" : "a hole at " + std::to_string(found);
   const off_t end = found < 0 ? before.st_size : found;

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -92,6 +93,7 @@ std::string World::DoTimed(const Call& call) {
   const auto before = AllTimes();
   std::this_thread::sleep_for(std::chrono::milliseconds(11));
   std::string outcome = Do(call);
+  std::set<std::string> changes;
   for (const auto& [inode, now] : AllTimes()) {
     const auto found = before.find(inode);
     if (found == before.end()) continue;
@@ -99,9 +101,10 @@ std::string World::DoTimed(const Call& call) {
       return a.tv_sec != b.tv_sec || a.tv_nsec != b.tv_nsec;
     };
     const Times& then = found->second.second;
-    if (moved(then.mtime, now.second.mtime)) outcome += " mtime:" + now.first;
-    if (moved(then.ctime, now.second.ctime)) outcome += " ctime:" + now.first;
+    if (moved(then.mtime, now.second.mtime)) changes.insert(" mtime:" + now.first);
+    if (moved(then.ctime, now.second.ctime)) changes.insert(" ctime:" + now.first);
   }
+  for (const std::string& change : changes) outcome += change;
   return outcome;
 }
 
@@ -162,7 +165,7 @@ std::string World::OnPath(const Call& call) {
     const timespec times[2] = {TimeOf(call.text(1)), TimeOf(call.text(2))};
     if (utimensat(AT_FDCWD, path, times, flag(3)) != 0) return ErrorName(errno);
     struct stat after {};
-    return fstatat(AT_FDCWD, path, &after, flag(3)) != 0 ? "ok" : "ok" + DescribeSetTimes(times, after);
+    return fstatat(AT_FDCWD, path, &after, flag(3)) != 0 ? "ok" : "ok" + DescribeSetMtime(times[1], after);
   }
   if (is("truncate")) return Outcome(truncate(path, call.number(1)));
   if (is("stat")) {
