@@ -32,7 +32,7 @@ class SimulatedNetwork {
   static constexpr std::size_t kSegmentBytes = 16 * 1024;
   static constexpr int kSegmentsInFlight = 16;
   static constexpr std::chrono::milliseconds kResendAfter{200};
-  static constexpr int kSendsMax = 8;  ///< Then the connection is given up, after some 50 seconds.
+  static constexpr int kSendsMax = 6;  ///< Then the connection is given up, after some 12 seconds.
 
   SimulatedNetwork(EventQueue& queue, std::uint64_t seed, Faults& faults);
   ~SimulatedNetwork();
