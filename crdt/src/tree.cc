@@ -31,6 +31,7 @@ struct Tree::State {
   BatchChanges changes{nodes, moves, chains, registers};
   Sweep sweep{nodes, moves, chains, structural, changes};
   std::size_t log_size = 0;
+  std::size_t nodes_moved = 0;
   Timestamp horizon;
   absl::flat_hash_map<Slot, MoveIndex> as_of;  // What is in effect for the nodes that show an earlier place.
   bool is_as_of = false;                       // Between UndoAfter and Redo.
@@ -46,6 +47,7 @@ struct Tree::State {
     const MoveIndex move = moves.Add(Timestamp{}, slot, nodes.DirectoryNumberOf(nodes.Find(kForest)), name);
     moves[move].SetTakesEffect(true);
     nodes.SetLast(slot, move);
+    ++nodes_moved;
     MoveBetweenParents(nodes, moves, slot, kNoMove, move);
   }
 
@@ -53,6 +55,7 @@ struct Tree::State {
   bool AddMove(const Op& op, const Named& named) {
     if (op.time <= horizon) return false;
     if (!sweep.IsNewest(op.time) && chains.Contains(named.child, op.time)) return false;
+    if (nodes.Last(named.child) == kNoMove) ++nodes_moved;
     const DirectoryNumber parent = sweep.NameParent(named.child, named.parent, op.time);
     const MoveIndex move = moves.Add(op.time, named.child, parent, op.place->name);
     if (op.guard) moves.SetGuard(move, *op.guard);
@@ -187,7 +190,11 @@ std::vector<NodeId> Tree::Nodes() const {
   return nodes;
 }
 
+std::size_t Tree::NodeCount() const { return state_->nodes_moved; }
+
 std::size_t Tree::LogSize() const { return state_->log_size; }
+
+std::size_t Tree::HistorySize() const { return state_->moves.size() - 1 - NodeCount(); }
 
 std::size_t Tree::StructuralSize() const { return state_->structural.size(); }
 
@@ -197,6 +204,10 @@ void Tree::Truncate(Timestamp stable) {
   state_->horizon = stable;
   crdt::Truncate(stable, state_->nodes, state_->moves, state_->chains, state_->structural);
   state_->log_size = 0;
+  state_->nodes_moved = 0;
+  for (Slot slot = 0; slot < state_->nodes.end(); ++slot) {
+    if (state_->nodes.Last(slot) != kNoMove) ++state_->nodes_moved;
+  }
   for (MoveIndex move = 0; move < state_->moves.size(); ++move) {
     if (state_->moves[move].time() > stable) ++state_->log_size;
   }

@@ -101,9 +101,10 @@ absl::Status OpenVolume::State::OpenTop(const std::string& path) {
   options.volume_key = store->identity().volume_key;
   options.label = store->identity().label;
   options.read_only = read_only;
-  COPSE_ASSIGN_OR_RETURN(
-      volume, fs::Volume::Open({machine.storage, machine.clock, machine.volume_executor, *store, journal}, *tree,
-                               options, notes));
+  const fs::Volume::Environment environment{
+      machine.storage, machine.clock, machine.volume_executor,
+      *store,          journal,       [from = store.get()] { return from->StableTime(); }};
+  COPSE_ASSIGN_OR_RETURN(volume, fs::Volume::Open(environment, *tree, options, notes));
   store->set_receiver([shown = volume.get()](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
     return shown->Ingest(actor, first, ops);
   });

@@ -19,7 +19,7 @@ constexpr std::size_t kOpsAtOnce = 1024;
 void Intake::AddApplied(std::span<const crdt::Op> ops) { WantContentOf(ops, nullptr); }
 
 void Intake::Add(const FrameHeader& header, const base::Hash& hash, std::size_t bytes, std::vector<crdt::Op> ops) {
-  if (header.op_count == 0 || refused_.contains(header.actor)) return;
+  if (refused_.contains(header.actor)) return;
   auto frame = std::make_shared<WaitingFrame>();
   frame->header = header;
   frame->hash = hash;
@@ -84,28 +84,30 @@ bool Intake::MayApply(const WaitingFrame& frame, std::chrono::nanoseconds now) c
 }
 
 bool Intake::ApplyHeads(crdt::ActorId actor, std::deque<Frame>& frames, std::chrono::nanoseconds now) {
+  std::vector<Frame> taken;
   std::vector<crdt::Op> ops;
   Dependencies known;
-  std::uint64_t first = 0;
   while (!frames.empty() && MayApply(*frames.front(), now) &&
          (ops.empty() || ops.size() + frames.front()->ops.size() <= kOpsAtOnce)) {
     WaitingFrame& frame = *frames.front();
-    if (ops.empty()) first = frame.header.first_op;
-    Know(frame.header, frame.hash, known);
+    if (frame.header.op_count > 0) Know(frame.header, frame.hash, known);
     ops.insert(ops.end(), std::make_move_iterator(frame.ops.begin()), std::make_move_iterator(frame.ops.end()));
     waiting_bytes_ -= frame.bytes;
+    taken.push_back(std::move(frames.front()));
     frames.pop_front();
   }
-  if (ops.empty()) return false;
-  const absl::Status applied = host_.apply(known.at(actor), first, ops);
-  if (applied.ok()) {
+  if (!ops.empty()) {
+    const absl::Status applied = host_.apply(known.at(actor), taken.front()->header.first_op, ops);
+    if (!applied.ok()) {
+      for (const Frame& frame : frames) waiting_bytes_ -= frame->bytes;
+      frames.clear();
+      Refuse(actor, std::string(applied.message()));
+      return false;
+    }
     known_[actor] = known.at(actor);
-    return true;
   }
-  for (const Frame& frame : frames) waiting_bytes_ -= frame->bytes;
-  frames.clear();
-  Refuse(actor, std::string(applied.message()));
-  return false;
+  for (const Frame& frame : taken) host_.applied(frame->header);
+  return !taken.empty();
 }
 
 std::optional<std::chrono::nanoseconds> Intake::Run() {

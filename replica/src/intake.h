@@ -34,6 +34,8 @@ class Intake {
   struct Host {
     /// The applied ops of a feed have been extended to `known`, by `ops`: applies them. kInvalidArgument: refused.
     std::function<absl::Status(const Dependency& known, std::uint64_t first, std::span<const crdt::Op> ops)> apply;
+    /// A frame was applied, or has no ops and would have been by now.
+    std::function<void(const FrameHeader& header)> applied;
     std::function<bool(const base::Hash& id)> has_chunk;
     std::function<absl::StatusOr<std::string>(const base::ChunkRef& chunk)> read_chunk;
   };
@@ -46,7 +48,7 @@ class Intake {
 
   /// The ops of an applied frame, at start: what they name and is not here is wanted.
   void AddApplied(std::span<const crdt::Op> ops);
-  /// A frame that is stored, the next one of its feed, and its ops.
+  /// A frame that is stored, the next one of its feed, and its ops, if it has any.
   void Add(const FrameHeader& header, const base::Hash& hash, std::size_t bytes, std::vector<crdt::Op> ops);
   /// Own ops are applied as they are made.
   void KnowOwn(const Dependency& own) { known_[own.actor] = own; }

@@ -3,6 +3,7 @@
 #include <copse/base/check.h>
 #include <copse/base/status_macros.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace copse::replica {
@@ -55,8 +56,20 @@ FrameHeader OwnFeed::NextHeader(std::span<const crdt::Op> ops, const Dependencie
   return header;
 }
 
+absl::Status OwnFeed::WriteFrame(FrameHeader header, std::span<const crdt::Op> ops, const Dependencies& known,
+                                 std::vector<FrameHeader>& written) {
+  const std::string bytes = EncodeFrame(header, ops, identity_.epoch_keys.at(header.epoch), identity_.signing_secret);
+  Frame frame;
+  frame.header = std::move(header);
+  frame.bytes = bytes;
+  COPSE_RETURN_IF_ERROR(feed_.Append({&frame, 1}));
+  stated_ = known;
+  written.push_back(std::move(frame.header));
+  return absl::OkStatus();
+}
+
 absl::Status OwnFeed::Write(std::span<const crdt::Op> ops, std::vector<Grant> grants, Dependencies known,
-                            std::uint64_t& durable) {
+                            std::vector<FrameHeader>& written) {
   known.erase(identity_.actor);
   while (!ops.empty() || !grants.empty()) {
     const std::size_t length = ops.empty() ? 0 : FrameLength(ops, frame_bytes_max_);
@@ -64,17 +77,26 @@ absl::Status OwnFeed::Write(std::span<const crdt::Op> ops, std::vector<Grant> gr
     const std::span<const crdt::Op> frame_ops = ops.first(length);
     FrameHeader header = NextHeader(frame_ops, known);
     header.grants = std::exchange(grants, {});
-    const std::string bytes =
-        EncodeFrame(header, frame_ops, identity_.epoch_keys.at(header.epoch), identity_.signing_secret);
-    Frame frame;
-    frame.header = std::move(header);
-    frame.bytes = bytes;
-    COPSE_RETURN_IF_ERROR(feed_.Append({&frame, 1}));
-    stated_ = known;
-    durable += length;
+    COPSE_RETURN_IF_ERROR(WriteFrame(std::move(header), frame_ops, known, written));
     ops = ops.subspan(length);
   }
   return absl::OkStatus();
+}
+
+bool OwnFeed::HasToAcknowledge(const Dependencies& known) const {
+  return std::any_of(known.begin(), known.end(), [this](const auto& one) {
+    const auto stated = stated_.find(one.first);
+    const std::uint64_t count = stated == stated_.end() ? 0 : stated->second.count;
+    return one.first != identity_.actor && one.second.count > count;
+  });
+}
+
+absl::Status OwnFeed::Acknowledge(Dependencies known, std::uint64_t clock, std::vector<FrameHeader>& written) {
+  if (!HasToAcknowledge(known)) return absl::OkStatus();
+  known.erase(identity_.actor);
+  FrameHeader header = NextHeader({}, known);
+  header.clock = std::max(header.clock, clock);
+  return WriteFrame(std::move(header), {}, known, written);
 }
 
 }  // namespace copse::replica

@@ -80,6 +80,7 @@ class Replay {
       COPSE_RETURN_IF_ERROR(applied);
       Know(header, cursor.head->hash, result_.known);
     }
+    result_.stability.NoteFrame(header);
     return Advance(cursor);
   }
 

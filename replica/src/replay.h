@@ -11,6 +11,7 @@
 
 #include "feed.h"
 #include "own_feed.h"
+#include "stability.h"
 
 namespace copse::replica {
 
@@ -25,6 +26,7 @@ struct ReplayResult {
   std::map<crdt::ActorId, std::vector<Grant>> grants;  ///< Of each feed, in its order.
   std::vector<std::unique_ptr<FeedItem>> waiting;  ///< Not handed on: their dependencies are missing. In feed order.
   std::vector<std::unique_ptr<FeedItem>> newest;   ///< The last frame of each feed: its signature proves the feed.
+  Stability stability;                             ///< What the frames say that were handed on.
   std::map<crdt::ActorId, std::string> refused;    ///< Feeds that were not handed on to their end, and why.
 };
 

@@ -47,6 +47,7 @@ absl::Status Store::State::TakeReplayed(ReplayResult replayed) {
     COPSE_RETURN_IF_ERROR(At(*item, VerifyAuthor(*members, item->frame)));
   }
   known = replayed.known;
+  stability = std::move(replayed.stability);
   intake->Begin(known);
   for (const auto& [actor, why] : replayed.refused) intake->Refuse(actor, why);
   for (const std::unique_ptr<FeedItem>& item : replayed.waiting) {
@@ -84,7 +85,10 @@ absl::Status Store::State::Open(const Replayer& replayer) {
   }
   own_feed.emplace(identity, environment.clock, environment.random, *feeds.at(identity.actor), std::move(stated),
                    options.frame_bytes_max);
-  return chunks->Repair();
+  COPSE_RETURN_IF_ERROR(chunks->Repair());
+  const std::lock_guard lock(mutex);
+  if (!options.allow_joining && own_feed->HasToAcknowledge(known)) ScheduleAcknowledgement();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> Store::State::Get(const base::ChunkRef& chunk) {
@@ -146,6 +150,8 @@ absl::StatusOr<base::ChunkRef> Store::Put(std::string_view plain) {
 }
 
 absl::StatusOr<std::string> Store::Get(const base::ChunkRef& chunk) { return state_->Get(chunk); }
+
+crdt::Timestamp Store::StableTime() const { return state_->StableTime(); }
 
 Store::Usage Store::usage() const {
   Usage usage;

@@ -35,6 +35,7 @@ absl::StatusOr<Run> ProveRun(const Identity& identity, const std::string& author
   std::uint64_t number = end.frames;
   std::uint64_t first_op = end.ops;
   base::Hash previous = end.last_frame;
+  std::uint64_t clock = end.clock;
   for (const std::string& bytes : frames) {
     absl::StatusOr<Frame> frame = DecodeFrame(bytes);
     if (!frame.ok()) return BadFrame(actor, number, frame.status());
@@ -52,6 +53,11 @@ absl::StatusOr<Run> ProveRun(const Identity& identity, const std::string& author
     ++number;
     first_op += header.op_count;
     previous = base::Sha256(bytes);
+    // Others rely on it that what an author makes is later than any clock that it has stated.
+    if (ops->empty() ? header.clock < clock : ops->front().time.counter() <= clock) {
+      return BadFrame(actor, number, absl::DataLossError("its author's clock runs backward"));
+    }
+    clock = header.clock;
     run.frames.push_back(*std::move(frame));
     run.hashes.push_back(previous);
     run.ops.push_back(*std::move(ops));
@@ -257,6 +263,11 @@ Intake::Host Store::State::IntakeHost() {
     known[applied.actor] = before;
     if (before.count == 0) known.erase(applied.actor);
     return status;
+  };
+  host.applied = [this](const FrameHeader& header) {
+    const std::lock_guard lock(mutex);
+    stability.NoteFrame(header);
+    if (header.op_count > 0) ScheduleAcknowledgement();
   };
   host.has_chunk = [this](const base::Hash& id) { return chunks->Has(id); };
   host.read_chunk = [this](const base::ChunkRef& chunk) { return Get(chunk); };

@@ -20,6 +20,7 @@
 #include "own_feed.h"
 #include "replay.h"
 #include "session_host.h"
+#include "stability.h"
 
 namespace copse::replica {
 
@@ -38,6 +39,7 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   absl::Status Open(const Replayer& replayer);
   absl::Status OpenFeeds(const Replayer& replayer, std::vector<std::unique_ptr<FeedReader>>& readers);
   absl::Status TakeReplayed(ReplayResult replayed);
+  crdt::Timestamp StableTime();
   Intake::Host IntakeHost();
   absl::Status Append(std::span<const crdt::Op> batch);
   absl::Status Sync();
@@ -98,25 +100,38 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   std::unique_ptr<base::StorageLock> storage_lock;
   std::vector<crdt::Op> pending;
   std::vector<Grant> pending_grants;
+  bool is_acknowledgement_due = false;
   Dependencies known;             // Applied, or about to be.
+  Stability stability;            // Of what has been applied and, of own ops, is durable.
   std::uint64_t own_ops = 0;      // Appended, durable or not.
   std::uint64_t durable_ops = 0;  // Of these, in a synced frame.
   bool is_leader_active = false;
   bool is_connected = false;
   bool is_closed = false;
-  base::Executor::WorkId scheduled_sync = 0;  // 0: none.
-  absl::Status failure;                       // Once not OK, nothing more is written.
+  base::Executor::WorkId scheduled_sync = 0;             // 0: none.
+  base::Executor::WorkId scheduled_acknowledgement = 0;  // 0: none.
+  absl::Status failure;                                  // Once not OK, nothing more is written.
   std::string last_error;
   ExchangeEvents events;
   Addresses addresses;
 
  private:
+  /// What is written at once, taken at one moment.
+  struct Round {
+    std::vector<crdt::Op> ops;
+    std::vector<Grant> grants;
+    bool acknowledges = false;
+    Dependencies known;
+    std::uint64_t clock = 0;
+  };
   bool IsDurable(std::uint64_t ops, const ChunkStore::End& chunks_end) const;
   absl::Status LeadSync(std::unique_lock<std::mutex>& lock);
-  absl::Status WriteRound(std::span<const crdt::Op> ops, std::vector<Grant> grants, const Dependencies& round_known,
-                          std::uint64_t& written);
+  absl::Status WriteRound(Round& round, std::vector<FrameHeader>& written);
   void ScheduleSync();
   void RunScheduledSync();
+  /// With the lock held.
+  void ScheduleAcknowledgement();
+  void RunScheduledAcknowledgement();
 };
 
 }  // namespace copse::replica

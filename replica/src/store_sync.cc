@@ -90,17 +90,19 @@ absl::Status Store::State::WriteGrants(std::vector<Grant> grants) {
   }
 }
 
-absl::Status Store::State::WriteRound(std::span<const crdt::Op> ops, std::vector<Grant> grants,
-                                      const Dependencies& round_known, std::uint64_t& written) {
+absl::Status Store::State::WriteRound(Round& round, std::vector<FrameHeader>& written) {
   // The chunks that these ops may name were put before them, so this covers them.
   COPSE_RETURN_IF_ERROR(chunks->Sync());
-  if (ops.empty() && grants.empty()) return absl::OkStatus();
+  std::vector<Grant>& grants = round.grants;
+  if (round.ops.empty() && grants.empty()) {
+    return round.acknowledges ? own_feed->Acknowledge(round.known, round.clock, written) : absl::OkStatus();
+  }
   const bool is_founder = identity.signing_public == identity.founder;
   if (is_founder && FindFeed(identity.actor)->end().frames == 0) {
     grants.insert(grants.begin(),
                   {identity.signing_public, Role::kAdmin, identity.actor, identity.actor_range_end, identity.label});
   }
-  COPSE_RETURN_IF_ERROR(own_feed->Write(ops, grants, round_known, written));
+  COPSE_RETURN_IF_ERROR(own_feed->Write(round.ops, grants, round.known, written));
   const std::lock_guard lock(feeds_mutex);
   for (const Grant& grant : grants) members->Add(identity.actor, grant);
   return absl::OkStatus();
@@ -108,18 +110,24 @@ absl::Status Store::State::WriteRound(std::span<const crdt::Op> ops, std::vector
 
 absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
   is_leader_active = true;
-  std::vector<crdt::Op> ops = std::exchange(pending, {});
-  std::vector<Grant> grants = std::exchange(pending_grants, {});
-  const Dependencies round_known = known;
+  // The clock counts only for an acknowledgement, so only where nothing is pending: then the own ops up to it are in
+  // frames already, since what others' ops raise it to has been applied.
+  Round round{std::exchange(pending, {}), std::exchange(pending_grants, {}),
+              std::exchange(is_acknowledgement_due, false), known, stability.clock()};
   lock.unlock();
-  std::uint64_t written = 0;
-  const absl::Status status = WriteRound(ops, grants, round_known, written);
-  const bool has_news = status.ok() && (!ops.empty() || !grants.empty());
+  std::vector<FrameHeader> written;
+  const absl::Status status = WriteRound(round, written);
+  const bool has_news = status.ok() && !written.empty();
   lock.lock();
   is_leader_active = false;
-  durable_ops += written;
-  pending.insert(pending.begin(), std::make_move_iterator(ops.begin() + static_cast<std::ptrdiff_t>(written)),
-                 std::make_move_iterator(ops.end()));
+  std::ptrdiff_t ops_written = 0;
+  for (const FrameHeader& header : written) {
+    stability.NoteFrame(header);
+    ops_written += header.op_count;
+  }
+  durable_ops += static_cast<std::uint64_t>(ops_written);
+  pending.insert(pending.begin(), std::make_move_iterator(round.ops.begin() + ops_written),
+                 std::make_move_iterator(round.ops.end()));
   if (status.ok()) {
     last_error.clear();
   } else {
@@ -138,6 +146,7 @@ void Store::State::Close() {
   const bool synced = Sync().ok();
   if (synced) chunks->Close().IgnoreError();  // Only saves the next Open a scan.
   base::Executor::WorkId scheduled = 0;
+  base::Executor::WorkId acknowledging = 0;
   base::Executor::WorkId timer = 0;
   base::Executor::WorkId wanting = 0;
   {
@@ -151,9 +160,11 @@ void Store::State::Close() {
     round_ended.wait(lock, [this] { return !is_leader_active; });
     is_closed = true;
     scheduled = std::exchange(scheduled_sync, 0);
+    acknowledging = std::exchange(scheduled_acknowledgement, 0);
     storage_lock.reset();
   }
   if (scheduled != 0) environment.executor.Cancel(scheduled);
+  if (acknowledging != 0) environment.executor.Cancel(acknowledging);
   if (timer != 0) environment.executor.Cancel(timer);
   if (wanting != 0) environment.executor.Cancel(wanting);
 }

@@ -202,6 +202,21 @@ TEST(TreeTruncation, TheClaimAndThePlaceBeforeTrashAreKept) {
   EXPECT_EQ(ParentOf(tree, kB), kTrash) << "a guard can name a claim from before the horizon";
 }
 
+TEST(TreeTruncation, WhatItCanGiveBackIsWhatTheNodesHaveBesideOneMoveEach) {
+  Tree tree;
+  EXPECT_EQ(tree.HistorySize(), 0u);
+  const std::size_t well_known = tree.NodeCount();
+  tree.Apply(std::vector{Move(At(1), kA, kRoot), Move(At(2), kB, kRoot), Move(At(3), kA, kRoot, "a"),
+                         Move(At(4), kA, kRoot, "b")});
+  EXPECT_EQ(tree.NodeCount(), well_known + 2);
+  EXPECT_EQ(tree.HistorySize(), 2u);
+  tree.Truncate(At(3));
+  EXPECT_EQ(tree.HistorySize(), 1u);
+  tree.Truncate(At(4));
+  EXPECT_EQ(tree.HistorySize(), 0u);
+  EXPECT_EQ(tree.NodeCount(), well_known + 2);
+}
+
 TEST(TreeTruncation, AMoveAfterTheHorizonIsStillRefusedForWhatWasMovedBefore) {
   Tree tree;
   tree.Apply(std::vector{Move(At(1), kA, kRoot), Move(At(2), kB, kA), Move(At(3), kC, kB)});

@@ -157,9 +157,10 @@ TEST_F(ReplayTest, OwnFramesOfAnotherSegmentStateWhatTheReplicaKnowsAgain) {
   Feed on_disk(storage_, "/0001", identity_.volume, 1, /*segment_bytes_max=*/600, FeedEnd{}, FeedIndex{});
   OwnFeed feed(identity_, clock, random_, on_disk, {}, 1 << 20);
   for (std::uint64_t counter = 1; counter <= 6; ++counter) {
-    std::uint64_t durable = 0;
-    ASSERT_TRUE(feed.Write(Batch(counter), {}, known, durable).ok());
-    EXPECT_EQ(durable, 1U);
+    std::vector<FrameHeader> written;
+    ASSERT_TRUE(feed.Write(Batch(counter), {}, known, written).ok());
+    ASSERT_EQ(written.size(), 1U);
+    EXPECT_EQ(written.front().op_count, 1U);
   }
   auto reader = FeedReader::Open(storage_, "/0001", identity_.volume, 1).value();
   std::string last_segment;

@@ -111,9 +111,11 @@ absl::Status Machine::StartProcess(const std::vector<std::string>& peers, bool j
   options.volume_key = identity.volume_key;
   options.label = identity.label;
   options.read_only = joining;
-  COPSE_ASSIGN_OR_RETURN(
-      made.volume,
-      fs::Volume::Open({*disk_, clock_, made.volume_executor, *made.store, made.journal}, *made.tree, options, notes_));
+  options.history_moves_min = 16;  // So that every run forgets some.
+  const fs::Volume::Environment environment{
+      *disk_,      clock_,       made.volume_executor,
+      *made.store, made.journal, [from = made.store.get()] { return from->StableTime(); }};
+  COPSE_ASSIGN_OR_RETURN(made.volume, fs::Volume::Open(environment, *made.tree, options, notes_));
   made.store->set_receiver([this, &made](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
     absl::Status status = made.volume->Ingest(actor, first, ops);
     if (status.ok()) observer_.OnReceived(number_, actor, first, ops);

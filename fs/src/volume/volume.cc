@@ -24,6 +24,8 @@ absl::StatusOr<std::unique_ptr<Volume>> Volume::Open(Environment environment, cr
   if (options.read_only) return volume;
   COPSE_RETURN_IF_ERROR(volume->state_->WriteLabel());
   COPSE_RETURN_IF_ERROR(volume->state_->Recover(notes));
+  const State::TreeWriteLock lock(volume->state_->tree_mutex);
+  volume->state_->ScheduleTruncation();
   return volume;
 }
 
@@ -74,6 +76,7 @@ absl::StatusOr<Invalidations> Volume::State::Commit(Batch batch) {
   }
   counter.store(replica.lamport_counter(), std::memory_order_release);
   NoteNewVersions(submitted->events);
+  ScheduleTruncation();
   return projection->Update(submitted->events);
 }
 
@@ -85,6 +88,7 @@ absl::Status Volume::Ingest(crdt::ActorId actor, std::uint64_t first, std::span<
     state_->counter.store(state_->replica.lamport_counter(), std::memory_order_release);
     state_->NoteNewVersions(events);
     changed = state_->projection->Update(events);
+    state_->ScheduleTruncation();
   }
   state_->Announce(std::move(changed), {});
   return absl::OkStatus();

@@ -262,6 +262,11 @@ struct Volume::State {
   std::string ShownPathOf(NodeId directory) const;  ///< Under the tree lock.
   std::string WhyConflicting(const Subject& subject) const;
 
+  // history.cc
+  /// Has history forgotten where there is much of it. Under the exclusive tree lock.
+  void ScheduleTruncation();
+  void RunTruncation();
+
   // trash.cc; under the tree lock.
   std::vector<NodeId> TrashNodes() const;
   std::string OldPathOf(NodeId node) const;
@@ -274,6 +279,8 @@ struct Volume::State {
 
   std::shared_mutex tree_mutex;
   std::unique_ptr<Projection> projection;
+  std::size_t history_kept = 0;  ///< Of the tree, after the last truncation.
+  bool is_truncation_scheduled = false;
   /// replica.lamport_counter(), readable without the lock.
   std::atomic<std::uint64_t> counter;
 

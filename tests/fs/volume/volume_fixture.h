@@ -107,6 +107,7 @@ struct TestVolume {
   test::MemoryContentStore& content = *shared_content;
   RecordingJournal journal;
   Volume::Options options;
+  crdt::Timestamp stable;  ///< Up to where the volume may forget history.
   std::unique_ptr<crdt::TreeReplica> replica;
   std::vector<std::string> notes;
   std::unique_ptr<Volume> volume;
@@ -133,7 +134,8 @@ struct TestVolume {
       ASSERT_TRUE(replica->Ingest(arrival.actor, replica->version()[arrival.actor], arrival.ops).ok());
     }
     notes.clear();
-    auto opened = Volume::Open({storage, clock, executor, content, journal}, *replica, options, notes);
+    const Volume::Environment environment{storage, clock, executor, content, journal, [this] { return stable; }};
+    auto opened = Volume::Open(environment, *replica, options, notes);
     ASSERT_TRUE(opened.ok()) << opened.status();
     volume = std::move(*opened);
   }

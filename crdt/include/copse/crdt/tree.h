@@ -75,9 +75,13 @@ class Tree {
   /// Every node that an op has placed or set a field of, and the well-known ones; ascending.
   std::vector<NodeId> Nodes() const;
 
+  /// Nodes that have a move, effective or not, and the well-known ones.
+  std::size_t NodeCount() const;
   /// Moves known and later than Horizon.
   std::size_t LogSize() const;
-  /// Those of them whose child may have been an ancestor by then, and that are therefore judged by other moves too.
+  /// Moves kept beside one for each node: about what Truncate can give back.
+  std::size_t HistorySize() const;
+  /// Those of the log whose child may have been an ancestor by then, and that are therefore judged by other moves too.
   std::size_t StructuralSize() const;
 
   /// Forgets the history of places up to `stable`, a time up to which every op that will ever come has come (the

@@ -44,6 +44,8 @@ class Volume {
     /// What this replica's side of a conflict is called in file names: 1..16 of [a-z0-9]. The first opening that may
     /// write makes it known for ever; later ones change nothing. Empty: leave it as it is.
     std::string label;
+    /// So many moves of history are kept in memory at least, and as many as half of the nodes.
+    std::size_t history_moves_min = 1 << 16;
   };
   struct Environment {
     base::Storage& storage;
@@ -51,6 +53,9 @@ class Volume {
     base::Executor& executor;
     base::ContentStore& content;
     crdt::Journal& journal;  ///< The one that the replica appends to.
+    /// Up to which time every op that will ever come has been ingested and is durable: the tree forgets history up to
+    /// there. May be asked at any time; never falls. Null: all history is kept.
+    std::function<crdt::Timestamp()> stable_time = nullptr;
   };
   /// Where invalidations of caches go that a change made outside the kernel's own requests calls for (trash restore,
   /// and what merges bring). Called with no lock held, from the thread that made the change.

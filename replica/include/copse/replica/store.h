@@ -48,8 +48,9 @@ struct ContentNamer {
 ///
 /// It is the journal of the tree and the content store of the inode layer. Ops appended are gathered, and become one
 /// signed, sealed frame of the own feed at the next Sync, or one second after the first of them; the chunks that they
-/// may name are made durable before the frame. Frames of others come in through an Exchange: they are verified, stored,
-/// and then handed to the receiver in causal order. Thread-safe.
+/// may name are made durable before the frame. A store that has nothing to say acknowledges what it has stored of
+/// others with a frame without ops, at most one a minute. Frames of others come in through an Exchange: they are
+/// verified, stored, and then handed to the receiver in causal order. Thread-safe.
 class Store final : public crdt::Journal, public base::ContentStore {
  public:
   struct Environment {
@@ -62,6 +63,8 @@ class Store final : public crdt::Journal, public base::ContentStore {
     std::chrono::milliseconds sync_delay_max{1000};  ///< Longest time an op stays in memory only.
     /// The same while an Exchange is connected: others see durable ops only.
     std::chrono::milliseconds sync_delay_connected{2};
+    /// How long what is known of others waits for an own frame to say so, before an empty one does.
+    std::chrono::milliseconds acknowledgement_delay{60'000};
     std::uint64_t segment_bytes_max = 64 << 20;  ///< A longer segment of a feed is closed.
     std::uint64_t pack_bytes_max = 256 << 20;    ///< A longer pack is closed.
     std::uint32_t frame_bytes_max = 1 << 20;     ///< Ops in one frame, unless one batch alone is longer.
@@ -165,6 +168,10 @@ class Store final : public crdt::Journal, public base::ContentStore {
 
   absl::StatusOr<base::ChunkRef> Put(std::string_view plain) override;
   absl::StatusOr<std::string> Get(const base::ChunkRef& chunk) override;
+
+  /// Up to which time every op that will ever come has been applied and, if it is an own one, is durable: the tree may
+  /// forget its history up to there. Before every op while some member has never been heard of. It never falls.
+  crdt::Timestamp StableTime() const;
 
   Usage usage() const;
 
