@@ -17,6 +17,7 @@
 #include "choices.h"
 #include "fuzz.h"
 #include "oracle.h"
+#include "seeded_histories.h"
 
 namespace copse::fuzz {
 namespace {
@@ -137,6 +138,8 @@ World WorldOf(const crdt::Tree& tree) {
 
 class History {
  public:
+  explicit History(const crdt::Tree::LateMoves& way) : tree_(way) {}
+
   void Learn(const std::vector<Op>& batch) {
     tree_.Apply(batch);
     oracle_.Learn(batch);
@@ -178,7 +181,7 @@ class History {
 
 void Run(std::string_view bytes) {
   Generator generator(bytes);
-  History history;
+  History history(crdt_test::WayOf(bytes.size()));
   while (!generator.is_done()) {
     history.Learn(generator.NextBatch(history.horizon()));
     switch (generator.Draw(8)) {

@@ -25,7 +25,7 @@ MoveIndex BatchChanges::BeforeTrash(MoveIndex in_effect) const {
 }
 
 void BatchChanges::Note(Slot node, MoveIndex in_effect) {
-  const MoveIndex before_trash = wants_events_ ? BeforeTrash(in_effect) : kNoMove;
+  const MoveIndex before_trash = events_ != nullptr ? BeforeTrash(in_effect) : kNoMove;
   changes_.push_back(Change{nodes_.IdOf(node), node, in_effect, before_trash});
   nodes_[node].SetHasChanged(true);
 }
@@ -60,6 +60,14 @@ void BatchChanges::SetPlacement(std::optional<Placement>& placement, MoveIndex m
   set.claim = moves_[move].time();
 }
 
+void BatchChanges::Tell(MoveIndex before, MoveIndex after) {
+  NetEvent& event = events_->emplace_back();
+  event.node = alone_->child;
+  SetPlacement(event.before, before);
+  event.after.emplace(Placement{alone_->place->parent, alone_->place->name, alone_->time});
+  event.place_before_trash_changed = BeforeTrash(before) != BeforeTrash(after);
+}
+
 // In a large tree nearly every node that a batch touches must be fetched from far away. Asked for some changes ahead,
 // they come side by side.
 void BatchChanges::Prefetch(std::size_t change) const {
@@ -83,15 +91,15 @@ void BatchChanges::Prefetch(std::size_t change) const {
   }
 }
 
-void BatchChanges::TakeOne(const Change& change, std::vector<NetEvent>* events) {
+void BatchChanges::TakeOne(const Change& change) {
   const MoveIndex now = chains_.InEffect(change.node);
   if (now != change.in_effect) MoveBetweenParents(nodes_, moves_, change.node, change.in_effect, now);
   nodes_[change.node].SetHasChanged(false);
-  if (events == nullptr) return;
+  if (events_ == nullptr) return;
   std::vector<FieldId> fields = notes_.empty() ? std::vector<FieldId>() : ChangedFields(change.node);
   const bool was_elsewhere = BeforeTrash(now) != change.before_trash;
   if (now == change.in_effect && fields.empty() && !was_elsewhere) return;
-  NetEvent& event = events->emplace_back();
+  NetEvent& event = events_->emplace_back();
   event.node = change.id;
   SetPlacement(event.before, change.in_effect);
   SetPlacement(event.after, now);
@@ -99,10 +107,10 @@ void BatchChanges::TakeOne(const Change& change, std::vector<NetEvent>* events) 
   event.place_before_trash_changed = was_elsewhere;
 }
 
-void BatchChanges::Take(std::vector<NetEvent>* events) {
+void BatchChanges::Take() {
   if (changes_.empty()) return;
   const auto by_id = [](const Change& a, const Change& b) { return a.id < b.id; };
-  if (events != nullptr && !std::is_sorted(changes_.begin(), changes_.end(), by_id)) {
+  if (events_ != nullptr && !std::is_sorted(changes_.begin(), changes_.end(), by_id)) {
     std::sort(changes_.begin(), changes_.end(), by_id);
   }
   if (notes_.size() > 1) {
@@ -111,12 +119,12 @@ void BatchChanges::Take(std::vector<NetEvent>* events) {
     });
   }
   // At least doubled, for callers who let the events of many batches come together.
-  if (events != nullptr && events->capacity() - events->size() < changes_.size()) {
-    events->reserve(std::max(events->size() + changes_.size(), 2 * events->capacity()));
+  if (events_ != nullptr && events_->capacity() - events_->size() < changes_.size()) {
+    events_->reserve(std::max(events_->size() + changes_.size(), 2 * events_->capacity()));
   }
   for (std::size_t i = 0; i < changes_.size(); ++i) {
     Prefetch(i);
-    TakeOne(changes_[i], events);
+    TakeOne(changes_[i]);
   }
   Empty(changes_);
   Empty(notes_);

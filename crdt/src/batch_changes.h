@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "chains.h"
@@ -28,8 +29,12 @@ class BatchChanges {
   BatchChanges(NodeTable& nodes, const MoveTable& moves, const Chains& chains, const RegisterTable& registers)
       : nodes_(nodes), moves_(moves), chains_(chains), registers_(registers) {}
 
-  /// To be called before a batch. `wants_events`: whether Take will be asked for them.
-  void Begin(bool wants_events) { wants_events_ = wants_events; }
+  /// To be called before a batch. `events`: those that Take will be given; nullptr if none are wanted.
+  void Begin(std::span<const Op> batch, std::vector<NetEvent>* events) {
+    events_ = events;
+    const bool is_alone = events != nullptr && batch.size() == 1 && batch.front().place && batch.front().fields.empty();
+    alone_ = is_alone ? &batch.front() : nullptr;
+  }
 
   /// To be called before the history of `node` changes, and before one of its registers is written.
   void AboutToPlace(Slot node) {
@@ -38,17 +43,18 @@ class BatchChanges {
   /// The same, where `before` is in effect and the change is that `after` will be, at the end of the history.
   void AboutToPlaceLeaf(Slot node, MoveIndex before, MoveIndex after) {
     if (nodes_[node].has_changed()) return;
-    if (wants_events_) {
+    if (events_ != nullptr && alone_ == nullptr) {
       Note(node, before);
-    } else {
-      MoveBetweenParents(nodes_, moves_, node, before, after);
+      return;
     }
+    MoveBetweenParents(nodes_, moves_, node, before, after);
+    if (alone_ != nullptr) Tell(before, after);
   }
   void AboutToWrite(Slot node, const Register& one);
 
   /// Brings children in line with places, and forgets everything. Adds to `events`, given if they are wanted, one event
   /// for each node that differs from before, ascending.
-  void Take(std::vector<NetEvent>* events);
+  void Take();
 
  private:
   struct Change {
@@ -65,9 +71,10 @@ class BatchChanges {
   };
 
   void Note(Slot node, MoveIndex in_effect);
+  void Tell(MoveIndex before, MoveIndex after);
   MoveIndex BeforeTrash(MoveIndex in_effect) const;
   void Prefetch(std::size_t change) const;
-  void TakeOne(const Change& change, std::vector<NetEvent>* events);
+  void TakeOne(const Change& change);
   std::vector<FieldId> ChangedFields(Slot node) const;
   void SetPlacement(std::optional<Placement>& placement, MoveIndex move) const;
 
@@ -75,7 +82,8 @@ class BatchChanges {
   const MoveTable& moves_;
   const Chains& chains_;
   const RegisterTable& registers_;
-  bool wants_events_ = false;
+  std::vector<NetEvent>* events_ = nullptr;
+  const Op* alone_ = nullptr;  // The op of a batch that is nothing but one move: of a leaf, its event is at hand.
   std::vector<Change> changes_;
   std::vector<RegisterBefore> notes_;  // From Take on ascending by node, id and kind.
 };

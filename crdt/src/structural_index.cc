@@ -45,7 +45,7 @@ std::size_t StructuralIndex::EntryOf(const Block& block, Timestamp time) {
   return static_cast<std::size_t>(found - block.entries.begin());
 }
 
-void StructuralIndex::Insert(Timestamp time, MoveIndex move) {
+void StructuralIndex::Insert(Timestamp time, MoveIndex move, DirectoryNumber child) {
   if (blocks_.empty()) blocks_.push_back(std::make_unique<Block>());
   std::size_t block = size_ == 0 ? 0 : BlockOf(time);
   if (blocks_[block]->entries.size() == kBlockMax) {
@@ -55,7 +55,7 @@ void StructuralIndex::Insert(Timestamp time, MoveIndex move) {
   std::vector<Entry>& entries = blocks_[block]->entries;
   const std::size_t at = EntryOf(*blocks_[block], time);
   CRDT_CHECK(at == entries.size() || entries[at].time != time);  // Two ops never have one time.
-  entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(at), Entry{time, move, {}});
+  entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(at), Entry{time, move, child, {}});
   recent_ = {block, at};
   ++size_;
 }
@@ -83,7 +83,7 @@ void StructuralIndex::SetWalk(Timestamp time, const DirectoryWalk& walk) {
     block.walks.Fill();
     return;
   }
-  DirectoryFilter<8> filter;  // Of its own, so that it can stay in registers.
+  WalkFilter filter;  // Of its own, so that it can stay in registers.
   for (const DirectoryNumber number : walk.numbers()) {
     filter.Add(number);
     block.walks.Add(number);
@@ -98,25 +98,15 @@ bool StructuralIndex::MayHoldOne(const Filter& walk, std::span<const DirectoryNu
                      [&walk](DirectoryNumber number) { return walk.MayHold(number); });
 }
 
-StructuralIndex::Found StructuralIndex::Next(Timestamp from, Timestamp end,
-                                             std::span<const DirectoryNumber> directories) {
-  if (size_ == 0) return {};
-  for (auto [block, at] = PositionOf(from); block < blocks_.size(); ++block, at = 0) {
-    const std::vector<Entry>& entries = blocks_[block]->entries;
-    if (at == entries.size()) continue;
-    if (entries[at].time >= end) break;
-    recent_ = {block, at};
-    return {entries[at].move, entries[at].time, MayHoldOne(entries[at].walk, directories)};
-  }
-  return {};
-}
-
-std::size_t StructuralIndex::CountFrom(Timestamp from) const {
-  if (size_ == 0) return 0;
-  const std::size_t first = BlockOf(from);
+bool StructuralIndex::HasMoreThan(std::size_t limit, Timestamp from) const {
+  if (size_ <= limit) return false;
+  const auto [first, at] = PositionOf(from);
   std::size_t count = 0;
-  for (std::size_t block = first; block < blocks_.size(); ++block) count += blocks_[block]->entries.size();
-  return count - EntryOf(*blocks_[first], from);
+  for (std::size_t block = first; block < blocks_.size(); ++block) {
+    count += blocks_[block]->entries.size();
+    if (count > limit + at) return true;
+  }
+  return false;
 }
 
 StructuralIndex::Found StructuralIndex::Find(Timestamp from, Timestamp end,

@@ -40,12 +40,15 @@ class StructuralIndex {
  public:
   std::size_t size() const { return size_; }
 
-  /// Adds a move, not judged by any node yet. Cost: O(log size), amortized.
-  void Insert(Timestamp time, MoveIndex move);
+  /// Adds a move of `child`, not judged by any node yet. Cost: O(log size), amortized.
+  void Insert(Timestamp time, MoveIndex move, DirectoryNumber child);
 
   /// The directories whose places were read to judge the move of `time`, which is in the index; replaces those said
   /// before.
   void SetWalk(Timestamp time, const DirectoryWalk& walk);
+
+  /// Takes in what a walk reads, on the way.
+  class NewWalk;
 
   struct Found {
     MoveIndex move = kNoMove;  ///< kNoMove: there is none.
@@ -57,10 +60,17 @@ class StructuralIndex {
   /// The first move from `from` on and before `end` whose walk may have a node of `directories`; any, if these are
   /// many. Cost: proportional to the blocks between, times directories.
   Found Find(Timestamp from, Timestamp end, std::span<const DirectoryNumber> directories);
-  /// The first move from `from` on and before `end`. Cost: O(log size + directories).
-  Found Next(Timestamp from, Timestamp end, std::span<const DirectoryNumber> directories);
-  /// How many there are from `from` on. Cost: O(size / 64).
-  std::size_t CountFrom(Timestamp from) const;
+  /// Whether there are more than `limit` from `from` on. Cost: O(log size + limit / 64).
+  bool HasMoreThan(std::size_t limit, Timestamp from) const;
+  /// Calls `visit` with each move from `from` on and its child, in order of time. Cost: O(log size) and the calls.
+  template <typename Visit>
+  void ForEachFrom(Timestamp from, Visit visit) const {
+    ForEach(*this, from, [&visit](const Block&, const Entry& entry) { visit(entry.move, entry.child); });
+  }
+  /// The same, where each is judged again: `judge` is given a NewWalk, for the directories whose places it reads, too.
+  /// `look_ahead` is called with moves that come soon after.
+  template <typename LookAhead, typename Judge>
+  void JudgeFrom(Timestamp from, LookAhead look_ahead, Judge judge);
 
   /// Drops the moves not later than `time`.
   void DropUntil(Timestamp time);
@@ -74,14 +84,17 @@ class StructuralIndex {
 
  private:
   static constexpr std::size_t kBlockMax = 128;
+  using WalkFilter = DirectoryFilter<8>;
+  using BlockFilter = DirectoryFilter<12>;
   struct Entry {
     Timestamp time;
     MoveIndex move;
-    DirectoryFilter<8> walk;
+    DirectoryNumber child;
+    WalkFilter walk;
   };
   struct Block {
     std::vector<Entry> entries;  // Never empty.
-    DirectoryFilter<12> walks;   // Of all entries, now or once.
+    BlockFilter walks;           // Of all entries, now or once.
   };
 
   struct Position {
@@ -94,6 +107,14 @@ class StructuralIndex {
   static std::size_t EntryOf(const Block& block, Timestamp time);
   template <typename Filter>
   static bool MayHoldOne(const Filter& walk, std::span<const DirectoryNumber> directories);
+  template <typename Index, typename Visit>
+  static void ForEach(Index& index, Timestamp from, Visit visit) {
+    if (index.size_ == 0) return;
+    for (auto [block, at] = index.PositionOf(from); block < index.blocks_.size(); ++block, at = 0) {
+      auto& entries = index.blocks_[block]->entries;
+      for (; at < entries.size(); ++at) visit(*index.blocks_[block], entries[at]);
+    }
+  }
   void Split(std::size_t block);
   // Of the first move from `time` on in the block in which `time` is or would be.
   Position PositionOf(Timestamp time) const;
@@ -102,5 +123,42 @@ class StructuralIndex {
   std::size_t size_ = 0;
   Position recent_;  // Where a move was added or found last: most often it or the next is asked for. May be anywhere.
 };
+
+class StructuralIndex::NewWalk {
+ public:
+  void Add(DirectoryNumber number) {
+    filter_.Add(number);
+    block_.Add(number);
+    ++length_;
+  }
+  std::size_t length() const { return length_; }
+
+ private:
+  friend class StructuralIndex;
+
+  explicit NewWalk(BlockFilter& block) : block_(block) {}
+  WalkFilter Take() {
+    if (length_ > DirectoryWalk::kMax) {
+      filter_.Fill();
+      block_.Fill();
+    }
+    return filter_;
+  }
+
+  WalkFilter filter_;
+  BlockFilter& block_;
+  std::size_t length_ = 0;
+};
+
+template <typename LookAhead, typename Judge>
+void StructuralIndex::JudgeFrom(Timestamp from, LookAhead look_ahead, Judge judge) {
+  ForEach(*this, from, [&](Block& block, Entry& entry) {
+    constexpr std::ptrdiff_t kAhead = 4;
+    if (&block.entries.back() - &entry >= kAhead) look_ahead((&entry + kAhead)->move);
+    NewWalk walk(block.walks);
+    judge(entry.move, entry.child, walk);
+    entry.walk = walk.Take();
+  });
+}
 
 }  // namespace copse::crdt

@@ -30,40 +30,94 @@ void Sweep::Run() {
     if (IsBase(moves_[move])) FoldBase(move);
   }
 
-  constexpr Timestamp kEnd{~std::uint64_t{0}};
-  for (Timestamp now;;) {
-    const Timestamp next = events_.empty() ? kEnd : events_.top().time;
-    ConsiderPresent(now);
-    const auto found = has_present_ ? structural_.Next(now, next, different_) : structural_.Find(now, next, different_);
-    if (found.move != kNoMove) {
-      if (found.is_concerned) {
-        Judge(found.move);
-      } else {
-        Pass(found.move);
-      }
-      now = Timestamp{found.time.value + 1};
-      continue;
-    }
-    if (events_.empty()) break;
-    const Event event = events_.top();
-    events_.pop();
-    now = event.time;
-    if (event.kind == EventKind::kShow) {
-      Show(event.node, now);
-    } else {
-      Judge(event.move);
-      now = Timestamp{now.value + 1};
-    }
-  }
+  JudgeWhatMayDiffer();
   if constexpr (kChecksInvariants) {
     for (const MoveIndex move : added_) CheckChain(moves_[move].child());
   }
   for (const Note& note : notes_) nodes_.directory(note.directory).note = 0;
   notes_.clear();
   different_.clear();
-  has_present_ = false;
   added_.clear();
   promotions_.clear();
+}
+
+void Sweep::JudgeWhatMayDiffer() {
+  constexpr Timestamp kEnd{~std::uint64_t{0}};
+  std::size_t worth = late_.for_new * events_.size();
+  Timestamp now;
+  while (!events_.empty() || !different_.empty()) {
+    if (different_.empty()) now = events_.top().time;
+    if (!structural_.HasMoreThan(worth, now)) return RedoFrom(now);
+    const Timestamp next = events_.empty() ? kEnd : events_.top().time;
+    if (const auto found = structural_.Find(now, next, different_); found.move != kNoMove) {
+      Judge(found.move);
+      now = Timestamp{found.time.value + 1};
+    } else if (events_.empty()) {
+      return;
+    } else {
+      const Event event = events_.top();
+      events_.pop();
+      now = event.time;
+      if (event.kind == EventKind::kShow) {
+        Show(event.node, now);
+        continue;
+      }
+      Judge(event.move);
+      now = Timestamp{now.value + 1};
+    }
+    worth += late_.for_judged;
+  }
+}
+
+template <typename Walk>
+bool Sweep::PresentWalkMeets(DirectoryNumber from, DirectoryNumber wanted, Walk& walk) {
+  const std::size_t count = nodes_.directory_count();
+  for (DirectoryNumber at = from; at != kNoDirectory && !NodeTable::IsPermanent(at);) {
+    if (at == wanted) return true;
+    walk.Add(at);
+    CRDT_CHECK(walk.length() < count);  // There is no cycle to go round in.
+    at = nodes_.directory_end(at).parent;
+  }
+  return false;
+}
+
+// The textbook's way: the parent of each directory, as walks read it, is set back to what it was just before `from`,
+// and every structural move from there on is done again. What was in effect for a child is at hand then, so gaps in
+// chains close on the way, and neither waiting events nor differences matter any more.
+void Sweep::RedoFrom(Timestamp from) {
+  events_ = {};
+  in_effect_.resize(nodes_.directory_count(), kNotRedone);
+  structural_.ForEachFrom(from, [this](MoveIndex move, DirectoryNumber child) {
+    if (in_effect_[child] != kNotRedone) return;
+    in_effect_[child] = moves_.After(moves_[move].earlier);
+    nodes_.directory_end(child).parent = moves_[in_effect_[child]].parent();
+    redone_.push_back(child);
+  });
+  const auto look_ahead = [this](MoveIndex move) { __builtin_prefetch(&moves_[move]); };
+  structural_.JudgeFrom(from, look_ahead, [this](MoveIndex index, DirectoryNumber child, auto& walk) {
+    Move& move = moves_[index];
+    const MoveIndex before = in_effect_[child];
+    bool takes_effect = !IsSelfMove(move);
+    if (move.has_guard()) {
+      takes_effect = moves_[before].time() == moves_.GuardOf(index);
+    } else if (NeedsWalk(move)) {
+      takes_effect = !PresentWalkMeets(move.parent(), child, walk);
+    }
+    if (move.before != before || move.takes_effect() != takes_effect) {
+      changes_.AboutToPlace(move.child());
+      move.before = before;
+      move.SetTakesEffect(takes_effect);
+    }
+    if (takes_effect) {
+      in_effect_[child] = index;
+      nodes_.directory_end(child).parent = move.parent();
+    }
+  });
+  for (const DirectoryNumber number : redone_) {
+    chains_.NoteEnd(nodes_.directory(number).node);
+    in_effect_[number] = kNotRedone;
+  }
+  redone_.clear();
 }
 
 void Sweep::CheckChain(Slot node) const {
@@ -98,9 +152,14 @@ void Sweep::PushJudge(MoveIndex move) {
   events_.push(Event{moves_[move].time(), EventKind::kJudge, move, moves_[move].child()});
 }
 
+void Sweep::Index(MoveIndex index) {
+  Move& move = moves_[index];
+  move.SetStructural();
+  structural_.Insert(move.time(), index, nodes_.DirectoryNumberOf(move.child()));
+}
+
 void Sweep::MakeStructural(MoveIndex move) {
-  moves_[move].SetStructural();
-  structural_.Insert(moves_[move].time(), move);
+  Index(move);
   PushJudge(move);
 }
 
@@ -141,40 +200,13 @@ void Sweep::FoldBase(MoveIndex from) {
 
 void Sweep::Show(Slot node, Timestamp time) {
   const MoveIndex now = moves_.After(chains_.AtOrBefore(node, time));
-  if (has_present_) present_[nodes_.DirectoryNumberOf(node)] = moves_[now].parent();
   SetDifference(node, OldInEffect(node, chains_.NextAfter(node, time)), now);
-}
-
-// Where nearly everything from here on must be judged again, walks are short steps in an array instead of searches in
-// chains; then all structural moves are passed, so that the array follows. It takes a search for each directory to
-// make. A directory that is not named yet will stand, when walks can pass it, where its base ends.
-void Sweep::ConsiderPresent(Timestamp now) {
-  if (has_present_) {
-    has_present_ = !different_.empty();
-    return;
-  }
-  if (different_.size() <= StructuralIndex::kDirectoriesMax) return;
-  if (structural_.CountFrom(now) < nodes_.directory_count()) return;
-  has_present_ = true;
-  present_.clear();
-  for (DirectoryNumber number = 0; number < nodes_.directory_count(); ++number) {
-    const Timestamp first_named = nodes_.directory(number).first_named;
-    present_.push_back(NodeTable::IsPermanent(number) ? kNoDirectory
-                                                      : chains_.ParentBefore(number, std::max(now, first_named)));
-  }
-}
-
-// A move whose verdict stands.
-void Sweep::Pass(MoveIndex index) {
-  const Move& move = moves_[index];
-  if (move.takes_effect()) present_[nodes_.DirectoryNumberOf(move.child())] = move.parent();
 }
 
 // Nothing is later, so nothing else can be concerned.
 void Sweep::JudgeNewest(MoveIndex index) {
   Move& move = moves_[index];
-  move.SetStructural();
-  structural_.Insert(move.time(), index);
+  Index(index);
   if (!MayTakeEffect(index)) return;
   changes_.AboutToPlace(move.child());
   move.SetTakesEffect(true);
@@ -203,7 +235,6 @@ void Sweep::Judge(MoveIndex index) {
   } else if (moves_[next].before != now) {
     PushJudge(next);
   }
-  if (has_present_) present_[nodes_.DirectoryNumberOf(move.child())] = moves_[now].parent();
   SetDifference(move.child(), old, now);
 }
 
@@ -224,7 +255,7 @@ bool Sweep::WalkMeets(DirectoryNumber from, Timestamp time, DirectoryNumber want
     if (at == wanted) return true;
     walk_.Add(at);
     CRDT_CHECK(walk_.length() < count);  // There is no cycle to go round in.
-    at = has_present_ ? present_[at] : chains_.ParentBefore(at, time);
+    at = chains_.ParentBefore(at, time);
   }
   return false;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <copse/crdt/timestamp.h>
+#include <copse/crdt/tree.h>
 
 #include <cstdint>
 #include <optional>
@@ -21,8 +22,9 @@ namespace copse::crdt {
 /// in order of time, and no others. docs/crdt.md, "The engine", has the argument.
 class Sweep {
  public:
-  Sweep(NodeTable& nodes, MoveTable& moves, Chains& chains, StructuralIndex& structural, BatchChanges& changes)
-      : nodes_(nodes), moves_(moves), chains_(chains), structural_(structural), changes_(changes) {}
+  Sweep(NodeTable& nodes, MoveTable& moves, Chains& chains, StructuralIndex& structural, BatchChanges& changes,
+        const Tree::LateMoves& late)
+      : nodes_(nodes), moves_(moves), chains_(chains), structural_(structural), changes_(changes), late_(late) {}
 
   /// The directory that a new move of `child` at `time` names as parent; kNoDirectory if that is the child itself.
   DirectoryNumber NameParent(Slot child, Slot parent, Timestamp time) {
@@ -51,7 +53,10 @@ class Sweep {
     Move& move = moves_[index];
     const bool is_newest = IsNewest(move.time());
     if (is_newest) latest_ = move.time();
-    if (IsSelfMove(move)) return;  // Never takes effect, and makes nobody an ancestor.
+    if (IsSelfMove(move)) {  // Never takes effect, and makes nobody an ancestor.
+      if (!IsBase(move)) Index(index);
+      return;
+    }
     // No walk has ever read the place of a leaf. If a later move of the batch names it as parent, what was folded is
     // promoted.
     const bool is_leaf = !nodes_[move.child()].has_directory();
@@ -69,7 +74,8 @@ class Sweep {
   }
 
   /// Judges what waits. Cost: a walk for each structural move that is new or may be concerned, and the blocks of the
-  /// structural index in which some node's parent differs from before.
+  /// structural index in which some node's parent differs from before; or a walk for each that is later, where that is
+  /// less (Tree::LateMoves).
   void Run();
 
  private:
@@ -106,13 +112,16 @@ class Sweep {
   static bool NeedsWalk(const Move& move);
   bool IsWaiting() const { return !added_.empty() || !promotions_.empty(); }
 
+  void JudgeWhatMayDiffer();
+  void RedoFrom(Timestamp from);
+  template <typename Walk>
+  bool PresentWalkMeets(DirectoryNumber from, DirectoryNumber wanted, Walk& walk);
   void Promote(const Promotion& promotion);
+  void Index(MoveIndex move);
   void MakeStructural(MoveIndex move);
   void FoldBase(MoveIndex from);
   void PushJudge(MoveIndex move);
   void Show(Slot node, Timestamp time);
-  void ConsiderPresent(Timestamp now);
-  void Pass(MoveIndex move);
   void JudgeNewest(MoveIndex move);
   void Judge(MoveIndex move);
   bool MayTakeEffect(MoveIndex move);
@@ -128,6 +137,7 @@ class Sweep {
   Chains& chains_;
   StructuralIndex& structural_;
   BatchChanges& changes_;
+  const Tree::LateMoves late_;
 
   Timestamp latest_;  // Of all moves ever added.
   std::vector<MoveIndex> added_;
@@ -137,9 +147,10 @@ class Sweep {
   std::vector<DirectoryNumber> different_;  // Those that differ, by what Note::difference says.
   DirectoryWalk walk_;                      // Of the move being judged.
 
-  // While there is much to judge: the parent of each directory at the time that the sweep is at.
-  bool has_present_ = false;
-  std::vector<DirectoryNumber> present_;
+  // While moves are done again: what is in effect for their children at that time, by the number of the directory.
+  static constexpr MoveIndex kNotRedone = ~MoveIndex{0};
+  std::vector<MoveIndex> in_effect_;
+  std::vector<DirectoryNumber> redone_;  // Those children.
 };
 
 }  // namespace copse::crdt

@@ -29,14 +29,14 @@ struct Tree::State {
   RegisterTable registers;
   StructuralIndex structural;
   BatchChanges changes{nodes, moves, chains, registers};
-  Sweep sweep{nodes, moves, chains, structural, changes};
+  Sweep sweep;
   std::size_t log_size = 0;
   std::size_t nodes_moved = 0;
   Timestamp horizon;
   absl::flat_hash_map<Slot, MoveIndex> as_of;  // What is in effect for the nodes that show an earlier place.
   bool is_as_of = false;                       // Between UndoAfter and Redo.
 
-  State() {
+  explicit State(const LateMoves& late) : sweep(nodes, moves, chains, structural, changes, late) {
     PlaceWellKnown(kRoot, "root");
     PlaceWellKnown(kFileInodes, "fileinodes");
     PlaceWellKnown(kTrash, "trash");
@@ -80,7 +80,7 @@ struct Tree::State {
 
   void Apply(std::span<const Op> ops, std::vector<NetEvent>* events) {
     CRDT_CHECK(!is_as_of);
-    changes.Begin(events != nullptr);
+    changes.Begin(ops, events);
     const Fetch fetch(nodes, moves, events != nullptr);
     if (ops.size() == 1) {
       Named named = fetch.Nodes(ops.front());
@@ -92,7 +92,7 @@ struct Tree::State {
       for (std::size_t i = 0; i < ops.size(); ++i) Take(ops[i], ahead.Pass(i));
     }
     sweep.Run();
-    changes.Take(events);
+    changes.Take();
   }
 
   // As the tree shows it now: as of another time, if that was asked for.
@@ -118,7 +118,9 @@ struct Tree::State {
   }
 };
 
-Tree::Tree() : state_(std::make_unique<State>()) {}
+Tree::Tree() : Tree(LateMoves()) {}
+
+Tree::Tree(const LateMoves& late) : state_(std::make_unique<State>(late)) {}
 
 Tree::~Tree() = default;
 

@@ -1,5 +1,6 @@
 // Measures the tree engine beside the textbook engine of tests/crdt, in one run, in processor time.
 //
+//   copse_tree_benchmark measure ROUNDS SIZE CASE   our median of one case, and the textbook engine's
 //   copse_tree_benchmark run ROUNDS SIZE...   one JSON object: SIZE -> case -> {copse, textbook, unit}, medians;
 //   `sizes` of copse_tree_benchmark table FILE           such a run, as Markdown copse_tree_benchmark check FILE
 //   Markdown of the goals; exits with 1 if one is missed
@@ -141,6 +142,14 @@ int Main(const std::vector<std::string>& arguments) {
     std::cout << run.dump(1) << "\n";
     return 0;
   }
+  if (arguments.size() == 4 && arguments[0] == "measure") {
+    for (const TreeCase& one : TreeCases(std::stoul(arguments[2]))) {
+      if (one.name != arguments[3]) continue;
+      const std::size_t rounds = std::stoul(arguments[1]);
+      std::cout << Json{{"copse", MedianOf(one.ours, rounds)}, {"textbook", MedianOf(one.textbook, rounds)}} << "\n";
+    }
+    return 0;
+  }
   if (arguments.size() == 2 && (arguments[0] == "table" || arguments[0] == "check")) {
     std::ifstream file(arguments[1]);
     const Json run = Json::parse(file);
@@ -148,7 +157,7 @@ int Main(const std::vector<std::string>& arguments) {
     Table(run);
     return 0;
   }
-  std::cerr << "usage: copse_tree_benchmark run ROUNDS SIZE... | table FILE | check FILE\n";
+  std::cerr << "usage: copse_tree_benchmark measure ROUNDS SIZE CASE | run ROUNDS SIZE... | table FILE | check FILE\n";
   return 2;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <copse/crdt/op.h>
+#include <copse/crdt/tree.h>
 
 #include <cstdint>
+#include <iterator>
 #include <random>
 #include <vector>
 
@@ -17,6 +19,11 @@ struct SeededHistory {
   std::vector<crdt::Op> ops;                   ///< Ascending by time.
   std::vector<std::vector<crdt::Op>> arrival;  ///< Some moves more than once.
 };
+
+/// The ways in which a tree takes in late moves, the outcome being the same: nothing is ever done again, everything is,
+/// and what is looked for first is done again soon.
+inline constexpr crdt::Tree::LateMoves kWays[] = {{0, 0}, {1 << 20, 0}, {0, 1}, {1, 2}};
+inline crdt::Tree::LateMoves WayOf(std::uint64_t seed) { return kWays[seed % std::size(kWays)]; }
 
 /// A number below `end`, the same on every platform.
 inline std::size_t Below(std::mt19937_64& random, std::size_t end) { return static_cast<std::size_t>(random() % end); }

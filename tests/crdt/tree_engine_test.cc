@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "seeded_histories.h"
 #include "textbook_engine.h"
 #include "tree_ops.h"
 
@@ -108,7 +109,8 @@ TEST(TreeEngine, ManyDirectoriesMovedAtRandomComeOutAsInTheTextbookInAnyOrderAnd
       if (ops.back().guard == At(i)) ops.back().guard.reset();
     }
     std::shuffle(ops.begin(), ops.end(), random);
-    Tree tree;
+    // The last is what a program has: by count, which these are enough of to be decided in all ways.
+    Tree tree(round < 16 ? crdt_test::WayOf(static_cast<std::uint64_t>(round)) : Tree::LateMoves());
     crdt_test::TextbookEngine textbook;
     for (std::size_t at = 0; at < ops.size();) {
       const std::size_t size = std::min<std::size_t>(ops.size() - at, 1 + random() % 100);

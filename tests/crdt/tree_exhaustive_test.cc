@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "oracle.h"
+#include "seeded_histories.h"
 #include "world_of_tree.h"
 
 namespace copse::crdt_test {
@@ -82,8 +83,8 @@ std::vector<World> WorldsOf(const std::vector<Op>& history) {
 
 /// Delivers `history` in `order`, cut after the deliveries whose bits are in `cuts`.
 void Deliver(const std::vector<Op>& history, const std::vector<std::size_t>& order, std::size_t cuts,
-             const std::vector<World>& worlds, const Names& names) {
-  Tree tree;
+             const std::vector<World>& worlds, const Names& names, const Tree::LateMoves& way) {
+  Tree tree(way);
   ShadowTree shadow;
   std::vector<Op> batch;
   std::size_t known = 0;
@@ -117,7 +118,7 @@ TEST(TreeExhaustively, EveryHistoryOfAFewMovesConvergesInEveryOrderAndEverySplit
       std::iota(order.begin(), order.end(), std::size_t{0});
       do {
         for (std::size_t cuts = 0; cuts < std::size_t{1} << (size - 1); ++cuts) {
-          Deliver(history, order, cuts, worlds, names);
+          for (std::size_t way = 0; way < 3; ++way) Deliver(history, order, cuts, worlds, names, kWays[way]);
         }
       } while (std::next_permutation(order.begin(), order.end()));
     });

@@ -48,7 +48,7 @@ TEST(TreeHistories, AfterEveryBatchTheTreeIsTheOraclesAndItsEventsTellIt) {
   ForEachSeed(30'000, [](std::uint64_t seed) {
     const SeededHistory history(seed);
     const Names names(history.ops);
-    Tree tree;
+    Tree tree(WayOf(seed));
     Oracle oracle;
     ShadowTree shadow;
     for (const std::vector<Op>& batch : history.arrival) {
@@ -68,7 +68,7 @@ TEST(TreeHistories, TheTextbookEngineComputesTheSamePlaces) {
   ForEachSeed(5'000, [](std::uint64_t seed) {
     const SeededHistory history(seed);
     const Names names(history.ops);
-    Tree tree;
+    Tree tree(WayOf(seed));
     TextbookEngine textbook;
     for (const std::vector<Op>& batch : history.arrival) {
       tree.Apply(batch);
@@ -93,7 +93,7 @@ TEST(TreeHistories, TruncatedWhereverNothingEarlierCanComeTheTreeGoesOnAsTheOrac
     const SeededHistory history(seed);
     const Names names(history.ops);
     std::mt19937_64 random(seed);
-    Tree tree;
+    Tree tree(WayOf(seed));
     Oracle oracle;
     ShadowTree shadow;
     for (std::size_t known = 1; known <= history.arrival.size(); ++known) {
@@ -123,7 +123,7 @@ TEST(TreeHistories, TheTreeAsOfAnyTimeThatIsKeptIsTheOracles) {
     const SeededHistory history(seed);
     const Names names(history.ops);
     std::mt19937_64 random(seed);
-    Tree tree;
+    Tree tree(WayOf(seed));
     for (const std::vector<Op>& batch : history.arrival) tree.Apply(batch);
     const World now = WorldOf(tree, names);
     if (Below(random, 2) == 0) tree.Truncate(history.ops[Below(random, history.ops.size())].time);

@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "oracle.h"
+#include "seeded_histories.h"
 #include "world_of_tree.h"
 
 namespace copse::crdt_test {
@@ -44,7 +45,7 @@ RC_GTEST_PROP(TreeProperty, AfterEveryBatchTheTreeIsTheOraclesAndItsEventsTellIt
   const auto order = *rc::gen::arbitrary<std::uint32_t>();
   const auto piece_max = *rc::gen::inRange<std::size_t>(1, 12);
   const Names names(history);
-  Tree tree;
+  Tree tree(WayOf(order));
   Oracle oracle;
   ShadowTree shadow;
   for (const std::vector<Op>& batch : CutAtRandom(Shuffled(history, order), piece_max, order)) {
@@ -66,7 +67,7 @@ RC_GTEST_PROP(TreeProperty, MovesThatComeAgainChangeNothing, ()) {
   std::vector<Op> twice = moves;
   twice.insert(twice.end(), moves.begin(), moves.end());
 
-  Tree tree;
+  Tree tree(WayOf(order));
   for (const auto& batch : CutAtRandom(Shuffled(twice, order), 5, order)) tree.Apply(batch);
   Oracle oracle;
   oracle.Learn(moves);

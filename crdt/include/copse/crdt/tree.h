@@ -32,7 +32,15 @@ struct RegisterVersion {
 /// Not thread-safe; any number of readers at one time while nobody applies. Not copyable.
 class Tree {
  public:
+  /// How a move that comes late is taken in: either the later moves that it may concern are looked for and judged
+  /// again, or, where few are later, all of them are done again. The outcome is the same. For tests, and who measures.
+  struct LateMoves {
+    std::size_t for_new = 64;     ///< So many are done again rather than looked through, for each late move,
+    std::size_t for_judged = 16;  ///< and so many more for each that has been judged on the way.
+  };
+
   Tree();
+  explicit Tree(const LateMoves& late);
   ~Tree();
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
