@@ -65,7 +65,7 @@ absl::Status OwnFeed::Write(std::span<const crdt::Op> ops, std::vector<Grant> gr
     FrameHeader header = NextHeader(frame_ops, known);
     header.grants = std::exchange(grants, {});
     const std::string bytes =
-        EncodeFrame(header, frame_ops, identity_.epoch_keys.at(header.epoch), identity_.signing_secret);
+        EncodeFrame(header, frame_ops, identity_.epoch_keys.at(header.epoch), identity_.signing_secret, signatures_);
     Frame frame;
     frame.header = std::move(header);
     frame.bytes = bytes;

@@ -8,9 +8,14 @@
 namespace copse::simulation {
 namespace {
 
+constexpr std::uint64_t kRealCryptoEvery = 20;
+
 class Generator {
  public:
-  explicit Generator(std::uint64_t seed) : random_(seed) { trace_.seed = seed; }
+  explicit Generator(std::uint64_t seed) : random_(seed) {
+    trace_.seed = seed;
+    trace_.has_real_crypto = seed % kRealCryptoEvery == 1;
+  }
 
   Trace Make() {
     trace_.replicas = Draw(4) == 0 ? 2 + static_cast<int>(Draw(7)) : 2 + static_cast<int>(Draw(2));

@@ -22,13 +22,17 @@ constexpr milliseconds kSyncedAfter{1010};
 
 }  // namespace
 
-World::World(const Trace& trace) : trace_(trace), network_(queue_, trace.seed * 31 + 7, outcome_.faults) {
-  const Founding& founding = GetFounding();
+World::World(const Trace& trace)
+    : trace_(trace),
+      crypto_(trace.has_real_crypto ? RealCrypto() : LightCrypto()),
+      network_(queue_, trace.seed * 31 + 7, outcome_.faults) {
+  const Founding& founding = GetFounding(crypto_);
   ops_ = founding.ops;
   for (int i = 0; i < trace.replicas; ++i) {
     auto member = std::make_unique<Member>();
-    member->machine = std::make_unique<Machine>(i, founding.disks[static_cast<std::size_t>(i)]->Copy(), queue_,
-                                                network_, *this, trace.seed * 100 + static_cast<std::uint64_t>(i));
+    member->machine =
+        std::make_unique<Machine>(i, founding.disks[static_cast<std::size_t>(i)]->Copy(), queue_, network_, crypto_,
+                                  *this, trace.seed * 100 + static_cast<std::uint64_t>(i));
     member->programs = std::make_unique<Programs>(*member->machine, ops_, contents_);
     member->actor = replica::ReadIdentity(member->machine->disk(), std::string(Machine::kStore) + "/identity")->actor;
     members_.push_back(std::move(member));

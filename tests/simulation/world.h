@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "simulation/crypto.h"
 #include "simulation/event_queue.h"
 #include "simulation/ledger.h"
 #include "simulation/machine.h"
@@ -97,6 +98,7 @@ class World final : public MachineObserver {
   bool HasFailed() const { return !outcome_.status.ok(); }
 
   const Trace& trace_;
+  const Crypto& crypto_;
   Outcome outcome_;
   EventQueue queue_;
   SimulatedNetwork network_;

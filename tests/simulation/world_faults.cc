@@ -16,8 +16,8 @@ Keep KeepOf(const std::string& word) {
 }
 
 /// The identity of the last member, which seldom takes part itself.
-absl::StatusOr<replica::Identity> OfNobody() {
-  const auto disk = GetFounding().disks.back()->Copy();
+absl::StatusOr<replica::Identity> OfNobody(const Crypto& crypto) {
+  const auto disk = GetFounding(crypto).disks.back()->Copy();
   return replica::ReadIdentity(*disk, std::string(Machine::kStore) + "/identity");
 }
 
@@ -78,7 +78,9 @@ bool World::Befall(const Step& step, Member& member) {
   if (verb == "rubbish") {  // rubbish stranger|member SEED
     const bool as_member = step.Word(0) == "member";
     count(as_member ? "a member talks rubbish" : "a stranger talks rubbish");
-    if (rubbish_ == nullptr) rubbish_ = std::make_unique<RubbishPeer>(kRubbishMachine, queue_, network_, *OfNobody());
+    if (rubbish_ == nullptr) {
+      rubbish_ = std::make_unique<RubbishPeer>(kRubbishMachine, queue_, network_, crypto_, *OfNobody(crypto_));
+    }
     rubbish_->Talk(machine.endpoint(), as_member, step.Number(1));
     return true;
   }
