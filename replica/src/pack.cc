@@ -264,7 +264,7 @@ absl::StatusOr<PackContents> ReadPack(base::File& file, const std::string& path,
   COPSE_ASSIGN_OR_RETURN(std::optional<Index> index, ReadIndex(file, contents.file_size));
   if (index) {
     contents.entries = std::move(index->entries);
-    contents.records_end = index->offset;
+    contents.records_end = contents.durable = index->offset;
     contents.has_index = true;
     return contents;
   }
@@ -278,6 +278,7 @@ absl::StatusOr<PackContents> ReadPack(base::File& file, const std::string& path,
   }
   contents.entries = std::move(walk.entries);
   contents.records_end = walk.end;
+  contents.durable = walk.durable;
   return contents;
 }
 

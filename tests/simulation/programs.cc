@@ -253,6 +253,13 @@ void Programs::NoteRemoval(NodeId node) {
   if (!attributes.ok() || attributes->links == 0) contents_.OnRemoved(machine_.number(), node);
 }
 
+void Programs::NoteNamed(const absl::StatusOr<Volume::Entry>& entry) {
+  if (!entry.ok() || entry->attributes.kind != fs::Kind::kRegular) return;
+  // A version that moves over its file replaces the one there, though nobody has opened either.
+  auto content = ReadAll(entry->node, nullptr);
+  if (content.ok()) contents_.OnNamed(machine_.number(), *std::move(content));
+}
+
 void Programs::NoteChange(NodeId node, std::string before, std::string after) {
   const auto attributes = volume().GetAttributes(node);
   const bool has_name = attributes.ok() && attributes->links > 0;
@@ -273,6 +280,8 @@ absl::Status Programs::Rename(const Spot& from, const Spot& to, unsigned flags) 
   const auto victim = LookUpName(to.parent, to.name);
   // Two names of one inode: the kernel does nothing, and asks nobody.
   if (source.ok() && victim.ok() && source->node == victim->node) return absl::OkStatus();
+  NoteNamed(source);
+  NoteNamed(victim);
   const absl::Status renamed = volume().Rename(kCaller, from.parent, from.name, to.parent, to.name, flags);
   if (renamed.ok() && source.ok()) {
     remembered_.erase({from.parent, from.name});

@@ -95,6 +95,8 @@ class Programs {
   void Release(std::uint64_t slot);
   /// After a call that may have taken the last name of `node` away here.
   void NoteRemoval(fs::NodeId node);
+  /// Programs rename a file, or put another in its place.
+  void NoteNamed(const absl::StatusOr<fs::Volume::Entry>& entry);
   /// Programs saw `before`, changed the file, and see `after`.
   void NoteChange(fs::NodeId node, std::string before, std::string after);
   std::string Text(std::uint64_t length);

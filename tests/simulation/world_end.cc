@@ -15,6 +15,8 @@ using std::chrono::seconds;
 /// Twice the longest pause between two attempts to reach a peer, and a minute.
 constexpr seconds kConvergeMax{180};
 constexpr seconds kIdle{40};
+/// What is open and was not published, because its name was gone, is so long after the name has come back.
+constexpr seconds kRest{3};
 constexpr std::uint64_t kDiskBytes = std::uint64_t{1} << 39;
 /// Of what one connection may hold: what a session sends unasked, encrypted.
 constexpr std::size_t kQueuedBytesMax = 32 << 20;
@@ -63,6 +65,8 @@ void World::Heal() {
     Check(member->programs->Execute({0, member->machine->number(), "flush", {}}), "the last flush");
   }
   Converge("after the last flush");
+  PassUntil(queue_.now() + kRest);
+  Converge("after what came back has rested");
   if (!HasFailed()) CheckEqual();  // While much is still open, and clean.
   for (auto& member : members_) {
     if (HasFailed()) return;

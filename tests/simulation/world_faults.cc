@@ -1,4 +1,6 @@
 // What befalls machines and lines. Each fault counts where it happens, not where it is drawn.
+#include <algorithm>
+
 #include "simulation/founding.h"
 #include "simulation/world.h"
 
@@ -99,8 +101,8 @@ bool World::Befall(const Step& step, Member& member) {
     Stop(member);
   } else if (verb == "pause") {  // pause MILLISECONDS
     count("process paused");
-    machine.StopUntil(queue_.now() + milliseconds(step.Number(0)));
-    member.resumed = queue_.now() + milliseconds(step.Number(0));
+    member.resumed = std::max(member.resumed, queue_.now() + milliseconds(step.Number(0)));
+    machine.StopUntil(member.resumed);
   } else if (verb == "cut") {  // cut CHANGES nothing|everything|random SEED
     machine.disk().CutPowerAfter(step.Number(0));
     member.keep = KeepOf(step.Word(1));

@@ -157,7 +157,22 @@ void Volume::State::NoteRemoval(const ShownEntry& removed) {
   if (projection->LinksOf(removed.target) > 0) return;
   const std::lock_guard lock(local_mutex);
   const auto local = locals.find(removed.target);
-  if (local != locals.end() && local->second.open != nullptr) local->second.open->is_removed_here = true;
+  if (local == locals.end() || local->second.open == nullptr) return;
+  local->second.open->is_removed_here = true;
+  has_files_removed_here = true;
+}
+
+void Volume::State::NoteReturns(const Invalidations& changed) {
+  if (!has_files_removed_here) return;
+  const std::lock_guard lock(local_mutex);
+  for (const NodeId target : changed.targets) {
+    const auto local = locals.find(target);
+    if (local == locals.end() || local->second.open == nullptr) continue;
+    // Should that name go as well, then who took it decides, not who took the one before.
+    if (projection->LinksOf(target) == 0 || !local->second.open->is_removed_here.exchange(false)) continue;
+    // Without a name it was not published when it had rested.
+    if (local->second.open->staged->dirty()) SchedulePublication(*local->second.open, options.publish_rest);
+  }
 }
 
 }  // namespace copse::fs

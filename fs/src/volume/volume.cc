@@ -74,7 +74,9 @@ absl::StatusOr<Invalidations> Volume::State::Commit(Batch batch) {
   }
   counter.store(replica.lamport_counter(), std::memory_order_release);
   NoteNewVersions(submitted->events);
-  return projection->Update(submitted->events);
+  Invalidations changed = projection->Update(submitted->events);
+  NoteReturns(changed);
+  return changed;
 }
 
 absl::Status Volume::Ingest(crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
@@ -85,6 +87,7 @@ absl::Status Volume::Ingest(crdt::ActorId actor, std::uint64_t first, std::span<
     state_->counter.store(state_->replica.lamport_counter(), std::memory_order_release);
     state_->NoteNewVersions(events);
     changed = state_->projection->Update(events);
+    state_->NoteReturns(changed);
   }
   state_->Announce(std::move(changed), {});
   return absl::OkStatus();

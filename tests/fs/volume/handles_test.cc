@@ -103,6 +103,20 @@ TEST_F(HandlesTest, AFileRemovedHereAndElsewhereDoesNotComeBack) {
   EXPECT_TRUE(laptop().Names(kRoot).empty());
 }
 
+TEST_F(HandlesTest, AFileRemovedHereThenRestoredAndRemovedElsewhereComesBackWithWhatAHandleHasWritten) {
+  ASSERT_EQ(desk().Unlink(kRoot, "f"), std::errc{});
+  Send(desk(), laptop());
+  ASSERT_EQ(laptop().volume().ListTrash().size(), 1u);
+  ASSERT_TRUE(laptop().volume().RestoreFromTrash(laptop().volume().ListTrash().front().node).ok());
+  Send(laptop(), desk());
+  Write(0, "B");
+  ASSERT_EQ(laptop().Unlink(kRoot, "f"), std::errc{});
+  Send(laptop(), desk());
+  Close();
+  Exchange();
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "f"), "Base");
+}
+
 TEST_F(HandlesTest, AFileReplacedElsewhereKeepsItsHandle) {
   laptop().MakeFile(kRoot, "new", "replacement");
   ASSERT_EQ(laptop().Rename(kRoot, "new", kRoot, "f"), std::errc{});
