@@ -152,7 +152,7 @@ void World::Start(Member& member) {
   }
   CheckReplayed(member);
   member.programs->OnProcessBegan();
-  if (member.is_disk_full) member.programs->DiskMayFail();
+  if (member.is_disk_full || member.is_tainted) member.programs->DiskMayFail();
   if (!HasFailed() && !is_tainted_ && !member.machine->disk().power_is_cut()) CheckRecovered(member);
 }
 
