@@ -5,6 +5,7 @@
 
 #include "simulation/checks.h"
 #include "simulation/world.h"
+#include "volume/schema.h"
 
 namespace copse::simulation {
 namespace {
@@ -33,6 +34,23 @@ std::string PeersSeenBy(const Machine& machine) {
             (peer.in_sync ? " in sync" : "") + (peer.last_error.empty() ? "" : " (" + peer.last_error + ")") + ",";
   }
   return text;
+}
+
+/// The versions that deletions took along, and the first of these deletions.
+std::map<crdt::Timestamp, crdt::Timestamp> DroppedBy(const std::vector<crdt::Op>& ops) {
+  std::map<crdt::Timestamp, crdt::Timestamp> dropped;
+  for (const crdt::Op& op : ops) {
+    for (const crdt::Field& field : op.fields) {
+      if (field.id.number != fs::schema::kUnlinked || !field.value) continue;
+      const auto unlinked = fs::schema::DecodeUnlinked(*field.value);
+      if (!unlinked) continue;
+      for (const crdt::Timestamp head : unlinked->dropped) {
+        const auto [first, is_new] = dropped.emplace(head, op.time);
+        if (!is_new) first->second = std::min(first->second, op.time);
+      }
+    }
+  }
+  return dropped;
 }
 
 std::string NameOf(int machine) { return "m" + std::to_string(machine); }
@@ -172,7 +190,9 @@ void World::CheckContents() {
 }
 
 void World::CheckReplacedVersions() {
-  for (const crdt::Op& op : OpsShownBy(*members_.front())) {
+  const std::vector<crdt::Op> ops = OpsShownBy(*members_.front());
+  const std::map<crdt::Timestamp, crdt::Timestamp> dropped = DroppedBy(ops);
+  for (const crdt::Op& op : ops) {
     for (const crdt::Field& field : op.fields) {
       if (!field.replaces || !field.value || !content_of_.contains(op.time)) continue;
       for (auto& member : members_) {
@@ -180,6 +200,8 @@ void World::CheckReplacedVersions() {
         for (const crdt::Timestamp replaced : *field.replaces) {
           const auto content = content_of_.find(replaced);
           if (content == content_of_.end()) continue;
+          // What went with a name goes for good when another version takes that name.
+          if (const auto by = dropped.find(replaced); by != dropped.end() && by->second < op.time) continue;
           if (contents_.WasSeenAt(member->machine->number(), content->second)) continue;
           Check(absl::DataLossError("a version was replaced that no program there had seen: '" +
                                     Shown(content->second) + "'"),

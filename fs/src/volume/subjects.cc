@@ -108,17 +108,14 @@ bool Volume::State::Follow(OpenFile& file) {
 }
 
 void Volume::State::FollowAll(const Invalidations& changed) {
-  if (!has_files_behind.exchange(false)) return;
-  bool has_left = false;
+  if (!has_files_behind) return;
   for (const NodeId target : changed.targets) {
     const Pin file = PinOpen(target);
     if (!file || !file->is_behind) continue;
     Follow(*file);
     // Published, it follows; and whoever holds it up at this moment is done soon.
     if (file->is_behind && !file->staged->dirty()) SchedulePublication(*file, std::chrono::milliseconds(10));
-    has_left |= file->is_behind;
   }
-  if (has_left) has_files_behind = true;
 }
 
 bool Volume::State::MayPublishUnderTreeLock(const OpenFile& file) const {

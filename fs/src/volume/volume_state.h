@@ -289,7 +289,7 @@ struct Volume::State {
   /// further numbers of that inode, perhaps.
   absl::flat_hash_map<NodeId, absl::flat_hash_set<NodeId>> sibling_numbers;
   std::atomic<bool> has_sibling_numbers = false;
-  /// Some open file may be behind.
+  /// Some open file was behind once. Never unset.
   std::atomic<bool> has_files_behind = false;
   /// Some file was open when its last name was removed here. Never unset.
   std::atomic<bool> has_files_removed_here = false;

@@ -117,6 +117,19 @@ TEST_F(HandlesTest, AFileRemovedHereThenRestoredAndRemovedElsewhereComesBackWith
   EXPECT_EQ(laptop().ContentsAt(kRoot, "f"), "Base");
 }
 
+TEST_F(HandlesTest, ACleanHandleOfAFileThatWasGoneForAWhileFollowsItsVersion) {
+  laptop().Write(file_, "a longer version");
+  ASSERT_EQ(laptop().Unlink(kRoot, "f"), std::errc{});
+  Send(laptop(), desk());
+  EXPECT_EQ(Read(), "base");
+  laptop().MakeFile(kRoot, "other", "of no concern");
+  Send(laptop(), desk());
+  ASSERT_EQ(laptop().volume().ListTrash().size(), 1u);
+  ASSERT_TRUE(laptop().volume().RestoreFromTrash(laptop().volume().ListTrash().front().node).ok());
+  Send(laptop(), desk());
+  EXPECT_EQ(Read(), "a longer version");
+}
+
 TEST_F(HandlesTest, AFileReplacedElsewhereKeepsItsHandle) {
   laptop().MakeFile(kRoot, "new", "replacement");
   ASSERT_EQ(laptop().Rename(kRoot, "new", kRoot, "f"), std::errc{});
