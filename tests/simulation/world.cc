@@ -20,6 +20,12 @@ using std::chrono::seconds;
 /// What lies in memory longer than this is durable: the store syncs after a second.
 constexpr milliseconds kSyncedAfter{1010};
 
+/// Whether some staged content is kept for later: what was left as damaged is lost.
+bool MayBeLate(const std::vector<std::string>& notes) {
+  const auto is_lost = [](const std::string& note) { return note.rfind("left ", 0) == 0; };
+  return !notes.empty() && std::none_of(notes.begin(), notes.end(), is_lost);
+}
+
 }  // namespace
 
 World::World(const Trace& trace)
@@ -238,7 +244,7 @@ void World::CheckRecovered(Member& member) {
     if (found != history.end()) {
       contents_.Admit(machine.number(), *found);
       contents_.MustLast(*found);
-    } else if (machine.notes().empty()) {
+    } else if (!MayBeLate(machine.notes())) {
       Check(absl::DataLossError("what was fsynced is lost: " + since.front().substr(0, 60)),
             "start of m" + std::to_string(machine.number()));
     }
