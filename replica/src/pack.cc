@@ -150,7 +150,10 @@ absl::StatusOr<std::optional<Index>> ReadIndex(const base::File& file, std::uint
     return std::optional<Index>();
   }
   COPSE_ASSIGN_OR_RETURN(const std::string bytes, Read(file, offset, entries_end - offset));
-  if (base::Crc32c(bytes) != entries_checksum) return std::optional<Index>();
+  if (base::Crc32c(bytes) != entries_checksum ||
+      bytes.compare(0, kIndexMagic.size(), kIndexMagic.data(), kIndexMagic.size()) != 0) {
+    return std::optional<Index>();
+  }
   Index index;
   index.offset = offset;
   crdt::ByteReader entries(bytes);

@@ -86,6 +86,8 @@ class Programs {
   absl::Status Create(const Step& step);
   absl::Status Save(const Step& step);
   absl::Status SaveBeside(const Step& step);
+  /// The answer to a call that was to make `expected` of what the file held, and did not say that it has.
+  absl::Status Interrupted(fs::NodeId node, std::string before, std::string expected, const absl::Status& answer);
   absl::Status Write(const OpenFile& file, std::uint64_t offset, std::uint64_t length);
   absl::Status Truncate(fs::NodeId node, fs::Volume::Handle* handle, std::uint64_t size);
   absl::Status Punch(const OpenFile& file, std::uint64_t offset, std::uint64_t length);
