@@ -195,7 +195,6 @@ absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
     const bool is_newer = PublishedAttributesOf(found.node, Kind::kRegular).ctime <= open->staged->mtime();
     open->written_at_counter = is_newer ? counter.load() : 0;
     open->is_removed_here = WasRemovedHere(found.node);
-    if (open->is_removed_here) has_files_removed_here = true;
     locals[key].open = open;
     ++open->users;
     const Pin pin(*this, std::move(open));

@@ -154,21 +154,22 @@ void Volume::State::NoteRemoval(const ShownEntry& removed) {
   if (projection->LinksOf(removed.target) > 0) return;
   const std::lock_guard lock(local_mutex);
   const auto local = locals.find(removed.target);
-  if (local == locals.end() || local->second.open == nullptr) return;
-  local->second.open->is_removed_here = true;
-  has_files_removed_here = true;
+  if (local != locals.end() && local->second.open != nullptr) local->second.open->is_removed_here = true;
 }
 
-void Volume::State::NoteReturns(const Invalidations& changed) {
-  if (!has_files_removed_here) return;
+void Volume::State::NoteNames(const Invalidations& changed) {
   const std::lock_guard lock(local_mutex);
   for (const NodeId target : changed.targets) {
     const auto local = locals.find(target);
-    if (local == locals.end() || local->second.open == nullptr) continue;
-    // Should that name go as well, then who took it decides, not who took the one before.
-    if (projection->LinksOf(target) == 0 || !local->second.open->is_removed_here.exchange(false)) continue;
-    // Without a name it was not published when it had rested.
-    if (local->second.open->staged->dirty()) SchedulePublication(*local->second.open, options.publish_rest);
+    if (local == locals.end() || local->second.open == nullptr || projection->LinksOf(target) == 0) continue;
+    OpenFile& file = *local->second.open;
+    // Should that name go as well, then who took it decides, not who took the one before. Without a name it was not
+    // published when it had rested.
+    if (file.is_removed_here.exchange(false) && file.staged->dirty()) SchedulePublication(file, options.publish_rest);
+    // What went with a name comes back with one, though no version is new.
+    if (file.key.load() != target || projection->VersionsOf(target).file == file.staged->base_heads()) continue;
+    file.is_behind = true;
+    has_files_behind = true;
   }
 }
 

@@ -75,7 +75,7 @@ absl::StatusOr<Invalidations> Volume::State::Commit(Batch batch) {
   counter.store(replica.lamport_counter(), std::memory_order_release);
   NoteNewVersions(submitted->events);
   Invalidations changed = projection->Update(submitted->events);
-  NoteReturns(changed);
+  NoteNames(changed);
   return changed;
 }
 
@@ -87,7 +87,7 @@ absl::Status Volume::Ingest(crdt::ActorId actor, std::uint64_t first, std::span<
     state_->counter.store(state_->replica.lamport_counter(), std::memory_order_release);
     state_->NoteNewVersions(events);
     changed = state_->projection->Update(events);
-    state_->NoteReturns(changed);
+    state_->NoteNames(changed);
   }
   state_->Announce(std::move(changed), {});
   return absl::OkStatus();

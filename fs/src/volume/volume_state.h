@@ -131,8 +131,9 @@ struct Volume::State {
   void MoveSibling(NodeId id, NodeId to, std::vector<crdt::Timestamp> heads);
   /// After a removal: marks what is open and has no name any more. Under the exclusive tree lock.
   void NoteRemoval(const ShownEntry& removed);
-  /// Notes which open files have a name again among `changed`. Under the exclusive tree lock.
-  void NoteReturns(const Invalidations& changed);
+  /// Notes which open files among `changed` have a name again, or show other versions under it. Under the exclusive
+  /// tree lock.
+  void NoteNames(const Invalidations& changed);
   /// Notes what the number of a sibling leads to. Under local_mutex.
   void SetServedVersion(NodeId number, Local& local, ServedVersion version);
 
@@ -291,8 +292,6 @@ struct Volume::State {
   std::atomic<bool> has_sibling_numbers = false;
   /// Some open file was behind once. Never unset.
   std::atomic<bool> has_files_behind = false;
-  /// Some file was open when its last name was removed here. Never unset.
-  std::atomic<bool> has_files_removed_here = false;
   /// Those given out: a mount that is torn off releases none.
   absl::flat_hash_map<const Handle*, std::unique_ptr<Handle>> handles;
 
