@@ -90,6 +90,10 @@ class ContentLedger {
   void MustLast(std::string content) { lasting_.insert(std::move(content)); }
 
  private:
+  /// The number of a sibling leads to the file itself once that version has become the file: then what is known of the
+  /// one, which holds `before`, is known of the other.
+  void FindMoved(int machine, crdt::NodeId node, const std::string& before);
+
   std::map<int, Files> files_;
   std::map<int, std::set<crdt::NodeId>> removed_;
   std::map<int, std::set<std::string>> seen_at_;

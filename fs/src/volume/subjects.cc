@@ -167,7 +167,8 @@ void Volume::State::NoteNames(const Invalidations& changed) {
     // published when it had rested.
     if (file.is_removed_here.exchange(false) && file.staged->dirty()) SchedulePublication(file, options.publish_rest);
     // What went with a name comes back with one, though no version is new.
-    if (file.key.load() != target || projection->VersionsOf(target).file == file.staged->base_heads()) continue;
+    const bool is_sibling = file.key.load() != target || file.inode.load() != target;
+    if (is_sibling || projection->VersionsOf(target).file == file.staged->base_heads()) continue;
     file.is_behind = true;
     has_files_behind = true;
   }

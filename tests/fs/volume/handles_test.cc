@@ -130,6 +130,19 @@ TEST_F(HandlesTest, ACleanHandleOfAFileThatWasGoneForAWhileFollowsItsVersion) {
   EXPECT_EQ(Read(), "a longer version");
 }
 
+TEST_F(HandlesTest, ACleanHandleFollowsAVersionThatComesBackWithAName) {
+  phone().Write(file_, "of phone");
+  laptop().MakeFile(kRoot, "other", "so that what follows is later");
+  laptop().Write(file_, "of laptop");
+  ASSERT_EQ(laptop().Unlink(kRoot, "f"), std::errc{});
+  Send(laptop(), desk());
+  Send(phone(), desk());
+  EXPECT_EQ(Read(), "of phone") << "the deletion had not seen it";
+  ASSERT_EQ(phone().Rename(kRoot, "f", kRoot, "g"), std::errc{});
+  Send(phone(), desk());
+  EXPECT_EQ(Read(), "of laptop") << "it went with a name, and the file has one";
+}
+
 TEST_F(HandlesTest, AFileReplacedElsewhereKeepsItsHandle) {
   laptop().MakeFile(kRoot, "new", "replacement");
   ASSERT_EQ(laptop().Rename(kRoot, "new", kRoot, "f"), std::errc{});
