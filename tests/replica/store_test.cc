@@ -191,10 +191,12 @@ TEST_F(StoreTest, OpsAppendedOnAFullDiskBecomeDurableOnceThereIsSpace) {
   auto store = machine_.New();
   ASSERT_TRUE(store->Append(Batch(1)).ok());
   ASSERT_TRUE(store->Sync().ok());
+  const std::string before = machine_.Read(Machine::kSegment);
   ASSERT_TRUE(store->Append(Batch(2, 200, 1, 100)).ok());
   machine_.storage().SetFreeBytes(4096);
   const absl::Status full = store->Sync();
   EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
+  EXPECT_EQ(machine_.Read(Machine::kSegment), before) << "what fitted was cut off again";
   EXPECT_FALSE(store->usage().read_only);
   EXPECT_FALSE(store->usage().last_error.empty());
   ASSERT_TRUE(store->Append(Batch(202)).ok());
