@@ -1,6 +1,6 @@
 #include <copse/base/hash.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 #include <boost/crc.hpp>
 #include <cstdlib>
@@ -17,7 +17,18 @@ const EVP_MD* Sha256Algorithm() {
 
 struct FreeContext {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
 };
+
+// HMAC() looks both algorithms up on each call, which costs several times what it computes.
+EVP_MAC_CTX* NewHmacContext() {
+  static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  char digest[] = "SHA256";
+  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0), OSSL_PARAM_construct_end()};
+  EVP_MAC_CTX* const context = EVP_MAC_CTX_new(algorithm);
+  if (context == nullptr || EVP_MAC_CTX_set_params(context, parameters) != 1) std::abort();
+  return context;
+}
 
 std::uint32_t ReverseBits(std::uint32_t value) {
   std::uint32_t reversed = 0;
@@ -39,10 +50,16 @@ Hash Sha256(std::string_view bytes) {
 }
 
 Hash HmacSha256(std::string_view key, std::string_view bytes) {
+  thread_local const std::unique_ptr<EVP_MAC_CTX, FreeContext> context(NewHmacContext());
+  // Without a pointer the key of the call before would be used.
+  const auto* unsigned_key = reinterpret_cast<const unsigned char*>(key.empty() ? "" : key.data());
+  const auto* unsigned_bytes = reinterpret_cast<const unsigned char*>(bytes.data());
   Hash hash;
-  if (HMAC(Sha256Algorithm(), key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), hash.data(), nullptr) == nullptr) {
-    std::abort();
+  std::size_t length = 0;
+  if (EVP_MAC_init(context.get(), unsigned_key, key.size(), nullptr) != 1 ||
+      EVP_MAC_update(context.get(), unsigned_bytes, bytes.size()) != 1 ||
+      EVP_MAC_final(context.get(), hash.data(), &length, hash.size()) != 1 || length != hash.size()) {
+    std::abort();  // Only out of memory.
   }
   return hash;
 }

@@ -308,9 +308,14 @@ absl::StatusOr<ByteDocument> ByteDocument::Load(std::string_view bytes, Metadata
                                " on: " + std::string(ops.status().message()));
   }
   ByteDocument document(actor, std::move(check));
-  if (const auto taken = document.state_->Ingest(ByActor(*std::move(ops)), VersionVector()); !taken.ok()) {
+  OpsByActor by_actor = ByActor(*std::move(ops));
+  absl::Status taken;
+  // Columns can hold more than ops one by one.
+  for (const auto& [of, of_actor] : by_actor) taken.Update(CheckHasBytes(of_actor));
+  if (taken.ok()) taken = document.state_->Ingest(std::move(by_actor), VersionVector()).status();
+  if (!taken.ok()) {
     return absl::DataLossError("offset " + std::to_string(reader.offset()) +
-                               ": expected ops of honest participants: " + std::string(taken.status().message()));
+                               ": expected ops of honest participants: " + std::string(taken.message()));
   }
   return document;
 }

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "write_again.h"
 #include "write_error.h"
 
 // Packs are numbered without gaps; only the one with the highest number is appended to. Each Add is one write. A pack
@@ -61,6 +62,7 @@ absl::Status ChunkStore::ReadPacks() {
       pack_count_ = static_cast<std::uint32_t>(pack) + 1;
       newest_entries_ = std::move(contents.entries);
       newest_end_ = contents.records_end;
+      durable_ = contents.durable;
       newest_file_size_ = contents.file_size;
       has_index_ = contents.has_index;
     } else {
@@ -77,6 +79,7 @@ absl::Status ChunkStore::Repair() {
     COPSE_ASSIGN_OR_RETURN(const auto file,
                            storage_.Open(PackPath(pack_count_ - 1), base::Storage::OpenMode::kReadWrite));
     if (!has_index_ && newest_file_size_ > newest_end_) COPSE_RETURN_IF_ERROR(file->Truncate(newest_end_));
+    COPSE_RETURN_IF_ERROR(WriteAgain(*file, durable_, newest_end_));
     COPSE_RETURN_IF_ERROR(file->Sync());
     durable_ = newest_end_;
   }

@@ -79,8 +79,8 @@ void Exchange::State::AddLink(const std::string& endpoint, std::unique_ptr<base:
   if (is_stopping_ || (endpoint.empty() && static_cast<std::size_t>(strangers) >= kStrangersMax)) return;
 
   const Link::Id id = ++last_link_;
-  TlsConnection::Options options;
-  options.role = endpoint.empty() ? TlsConnection::Role::kServer : TlsConnection::Role::kClient;
+  Channels::Options options;
+  options.role = endpoint.empty() ? Channels::Role::kServer : Channels::Role::kClient;
   options.judge = [own_key = own_key_](const std::string& key) {
     // Who is a member is asked on the executor, so that a stranger can be told, or admitted.
     return key == own_key ? absl::InvalidArgumentError("that is this replica itself") : absl::OkStatus();
@@ -93,8 +93,7 @@ void Exchange::State::AddLink(const std::string& endpoint, std::unique_ptr<base:
   auto link = std::make_unique<Link>();
   link->id = id;
   link->endpoint = endpoint;
-  link->connection =
-      std::make_unique<TlsConnection>(credentials_, std::move(connection), environment_.executor, std::move(options));
+  link->connection = channels_->Open(std::move(connection), environment_.executor, std::move(options));
   Link& added = *links_.emplace(id, std::move(link)).first->second;
 
   const auto unprocessed = std::make_shared<std::atomic<std::size_t>>(0);

@@ -32,7 +32,7 @@ Exchange::State::State(Environment environment, const Identity& identity, Sessio
     : environment_(environment),
       session_options_(OptionsOf(identity)),
       own_key_(identity.signing_public),
-      credentials_(TlsCredentials::Of(identity.signing_secret)),
+      channels_(environment_.channels(identity.signing_secret)),
       host_(host),
       callbacks_(std::move(callbacks)) {}
 

@@ -15,7 +15,6 @@
 #include "chunk_requests.h"
 #include "link.h"
 #include "session_host.h"
-#include "tls_credentials.h"
 
 namespace copse::replica {
 
@@ -80,7 +79,7 @@ struct Exchange::State : public std::enable_shared_from_this<State> {
   const Environment environment_;
   const Session::Options session_options_;
   const std::string own_key_;
-  const std::shared_ptr<const TlsCredentials> credentials_;
+  const std::shared_ptr<const Channels> channels_;
   SessionHost& host_;
   const Callbacks callbacks_;
   std::atomic<bool> heads_are_announced_ = false;

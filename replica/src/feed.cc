@@ -8,6 +8,7 @@
 #include <cinttypes>
 #include <cstdio>
 
+#include "write_again.h"
 #include "write_error.h"
 
 // A record is written and synced before the next one is written, so only the last record of the last segment can be
@@ -96,6 +97,7 @@ absl::StatusOr<bool> FeedReader::OpenNextSegment() {
   end_.segment = path;
   end_.segment_first_op = header->first_op;
   end_.segment_bytes = kSegmentHeaderBytes;
+  unproved_ = 0;
   return true;
 }
 
@@ -112,6 +114,7 @@ absl::StatusOr<bool> FeedReader::NextRecord() {
       case SegmentReader::Outcome::kRecord:
         record_ = std::move(bytes);
         record_position_ = 0;
+        unproved_ = record_offset_ - kRecordHeaderBytes;
         return true;
       case SegmentReader::Outcome::kEnd:
         segment_.reset();
@@ -196,6 +199,7 @@ absl::Status FeedReader::Repair() {
     COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> file,
                            storage_.Open(end_.segment, base::Storage::OpenMode::kReadWrite));
     if (torn_bytes_ && torn_segment_.empty()) COPSE_RETURN_IF_ERROR(file->Truncate(end_.segment_bytes));
+    COPSE_RETURN_IF_ERROR(WriteAgain(*file, unproved_, end_.segment_bytes));
     COPSE_RETURN_IF_ERROR(file->Sync());
   }
   return storage_.SyncDirectory(directory_);

@@ -74,7 +74,8 @@ class FeedReader {
   /// What the feed's frames so far depend on, all together.
   const std::map<crdt::ActorId, Dependency>& dependencies() const { return dependencies_; }
 
-  /// Cuts the torn tail, and makes durable what is left: after a mere kill it may be in the page cache only.
+  /// Cuts the torn tail, and makes durable what is left: after a mere kill it may be in the page cache only, and after
+  /// a sync that failed the last record may never have left it.
   absl::Status Repair();
 
  private:
@@ -100,6 +101,7 @@ class FeedReader {
   std::shared_ptr<const std::string> record_;  // The one being read; null behind it.
   std::size_t record_position_ = 0;            // Of the next frame in it.
   std::uint64_t record_offset_ = 0;            // Of its payload in the segment.
+  std::uint64_t unproved_ = 0;                 // From here on no later record shows that the last segment was synced.
   bool at_segment_start_ = false;
   bool is_chain_known_ = true;  // False behind damage: the next frame is taken as it is.
   FeedEnd end_;

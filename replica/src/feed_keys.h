@@ -13,7 +13,7 @@ namespace copse::replica {
 
 /// Checks that a member signed `frame`.
 /// Errors: kDataLoss not signed so; kPermissionDenied its author is no member.
-absl::Status VerifyAuthor(const Members& members, const Frame& frame);
+absl::Status VerifyAuthor(const Members& members, const Frame& frame, const SignatureScheme& signatures);
 
 /// The ops in `frame`. Errors: kDataLoss; also where the key of its epoch is not held.
 absl::StatusOr<std::vector<crdt::Op>> OpenFrameWith(const Identity& identity, const Frame& frame);

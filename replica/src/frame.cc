@@ -114,7 +114,7 @@ absl::Status ReadHeader(crdt::ByteReader& reader, FrameHeader& header) {
 }  // namespace
 
 std::string EncodeFrame(FrameHeader header, std::span<const crdt::Op> ops, std::string_view epoch_key,
-                        std::string_view signing_secret) {
+                        std::string_view signing_secret, const SignatureScheme& signatures) {
   COPSE_CHECK(ops.empty() || ops.back().ends_batch);
   COPSE_CHECK(header.grants.size() <= std::numeric_limits<std::uint16_t>::max());
   COPSE_CHECK(header.dependencies.size() <= std::numeric_limits<std::uint16_t>::max());
@@ -124,7 +124,7 @@ std::string EncodeFrame(FrameHeader header, std::span<const crdt::Op> ops, std::
   COPSE_CHECK(body.size() <= std::numeric_limits<std::uint32_t>::max());
   crdt::ByteWriter writer;
   WriteHeader(header, body, writer);
-  const std::string signature = Sign(signing_secret, writer.bytes());
+  const std::string signature = signatures.Sign(signing_secret, writer.bytes());
   writer.Raw(signature);
   writer.Raw(body);
   return std::move(writer).Take();
@@ -151,8 +151,8 @@ absl::StatusOr<Frame> DecodeFrame(std::string_view bytes) {
   return absl::DataLossError("offset " + std::to_string(frame.bytes.size()) + ": expected the end");
 }
 
-absl::Status VerifyFrame(const Frame& frame, std::string_view signing_public) {
-  if (IsSignedBy(signing_public, frame.signed_part, frame.signature)) return absl::OkStatus();
+absl::Status VerifyFrame(const Frame& frame, std::string_view signing_public, const SignatureScheme& signatures) {
+  if (signatures.IsSignedBy(signing_public, frame.signed_part, frame.signature)) return absl::OkStatus();
   return absl::DataLossError("the signature is not that of the frame's author");
 }
 

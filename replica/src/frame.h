@@ -7,6 +7,7 @@
 #include <copse/crdt/op.h>
 #include <copse/replica/identity.h>
 #include <copse/replica/member.h>
+#include <copse/replica/signature_scheme.h>
 
 #include <array>
 #include <cstdint>
@@ -60,7 +61,7 @@ struct Frame {
 /// The bytes of the frame that holds `ops` (header.op_count is set from it), sealed and signed.
 /// `ops` are of header.actor, in ascending time, and the last ends a batch.
 std::string EncodeFrame(FrameHeader header, std::span<const crdt::Op> ops, std::string_view epoch_key,
-                        std::string_view signing_secret);
+                        std::string_view signing_secret, const SignatureScheme& signatures = Ed25519());
 
 /// Reads exactly one frame from bytes that may be hostile, and proves the body's hash; not the signature.
 /// Errors: kDataLoss with the offset within the frame and what was expected.
@@ -70,7 +71,8 @@ absl::StatusOr<Frame> DecodeFrame(std::string_view bytes);
 absl::StatusOr<Frame> DecodeFirstFrame(std::string_view bytes);
 
 /// Errors: kDataLoss not signed by the owner of `signing_public`.
-absl::Status VerifyFrame(const Frame& frame, std::string_view signing_public);
+absl::Status VerifyFrame(const Frame& frame, std::string_view signing_public,
+                         const SignatureScheme& signatures = Ed25519());
 
 /// The ops in the frame. Errors: kDataLoss sealed with another key, or not the ops that the header states.
 absl::StatusOr<std::vector<crdt::Op>> OpenFrame(const Frame& frame, std::string_view epoch_key);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <copse/base/network.h>
+
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -9,7 +11,6 @@
 #include "chunk_requests.h"
 #include "session.h"
 #include "session_host.h"
-#include "tls_connection.h"
 
 namespace copse::replica {
 
@@ -64,8 +65,8 @@ struct Link {
   std::string endpoint;  ///< That was dialled; empty where it was accepted.
   std::string key;       ///< Of the other end; empty until the handshake is done.
   std::unique_ptr<LinkHost> host;
-  std::unique_ptr<Session> session;           ///< Null until the handshake is done.
-  std::unique_ptr<TlsConnection> connection;  ///< Destroyed before the session, which its events lead to.
+  std::unique_ptr<Session> session;              ///< Null until the handshake is done.
+  std::unique_ptr<base::Connection> connection;  ///< Destroyed before the session, which its events lead to.
   bool is_member = false;
   bool was_open = false;                                       ///< The peer greeted.
   std::optional<std::chrono::nanoseconds> closing_since = {};  ///< Nothing more is said or heard.

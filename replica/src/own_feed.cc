@@ -58,7 +58,8 @@ FrameHeader OwnFeed::NextHeader(std::span<const crdt::Op> ops, const Dependencie
 
 absl::Status OwnFeed::WriteFrame(FrameHeader header, std::span<const crdt::Op> ops, const Dependencies& known,
                                  std::vector<FrameHeader>& written) {
-  const std::string bytes = EncodeFrame(header, ops, identity_.epoch_keys.at(header.epoch), identity_.signing_secret);
+  const std::string bytes =
+      EncodeFrame(header, ops, identity_.epoch_keys.at(header.epoch), identity_.signing_secret, signatures_);
   Frame frame;
   frame.header = std::move(header);
   frame.bytes = bytes;

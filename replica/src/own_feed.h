@@ -22,11 +22,12 @@ using Dependencies = std::map<crdt::ActorId, Dependency>;
 class OwnFeed {
  public:
   /// `stated`: what the feed's last frames have said of other actors.
-  OwnFeed(const Identity& identity, base::Clock& clock, base::Random& random, Feed& feed, Dependencies stated,
-          std::uint32_t frame_bytes_max)
+  OwnFeed(const Identity& identity, base::Clock& clock, base::Random& random, const SignatureScheme& signatures,
+          Feed& feed, Dependencies stated, std::uint32_t frame_bytes_max)
       : identity_(identity),
         clock_(clock),
         random_(random),
+        signatures_(signatures),
         feed_(feed),
         stated_(std::move(stated)),
         frame_bytes_max_(frame_bytes_max) {}
@@ -52,6 +53,7 @@ class OwnFeed {
   const Identity& identity_;
   base::Clock& clock_;
   base::Random& random_;
+  const SignatureScheme& signatures_;
   Feed& feed_;
   Dependencies stated_;
   std::uint32_t frame_bytes_max_;

@@ -150,7 +150,10 @@ absl::StatusOr<std::optional<Index>> ReadIndex(const base::File& file, std::uint
     return std::optional<Index>();
   }
   COPSE_ASSIGN_OR_RETURN(const std::string bytes, Read(file, offset, entries_end - offset));
-  if (base::Crc32c(bytes) != entries_checksum) return std::optional<Index>();
+  if (base::Crc32c(bytes) != entries_checksum ||
+      bytes.compare(0, kIndexMagic.size(), kIndexMagic.data(), kIndexMagic.size()) != 0) {
+    return std::optional<Index>();
+  }
   Index index;
   index.offset = offset;
   crdt::ByteReader entries(bytes);
@@ -264,7 +267,7 @@ absl::StatusOr<PackContents> ReadPack(base::File& file, const std::string& path,
   COPSE_ASSIGN_OR_RETURN(std::optional<Index> index, ReadIndex(file, contents.file_size));
   if (index) {
     contents.entries = std::move(index->entries);
-    contents.records_end = index->offset;
+    contents.records_end = contents.durable = index->offset;
     contents.has_index = true;
     return contents;
   }
@@ -278,6 +281,7 @@ absl::StatusOr<PackContents> ReadPack(base::File& file, const std::string& path,
   }
   contents.entries = std::move(walk.entries);
   contents.records_end = walk.end;
+  contents.durable = walk.durable;
   return contents;
 }
 

@@ -43,6 +43,7 @@ struct PackContents {
   std::vector<PackEntry> entries;  ///< Ascending by offset.
   std::uint64_t records_end = 0;   ///< Behind the last record; 0: not even the header was written.
   std::uint64_t file_size = 0;
+  std::uint64_t durable = 0;  ///< So much of it is known to have been synced.
   bool has_index = false;
 };
 

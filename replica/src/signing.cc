@@ -1,6 +1,7 @@
 #include "signing.h"
 
 #include <copse/base/check.h>
+#include <copse/replica/signature_scheme.h>
 #include <sodium.h>
 
 namespace copse::replica {
@@ -19,7 +20,22 @@ void InitializeSodium() {
 const unsigned char* Bytes(std::string_view bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
 unsigned char* Bytes(std::string& bytes) { return reinterpret_cast<unsigned char*>(bytes.data()); }
 
+class Ed25519Scheme final : public SignatureScheme {
+ public:
+  std::string Sign(std::string_view secret_key, std::string_view message) const override {
+    return replica::Sign(secret_key, message);
+  }
+  bool IsSignedBy(std::string_view public_key, std::string_view message, std::string_view signature) const override {
+    return replica::IsSignedBy(public_key, message, signature);
+  }
+};
+
 }  // namespace
+
+const SignatureScheme& Ed25519() {
+  static const Ed25519Scheme scheme;
+  return scheme;
+}
 
 SigningKeys SigningKeysOf(std::string_view seed) {
   InitializeSodium();

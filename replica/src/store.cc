@@ -44,7 +44,7 @@ absl::Status Store::State::TakeReplayed(ReplayResult replayed) {
   members.emplace(identity.founder);
   members->AddAll(replayed.grants);
   for (const std::unique_ptr<FeedItem>& item : replayed.newest) {
-    COPSE_RETURN_IF_ERROR(At(*item, VerifyAuthor(*members, item->frame)));
+    COPSE_RETURN_IF_ERROR(At(*item, VerifyAuthor(*members, item->frame, environment.signatures)));
   }
   known = replayed.known;
   stability = std::move(replayed.stability);
@@ -83,8 +83,8 @@ absl::Status Store::State::Open(const Replayer& replayer) {
     if (reader->actor() == identity.actor) stated = reader->dependencies();
     COPSE_RETURN_IF_ERROR(reader->Repair());
   }
-  own_feed.emplace(identity, environment.clock, environment.random, *feeds.at(identity.actor), std::move(stated),
-                   options.frame_bytes_max);
+  own_feed.emplace(identity, environment.clock, environment.random, environment.signatures, *feeds.at(identity.actor),
+                   std::move(stated), options.frame_bytes_max);
   COPSE_RETURN_IF_ERROR(chunks->Repair());
   const std::lock_guard lock(mutex);
   if (!options.allow_joining && own_feed->HasToAcknowledge(known)) ScheduleAcknowledgement();
@@ -192,8 +192,7 @@ absl::StatusOr<Store::Verification> Store::Verify() {
     for (const auto& [actor, feed] : state_->feeds) ends[actor] = feed->end();
   }
   Verification result;
-  COPSE_RETURN_IF_ERROR(
-      VerifyFeeds(state_->environment.storage, state_->layout, state_->identity, *members, ends, result));
+  COPSE_RETURN_IF_ERROR(VerifyFeeds(state_->environment, state_->layout, state_->identity, *members, ends, result));
   COPSE_ASSIGN_OR_RETURN(result.chunks, state_->chunks->Verify(chunks_end, result.problems));
   result.chunks_missing = state_->ChunksMissing();
   return result;

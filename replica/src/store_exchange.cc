@@ -30,7 +30,8 @@ struct Run {
 
 /// Proves that `frames` continue a feed that ends with `end`, are of a member, and can be opened.
 absl::StatusOr<Run> ProveRun(const Identity& identity, const std::string& author_key, crdt::ActorId actor,
-                             const FeedEnd& end, std::span<const std::string> frames) {
+                             const FeedEnd& end, std::span<const std::string> frames,
+                             const SignatureScheme& signatures) {
   Run run;
   std::uint64_t number = end.frames;
   std::uint64_t first_op = end.ops;
@@ -63,7 +64,7 @@ absl::StatusOr<Run> ProveRun(const Identity& identity, const std::string& author
     run.ops.push_back(*std::move(ops));
   }
   // Through the chain of hashes the last signature proves all frames of the run.
-  if (absl::Status verified = VerifyFrame(run.frames.back(), author_key); !verified.ok()) {
+  if (absl::Status verified = VerifyFrame(run.frames.back(), author_key, signatures); !verified.ok()) {
     return BadFrame(actor, number - 1, verified);
   }
   return run;
@@ -154,7 +155,7 @@ absl::Status Store::State::StoreFrames(crdt::ActorId actor, const std::string& a
   if (first > end.frames) return BadFrame(actor, first, absl::DataLossError("frames before it are missing"));
   if (first + frames.size() <= end.frames) return absl::OkStatus();
   frames = frames.subspan(static_cast<std::size_t>(end.frames - first));
-  COPSE_ASSIGN_OR_RETURN(Run run, ProveRun(identity, author_key, actor, end, frames));
+  COPSE_ASSIGN_OR_RETURN(Run run, ProveRun(identity, author_key, actor, end, frames, environment.signatures));
   if (absl::Status stored = feed->Append(run.frames); !stored.ok()) {
     const std::lock_guard lock(mutex);
     Fail(stored);

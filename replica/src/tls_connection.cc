@@ -266,6 +266,26 @@ class TlsConnection::Stream : public std::enable_shared_from_this<Stream> {
   bool peer_closed_ = false;
 };
 
+namespace {
+
+class TlsChannelsOf final : public Channels {
+ public:
+  explicit TlsChannelsOf(std::string_view signing_secret) : credentials_(TlsCredentials::Of(signing_secret)) {}
+  std::unique_ptr<base::Connection> Open(std::unique_ptr<base::Connection> inner, base::Executor& executor,
+                                         Options options) const override {
+    return std::make_unique<TlsConnection>(credentials_, std::move(inner), executor, std::move(options));
+  }
+
+ private:
+  const std::shared_ptr<const TlsCredentials> credentials_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Channels> TlsChannels(std::string_view signing_secret) {
+  return std::make_shared<TlsChannelsOf>(signing_secret);
+}
+
 TlsConnection::TlsConnection(std::shared_ptr<const TlsCredentials> credentials, std::unique_ptr<base::Connection> inner,
                              base::Executor& executor, Options options)
     : stream_(std::make_shared<Stream>(std::move(credentials), std::move(inner), executor, std::move(options))) {}

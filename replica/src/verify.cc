@@ -11,9 +11,14 @@ namespace {
 
 class FeedVerifier {
  public:
-  FeedVerifier(base::Storage& storage, const Layout& layout, const Identity& identity, const Members& members,
-               Store::Verification& result)
-      : storage_(storage), layout_(layout), identity_(identity), members_(members), result_(result) {}
+  FeedVerifier(const Store::Environment& environment, const Layout& layout, const Identity& identity,
+               const Members& members, Store::Verification& result)
+      : storage_(environment.storage),
+        signatures_(environment.signatures),
+        layout_(layout),
+        identity_(identity),
+        members_(members),
+        result_(result) {}
 
   /// `limit`: where the feed is known to end.
   absl::Status Run(crdt::ActorId actor, const FeedEnd& limit) {
@@ -60,7 +65,7 @@ class FeedVerifier {
 
   void CheckFrame(const FeedItem& item) {
     ++result_.frames;
-    if (absl::Status verified = At(item, VerifyAuthor(members_, item.frame)); !verified.ok()) {
+    if (absl::Status verified = At(item, VerifyAuthor(members_, item.frame, signatures_)); !verified.ok()) {
       Add(std::string(verified.message()));
     } else {
       std::vector<Grant>& grants = grants_[item.frame.header.actor];
@@ -77,6 +82,7 @@ class FeedVerifier {
   void Add(std::string problem) { result_.problems.push_back(std::move(problem)); }
 
   base::Storage& storage_;
+  const SignatureScheme& signatures_;
   const Layout& layout_;
   const Identity& identity_;
   const Members& members_;
@@ -86,13 +92,14 @@ class FeedVerifier {
 
 }  // namespace
 
-absl::Status VerifyFeeds(base::Storage& storage, const Layout& layout, const Identity& identity, const Members& members,
-                         const std::map<crdt::ActorId, FeedEnd>& ends, Store::Verification& result) {
-  if (const absl::StatusOr<VolumeId> volume = CheckStore(storage, layout); !volume.ok()) {
+absl::Status VerifyFeeds(const Store::Environment& environment, const Layout& layout, const Identity& identity,
+                         const Members& members, const std::map<crdt::ActorId, FeedEnd>& ends,
+                         Store::Verification& result) {
+  if (const absl::StatusOr<VolumeId> volume = CheckStore(environment.storage, layout); !volume.ok()) {
     result.problems.emplace_back(volume.status().message());
   }
-  FeedVerifier verifier(storage, layout, identity, members, result);
-  const absl::StatusOr<std::vector<crdt::ActorId>> actors = ListFeeds(storage, layout);
+  FeedVerifier verifier(environment, layout, identity, members, result);
+  const absl::StatusOr<std::vector<crdt::ActorId>> actors = ListFeeds(environment.storage, layout);
   if (!actors.ok()) return verifier.Report(actors.status());
   for (const crdt::ActorId actor : *actors) {
     // A feed that has come since the verification began is not looked at.

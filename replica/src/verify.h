@@ -1,7 +1,6 @@
 #pragma once
 
 #include <absl/status/status.h>
-#include <copse/base/storage.h>
 #include <copse/replica/store.h>
 
 #include <map>
@@ -14,7 +13,8 @@ namespace copse::replica {
 
 /// Reads identity, format and all feeds again, each up to its end in `ends`, and adds what it finds to `result`.
 /// Errors: the disk's.
-absl::Status VerifyFeeds(base::Storage& storage, const Layout& layout, const Identity& identity, const Members& members,
-                         const std::map<crdt::ActorId, FeedEnd>& ends, Store::Verification& result);
+absl::Status VerifyFeeds(const Store::Environment& environment, const Layout& layout, const Identity& identity,
+                         const Members& members, const std::map<crdt::ActorId, FeedEnd>& ends,
+                         Store::Verification& result);
 
 }  // namespace copse::replica

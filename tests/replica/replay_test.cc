@@ -155,7 +155,7 @@ TEST_F(ReplayTest, OwnFramesOfAnotherSegmentStateWhatTheReplicaKnowsAgain) {
   ASSERT_TRUE(storage_.CreateDirectory("/0001").ok());
   const Dependencies known = {{2, {.actor = 2, .count = 7, .frame = {1}}}};
   Feed on_disk(storage_, "/0001", identity_.volume, 1, /*segment_bytes_max=*/600, FeedEnd{}, FeedIndex{});
-  OwnFeed feed(identity_, clock, random_, on_disk, {}, 1 << 20);
+  OwnFeed feed(identity_, clock, random_, Ed25519(), on_disk, {}, 1 << 20);
   for (std::uint64_t counter = 1; counter <= 6; ++counter) {
     std::vector<FrameHeader> written;
     ASSERT_TRUE(feed.Write(Batch(counter), {}, known, written).ok());

@@ -15,10 +15,12 @@ constexpr int kMembers = 8;
 
 class Founder final : public MachineObserver {
  public:
+  explicit Founder(const Crypto& crypto) : crypto_(crypto) {}
+
   Founding Found() {
     for (int i = 0; i < kMembers; ++i) {
-      machines_.push_back(std::make_unique<Machine>(i, std::make_unique<base::MemoryStorage>(), queue_, network_, *this,
-                                                    1000 + static_cast<std::uint64_t>(i)));
+      machines_.push_back(std::make_unique<Machine>(i, std::make_unique<base::MemoryStorage>(), queue_, network_,
+                                                    crypto_, *this, 1000 + static_cast<std::uint64_t>(i)));
     }
     Machine& first = *machines_[0];
     base::ManualExecutor executor([this] { return queue_.now(); });
@@ -71,6 +73,7 @@ class Founder final : public MachineObserver {
     }
   }
 
+  const Crypto& crypto_;
   EventQueue queue_;
   SimulatedNetwork::Faults faults_;
   SimulatedNetwork network_{queue_, 1, faults_};
@@ -80,9 +83,13 @@ class Founder final : public MachineObserver {
 
 }  // namespace
 
-const Founding& GetFounding() {
-  static const Founding founding = Founder().Found();
-  return founding;
+const Founding& GetFounding(const Crypto& crypto) {
+  if (&crypto == &LightCrypto()) {
+    static const Founding light = Founder(LightCrypto()).Found();
+    return light;
+  }
+  static const Founding real = Founder(RealCrypto()).Found();
+  return real;
 }
 
 }  // namespace copse::simulation

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "simulation/crypto.h"
 #include "simulation/ledger.h"
 
 namespace copse::simulation {
@@ -15,7 +16,8 @@ struct Founding {
   OpLedger ops;
 };
 
-/// Made once in a process, by invitations over a network without faults; always the same.
-const Founding& GetFounding();
+/// Made once in a process with each (RealCrypto() or LightCrypto()), by invitations over a network without faults;
+/// always the same.
+const Founding& GetFounding(const Crypto& crypto);
 
 }  // namespace copse::simulation

@@ -8,11 +8,18 @@
 namespace copse::simulation {
 namespace {
 
+constexpr std::uint64_t kRealCryptoEvery = 20;
+constexpr std::uint64_t kShortBytesMax = 65'536;
+
 class Generator {
  public:
-  explicit Generator(std::uint64_t seed) : random_(seed) { trace_.seed = seed; }
+  explicit Generator(std::uint64_t seed) : random_(seed) {
+    trace_.seed = seed;
+    trace_.has_real_crypto = seed % kRealCryptoEvery == 1;
+  }
 
-  Trace Make() {
+  Trace Make(Form form) {
+    if (form == Form::kShort) return MakeShort();
     trace_.replicas = Draw(4) == 0 ? 2 + static_cast<int>(Draw(7)) : 2 + static_cast<int>(Draw(2));
     const char* topologies[] = {"mesh", "mesh", "star", "ring"};
     trace_.topology = topologies[Draw(4)];
@@ -29,12 +36,38 @@ class Generator {
       Fault();
     }
     if (Draw(12) == 0) Damage(length);
+    return Take();
+  }
+
+ private:
+  /// One crash and one partition among sixty calls.
+  Trace MakeShort() {
+    constexpr std::uint64_t kCalls = 60;
+    constexpr std::uint64_t kLength = 8000;
+    trace_.replicas = 3;
+    synced_bytes_max_ = kShortBytesMax;
+    DrawWeather();
+    for (std::uint64_t i = 0; i < kCalls; ++i) {
+      at_ = Draw(kLength);
+      Call();
+    }
+    at_ = Draw(kLength);
+    DrawReplica();
+    Crash();
+    at_ = Draw(kLength);
+    DrawReplica();
+    Partition();
+    return Take();
+  }
+
+  Trace Take() {
     std::stable_sort(trace_.steps.begin(), trace_.steps.end(),
                      [](const Step& a, const Step& b) { return a.at < b.at; });
     return std::move(trace_);
   }
 
- private:
+  void DrawReplica() { replica_ = static_cast<int>(Draw(static_cast<std::uint64_t>(trace_.replicas))); }
+
   std::uint64_t Draw(std::uint64_t below) { return random_() % below; }
   std::string Number(std::uint64_t below) { return std::to_string(Draw(below)); }
 
@@ -68,7 +101,11 @@ class Generator {
   }
 
   void Call() {
-    replica_ = static_cast<int>(Draw(static_cast<std::uint64_t>(trace_.replicas)));
+    DrawReplica();
+    CallHere();
+  }
+
+  void CallHere() {
     const std::string slot = Number(3);
     switch (Draw(40)) {
       case 0:
@@ -147,10 +184,60 @@ class Generator {
     Add("start", {});
   }
 
+  /// What is made durable at the last moment: a store that only says so is found out by a crash that follows at once,
+  /// before anything else makes it true.
+  void LastWords() {
+    if (Draw(3) == 0) CallHere();
+    switch (Draw(4)) {
+      case 0:
+        return;
+      case 1:
+        Add("save", {Path(), Length()});
+        return Add("flush", {Path()});
+      case 2:
+        Add("mkdir", {Path()});
+        if (Draw(2) == 0) CallHere();
+        return Add("fsyncdir", {"/"});
+      default: {
+        // Once synced, and once more within a second: the first is published, the second stays in staging.
+        const std::string slot = Number(3);
+        Add("create", {slot, Path()});
+        for (std::uint64_t i = 0; i < 1 + Draw(3); ++i) {
+          Add("write", {slot, Number(5000), Draw(4) == 0 ? Number(synced_bytes_max_) : Length()});
+          Add("fsync", {slot});
+        }
+      }
+    }
+  }
+
+  void Crash() {
+    switch (Draw(6)) {
+      case 0:
+      case 1:
+        LastWords();
+        Add("crash", {Keep(), Number(1000)});
+        break;
+      case 2:
+        LastWords();
+        Add("kill", {});
+        break;
+      default:
+        // Planned before the calls, so that it comes in one of them.
+        Add("cut", {Number(Draw(2) == 0 ? 10 : 60), Keep(), Number(1000)});
+        LastWords();
+    }
+    StartLater();
+  }
+
+  void Partition() {
+    Add("partition", {Number(static_cast<std::uint64_t>(trace_.replicas)), Number(Draw(4) == 0 ? 120'000 : 30'000),
+                      Draw(3) == 0 ? "oneway" : "both"});
+  }
+
   /// What makes one replica's past another than the others know.
   void Damage(std::uint64_t length) {
     const auto replicas = static_cast<std::uint64_t>(trace_.replicas);
-    replica_ = static_cast<int>(Draw(replicas));
+    DrawReplica();
     at_ = Draw(length);
     switch (Draw(3)) {
       case 0:
@@ -170,22 +257,17 @@ class Generator {
   }
 
   void Fault() {
-    replica_ = static_cast<int>(Draw(static_cast<std::uint64_t>(trace_.replicas)));
+    DrawReplica();
     switch (Draw(17)) {
       case 15:
         return Add("rubbish", {Draw(3) == 0 ? "stranger" : "member", Number(100'000)});
       case 0:
       case 1:
-        Add("crash", {Keep(), Number(1000)});
-        return StartLater();
       case 2:
       case 3:
       case 4:
-        Add("cut", {Number(Draw(2) == 0 ? 10 : 60), Keep(), Number(1000)});
-        return StartLater();
       case 5:
-        Add("kill", {});
-        return StartLater();
+        return Crash();
       case 6:
         Add("stop", {});
         return StartLater();
@@ -200,8 +282,7 @@ class Generator {
       case 10:
       case 11:
       case 12:
-        return Add("partition", {Number(static_cast<std::uint64_t>(trace_.replicas)),
-                                 Number(Draw(4) == 0 ? 120'000 : 30'000), Draw(3) == 0 ? "oneway" : "both"});
+        return Partition();
       case 13:
         return Add("pause", {Number(Draw(4) == 0 ? 600'000 : 10'000)});
       case 14:
@@ -214,12 +295,13 @@ class Generator {
 
   std::mt19937_64 random_;
   Trace trace_;
+  std::uint64_t synced_bytes_max_ = 200'000;  ///< More than staging keeps in memory.
   std::uint64_t at_ = 0;
   int replica_ = 0;
 };
 
 }  // namespace
 
-Trace Generate(std::uint64_t seed) { return Generator(seed).Make(); }
+Trace Generate(std::uint64_t seed, Form form) { return Generator(seed).Make(form); }
 
 }  // namespace copse::simulation

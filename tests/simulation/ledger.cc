@@ -90,10 +90,23 @@ void ContentLedger::OnChanged(int machine, crdt::NodeId node, std::string before
     seen_.insert(std::move(after));
     return;
   }
+  FindMoved(machine, node, before);
   File& file = files_[machine][node];
   if (file.versions.empty() || file.versions.back() != before) file.versions.push_back(std::move(before));
   seen_.insert(after);
   file.versions.push_back(std::move(after));
+}
+
+void ContentLedger::FindMoved(int machine, crdt::NodeId node, const std::string& before) {
+  Files& files = files_[machine];
+  const auto known = files.find(node);
+  if (before.empty() || (known != files.end() && known->second.versions.back() == before)) return;
+  const auto moved = std::find_if(files.begin(), files.end(),
+                                  [&](const auto& other) { return other.second.versions.back() == before; });
+  if (moved == files.end()) return;
+  File file = std::move(moved->second);
+  files.erase(moved);
+  files[node] = std::move(file);
 }
 
 void ContentLedger::OnFsynced(int machine, crdt::NodeId node) {

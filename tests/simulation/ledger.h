@@ -66,6 +66,8 @@ class ContentLedger {
     files_[machine].erase(node);
     removed_[machine].insert(node);
   }
+  /// Programs at `machine` act on a file by its name, which holds `content`.
+  void OnNamed(int machine, std::string content) { seen_at_[machine].insert(std::move(content)); }
   /// All that was written at `machine` is published and durable.
   void OnFlushed(int machine);
   /// A process has ended: what its files held, to be compared with what the next one finds.
@@ -76,7 +78,7 @@ class ContentLedger {
     seen_at_[machine].insert(content);
   }
 
-  /// Whether programs at `machine` ever saw `content` in a file that they changed, or it is empty.
+  /// Whether programs at `machine` ever saw `content` in a file that they changed or named, or it is empty.
   bool WasSeenAt(int machine, const std::string& content) const {
     const auto seen = seen_at_.find(machine);
     return content.empty() || (seen != seen_at_.end() && seen->second.contains(content));
@@ -88,6 +90,10 @@ class ContentLedger {
   void MustLast(std::string content) { lasting_.insert(std::move(content)); }
 
  private:
+  /// The number of a sibling leads to the file itself once that version has become the file: then what is known of the
+  /// one, which holds `before`, is known of the other.
+  void FindMoved(int machine, crdt::NodeId node, const std::string& before);
+
   std::map<int, Files> files_;
   std::map<int, std::set<crdt::NodeId>> removed_;
   std::map<int, std::set<std::string>> seen_at_;

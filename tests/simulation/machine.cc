@@ -66,11 +66,12 @@ struct Machine::Process {
 };
 
 Machine::Machine(int number, std::unique_ptr<base::MemoryStorage> disk, EventQueue& queue, SimulatedNetwork& network,
-                 MachineObserver& observer, std::uint64_t seed)
+                 const Crypto& crypto, MachineObserver& observer, std::uint64_t seed)
     : number_(number),
       disk_(std::move(disk)),
       queue_(queue),
       network_(network),
+      crypto_(crypto),
       observer_(observer),
       clock_(queue),
       random_(seed) {}
@@ -99,11 +100,12 @@ absl::Status Machine::StartProcess(const std::vector<std::string>& peers, bool j
   store_options.namer = {fs::ContentNamedBy, fs::ContentNamedByPage};
   store_options.allow_joining = joining;
   COPSE_ASSIGN_OR_RETURN(
-      made.store, replica::Store::Open({*disk_, clock_, random_, made.store_executor}, kStore, store_options,
-                                       [&](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
-                                         observer_.OnReplayed(number_, actor, first, ops);
-                                         return made.tree->Ingest(actor, first, ops).status();
-                                       }));
+      made.store,
+      replica::Store::Open({*disk_, clock_, random_, made.store_executor, crypto_.signatures}, kStore, store_options,
+                           [&](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+                             observer_.OnReplayed(number_, actor, first, ops);
+                             return made.tree->Ingest(actor, first, ops).status();
+                           }));
   made.journal.store = made.store.get();
   process_ = std::move(process);  // The observer may look from here on.
   fs::Volume::Options options;
@@ -125,8 +127,8 @@ absl::Status Machine::StartProcess(const std::vector<std::string>& peers, bool j
   callbacks.is_welcome = [&made](const std::string& key) { return made.store->IsWelcome(key); };
   callbacks.on_change = [&made] { made.exchange_executor.Post([&made] { made.OnPeersChanged(); }); };
   made.exchange = std::make_shared<replica::Exchange>(
-      replica::Exchange::Environment{*made.network, made.exchange_executor, clock_, random_}, made.store->identity(),
-      made.store->exchange_side(), std::move(callbacks));
+      replica::Exchange::Environment{*made.network, made.exchange_executor, clock_, random_, crypto_.channels},
+      made.store->identity(), made.store->exchange_side(), std::move(callbacks));
   const std::weak_ptr<replica::Exchange> weak = made.exchange;
   made.store->set_exchange_events({[weak] {
                                      if (const auto alive = weak.lock()) alive->OnHeadsChanged();

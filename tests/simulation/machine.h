@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "simulation/crypto.h"
 #include "simulation/event_queue.h"
 #include "simulation/simulated_network.h"
 
@@ -62,7 +63,7 @@ class Machine {
 
   /// Machine `number` with a disk of its own; all else must outlive it.
   Machine(int number, std::unique_ptr<base::MemoryStorage> disk, EventQueue& queue, SimulatedNetwork& network,
-          MachineObserver& observer, std::uint64_t seed);
+          const Crypto& crypto, MachineObserver& observer, std::uint64_t seed);
   ~Machine();
 
   int number() const { return number_; }
@@ -103,6 +104,7 @@ class Machine {
   std::unique_ptr<base::MemoryStorage> disk_;
   EventQueue& queue_;
   SimulatedNetwork& network_;
+  const Crypto& crypto_;
   MachineObserver& observer_;
   WallClock clock_;
   base::SeededRandom random_;

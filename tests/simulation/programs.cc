@@ -253,6 +253,13 @@ void Programs::NoteRemoval(NodeId node) {
   if (!attributes.ok() || attributes->links == 0) contents_.OnRemoved(machine_.number(), node);
 }
 
+void Programs::NoteNamed(const absl::StatusOr<Volume::Entry>& entry) {
+  if (!entry.ok() || entry->attributes.kind != fs::Kind::kRegular) return;
+  // A version that moves over its file replaces the one there, though nobody has opened either.
+  auto content = ReadAll(entry->node, nullptr);
+  if (content.ok()) contents_.OnNamed(machine_.number(), *std::move(content));
+}
+
 void Programs::NoteChange(NodeId node, std::string before, std::string after) {
   const auto attributes = volume().GetAttributes(node);
   const bool has_name = attributes.ok() && attributes->links > 0;
@@ -273,6 +280,8 @@ absl::Status Programs::Rename(const Spot& from, const Spot& to, unsigned flags) 
   const auto victim = LookUpName(to.parent, to.name);
   // Two names of one inode: the kernel does nothing, and asks nobody.
   if (source.ok() && victim.ok() && source->node == victim->node) return absl::OkStatus();
+  NoteNamed(source);
+  NoteNamed(victim);
   const absl::Status renamed = volume().Rename(kCaller, from.parent, from.name, to.parent, to.name, flags);
   if (renamed.ok() && source.ok()) {
     remembered_.erase({from.parent, from.name});
@@ -357,6 +366,12 @@ absl::Status Programs::SaveBeside(const Step& step) {
   return status;
 }
 
+absl::Status Programs::Interrupted(NodeId node, std::string before, std::string expected, const absl::Status& answer) {
+  // The disk may have got all of it, or any part.
+  if (machine_.disk().power_is_cut()) NoteChange(node, std::move(before), std::move(expected));
+  return Accept(answer);
+}
+
 absl::Status Programs::Write(const OpenFile& file, std::uint64_t offset, std::uint64_t length) {
   if (!file.writes || length == 0) return absl::OkStatus();
   absl::StatusOr<std::string> before = ReadAll(file.node, file.handle);
@@ -364,13 +379,12 @@ absl::Status Programs::Write(const OpenFile& file, std::uint64_t offset, std::ui
   const std::string bytes = Text(length);
   const auto written = volume().Write(file.node, file.handle, offset, bytes, false);
   absl::StatusOr<std::string> after = ReadAll(file.node, file.handle);
-  if (!after.ok()) return Accept(after);
   std::string expected = *before;
-  if (written.ok()) {
-    const std::uint64_t begin = file.appends ? expected.size() : offset;
-    if (expected.size() < begin + *written) expected.resize(begin + *written, '\0');
-    expected.replace(begin, *written, bytes, 0, *written);
-  }
+  const std::uint64_t begin = file.appends ? expected.size() : offset;
+  const std::size_t count = written.value_or(bytes.size());
+  if (expected.size() < begin + count) expected.resize(begin + count, '\0');
+  expected.replace(begin, count, bytes, 0, count);
+  if (!after.ok()) return Interrupted(file.node, *std::move(before), std::move(expected), after.status());
   // A write that failed may have left any part of itself.
   if (written.ok() && *after != expected) {
     return absl::DataLossError("after a write the file does not hold what was written");
@@ -385,11 +399,11 @@ absl::Status Programs::Truncate(NodeId node, Volume::Handle* handle, std::uint64
   fs::AttributeChanges changes;
   changes.size = size;
   const auto cut = volume().SetAttributes(kCaller, node, changes);
-  if (!cut.ok()) return Accept(cut);
-  absl::StatusOr<std::string> after = ReadAll(node, handle);
-  if (!after.ok()) return Accept(after);
   std::string expected = *before;
   expected.resize(size, '\0');
+  if (!cut.ok()) return Interrupted(node, *std::move(before), std::move(expected), cut.status());
+  absl::StatusOr<std::string> after = ReadAll(node, handle);
+  if (!after.ok()) return Interrupted(node, *std::move(before), std::move(expected), after.status());
   if (*after != expected) return absl::DataLossError("after a truncation the file does not hold what it should");
   NoteChange(node, *std::move(before), *std::move(after));
   return absl::OkStatus();
@@ -401,11 +415,11 @@ absl::Status Programs::Punch(const OpenFile& file, std::uint64_t offset, std::ui
   if (!before.ok()) return Accept(before);
   const absl::Status punched =
       volume().Fallocate(file.node, file.handle, Volume::kPunchHole | Volume::kKeepSize, offset, length);
-  if (!punched.ok()) return Accept(punched);
-  absl::StatusOr<std::string> after = ReadAll(file.node, file.handle);
-  if (!after.ok()) return Accept(after);
   std::string expected = *before;
   for (std::uint64_t i = offset; i < std::min<std::uint64_t>(offset + length, expected.size()); ++i) expected[i] = '\0';
+  if (!punched.ok()) return Interrupted(file.node, *std::move(before), std::move(expected), punched);
+  absl::StatusOr<std::string> after = ReadAll(file.node, file.handle);
+  if (!after.ok()) return Interrupted(file.node, *std::move(before), std::move(expected), after.status());
   if (*after != expected) return absl::DataLossError("after punching a hole the file does not hold what it should");
   NoteChange(file.node, *std::move(before), *std::move(after));
   return absl::OkStatus();

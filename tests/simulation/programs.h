@@ -86,6 +86,8 @@ class Programs {
   absl::Status Create(const Step& step);
   absl::Status Save(const Step& step);
   absl::Status SaveBeside(const Step& step);
+  /// The answer to a call that was to make `expected` of what the file held, and did not say that it has.
+  absl::Status Interrupted(fs::NodeId node, std::string before, std::string expected, const absl::Status& answer);
   absl::Status Write(const OpenFile& file, std::uint64_t offset, std::uint64_t length);
   absl::Status Truncate(fs::NodeId node, fs::Volume::Handle* handle, std::uint64_t size);
   absl::Status Punch(const OpenFile& file, std::uint64_t offset, std::uint64_t length);
@@ -95,6 +97,8 @@ class Programs {
   void Release(std::uint64_t slot);
   /// After a call that may have taken the last name of `node` away here.
   void NoteRemoval(fs::NodeId node);
+  /// Programs rename a file, or put another in its place.
+  void NoteNamed(const absl::StatusOr<fs::Volume::Entry>& entry);
   /// Programs saw `before`, changed the file, and see `after`.
   void NoteChange(fs::NodeId node, std::string before, std::string after);
   std::string Text(std::uint64_t length);

@@ -3,8 +3,6 @@
 #include <utility>
 
 #include "messages.h"
-#include "tls_connection.h"
-#include "tls_credentials.h"
 
 namespace copse::simulation {
 namespace {
@@ -48,9 +46,11 @@ std::string RandomMessage(std::mt19937_64& random) {
 
 }  // namespace
 
-RubbishPeer::RubbishPeer(int machine, EventQueue& queue, SimulatedNetwork& network, const replica::Identity& member)
+RubbishPeer::RubbishPeer(int machine, EventQueue& queue, SimulatedNetwork& network, const Crypto& crypto,
+                         const replica::Identity& member)
     : executor_(queue, party_),
       network_(network.AttachProcess(machine, party_, [] { return true; })),
+      crypto_(crypto),
       member_(member) {}
 
 RubbishPeer::~RubbishPeer() { party_->has_ended = true; }
@@ -64,10 +64,9 @@ void RubbishPeer::Talk(const std::string& endpoint, bool as_member, std::uint64_
 void RubbishPeer::Send(std::unique_ptr<base::Connection> connection, bool as_member, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   if (as_member) {
-    replica::TlsConnection::Options options;
+    replica::Channels::Options options;
     options.judge = [](const std::string&) { return absl::OkStatus(); };
-    connection = std::make_unique<replica::TlsConnection>(replica::TlsCredentials::Of(member_.signing_secret),
-                                                          std::move(connection), executor_, std::move(options));
+    connection = crypto_.channels(member_.signing_secret)->Open(std::move(connection), executor_, std::move(options));
   }
   base::Connection& made = *connections_.emplace_back(std::move(connection));
   made.Start({[](std::string_view) {}, [](const absl::Status&) {}});

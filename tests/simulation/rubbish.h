@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "simulation/crypto.h"
 #include "simulation/event_queue.h"
 #include "simulation/simulated_network.h"
 
@@ -15,10 +16,11 @@ namespace copse::simulation {
 /// A machine that connects to others and talks rubbish: to a stranger's door, or with the key of a member.
 class RubbishPeer {
  public:
-  RubbishPeer(int machine, EventQueue& queue, SimulatedNetwork& network, const replica::Identity& member);
+  RubbishPeer(int machine, EventQueue& queue, SimulatedNetwork& network, const Crypto& crypto,
+              const replica::Identity& member);
   ~RubbishPeer();
 
-  /// Connects to `endpoint` and sends what the seed says: as bytes, or as messages within TLS.
+  /// Connects to `endpoint` and sends what the seed says: as bytes, or as messages within a connection of a member.
   void Talk(const std::string& endpoint, bool as_member, std::uint64_t seed);
 
  private:
@@ -27,6 +29,7 @@ class RubbishPeer {
   const std::shared_ptr<Party> party_ = std::make_shared<Party>();
   QueueExecutor executor_;
   const std::unique_ptr<base::Network> network_;
+  const Crypto& crypto_;
   const replica::Identity member_;
   std::vector<std::unique_ptr<base::Connection>> connections_;
 };

@@ -23,7 +23,11 @@ struct Outcome {
 /// restart. One thread; no real time.
 Outcome Execute(const Trace& trace);
 
+enum class Form {
+  kAny,
+  kShort,  ///< 3 replicas, 60 calls, files up to 64 KiB, one crash, one partition.
+};
 /// What a seed stands for: replicas, weather, calls over few names so that everything collides, and faults.
-Trace Generate(std::uint64_t seed);
+Trace Generate(std::uint64_t seed, Form form);
 
 }  // namespace copse::simulation

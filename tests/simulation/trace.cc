@@ -23,7 +23,8 @@ std::string FormatTrace(const Trace& trace) {
   std::ostringstream text;
   text << "replicas " << trace.replicas << "\nseed " << trace.seed << "\ntopology " << trace.topology << "\ndrop "
        << trace.drop << "\nduplicate " << trace.duplicate << "\nflip " << trace.flip << "\ndelay_min "
-       << trace.delay_min << "\ndelay_max " << trace.delay_max << "\n";
+       << trace.delay_min << "\ndelay_max " << trace.delay_max << "\ncrypto "
+       << (trace.has_real_crypto ? "real" : "light") << "\n";
   for (const Step& step : trace.steps) text << FormatStep(step) << "\n";
   return text.str();
 }
@@ -45,6 +46,8 @@ absl::StatusOr<Trace> ParseTrace(std::string_view text) {
       *number->second = std::strtoull(second.c_str(), nullptr, 10);
     } else if (first == "replicas") {
       trace.replicas = std::atoi(second.c_str());
+    } else if (first == "crypto" && (second == "real" || second == "light")) {
+      trace.has_real_crypto = second == "real";
     } else if (first == "topology") {
       trace.topology = second;
     } else {

@@ -39,7 +39,8 @@ struct Trace {
   std::uint64_t flip = 0;
   std::uint64_t delay_min = 1;  ///< Milliseconds.
   std::uint64_t delay_max = 1;
-  std::vector<Step> steps;  ///< Ascending by time.
+  bool has_real_crypto = true;  ///< `crypto real`: Ed25519 and TLS; else (`crypto light`) what stands in for them.
+  std::vector<Step> steps;      ///< Ascending by time.
 
   friend bool operator==(const Trace&, const Trace&) = default;
 };

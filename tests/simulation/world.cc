@@ -20,15 +20,25 @@ using std::chrono::seconds;
 /// What lies in memory longer than this is durable: the store syncs after a second.
 constexpr milliseconds kSyncedAfter{1010};
 
+/// Whether some staged content is kept for later: what was left as damaged is lost.
+bool MayBeLate(const std::vector<std::string>& notes) {
+  const auto is_lost = [](const std::string& note) { return note.rfind("left ", 0) == 0; };
+  return !notes.empty() && std::none_of(notes.begin(), notes.end(), is_lost);
+}
+
 }  // namespace
 
-World::World(const Trace& trace) : trace_(trace), network_(queue_, trace.seed * 31 + 7, outcome_.faults) {
-  const Founding& founding = GetFounding();
+World::World(const Trace& trace)
+    : trace_(trace),
+      crypto_(trace.has_real_crypto ? RealCrypto() : LightCrypto()),
+      network_(queue_, trace.seed * 31 + 7, outcome_.faults) {
+  const Founding& founding = GetFounding(crypto_);
   ops_ = founding.ops;
   for (int i = 0; i < trace.replicas; ++i) {
     auto member = std::make_unique<Member>();
-    member->machine = std::make_unique<Machine>(i, founding.disks[static_cast<std::size_t>(i)]->Copy(), queue_,
-                                                network_, *this, trace.seed * 100 + static_cast<std::uint64_t>(i));
+    member->machine =
+        std::make_unique<Machine>(i, founding.disks[static_cast<std::size_t>(i)]->Copy(), queue_, network_, crypto_,
+                                  *this, trace.seed * 100 + static_cast<std::uint64_t>(i));
     member->programs = std::make_unique<Programs>(*member->machine, ops_, contents_);
     member->actor = replica::ReadIdentity(member->machine->disk(), std::string(Machine::kStore) + "/identity")->actor;
     members_.push_back(std::move(member));
@@ -148,7 +158,7 @@ void World::Start(Member& member) {
   }
   CheckReplayed(member);
   member.programs->OnProcessBegan();
-  if (member.is_disk_full) member.programs->DiskMayFail();
+  if (member.is_disk_full || member.is_tainted) member.programs->DiskMayFail();
   if (!HasFailed() && !is_tainted_ && !member.machine->disk().power_is_cut()) CheckRecovered(member);
 }
 
@@ -234,7 +244,7 @@ void World::CheckRecovered(Member& member) {
     if (found != history.end()) {
       contents_.Admit(machine.number(), *found);
       contents_.MustLast(*found);
-    } else if (machine.notes().empty()) {
+    } else if (!MayBeLate(machine.notes())) {
       Check(absl::DataLossError("what was fsynced is lost: " + since.front().substr(0, 60)),
             "start of m" + std::to_string(machine.number()));
     }

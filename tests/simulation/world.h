@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "simulation/crypto.h"
 #include "simulation/event_queue.h"
 #include "simulation/ledger.h"
 #include "simulation/machine.h"
@@ -30,8 +31,8 @@ class World final : public MachineObserver {
  private:
   /// What is known of one replica beside its machine.
   struct Member {
+    std::unique_ptr<Programs> programs;  ///< Outlives the machine, whose volume tells it of changes to the end.
     std::unique_ptr<Machine> machine;
-    std::unique_ptr<Programs> programs;
     /// Own ops that the disk had when the store opened; nothing once they were compared.
     std::optional<std::vector<crdt::Op>> replayed;
     crdt::ActorId actor = 0;
@@ -97,6 +98,7 @@ class World final : public MachineObserver {
   bool HasFailed() const { return !outcome_.status.ok(); }
 
   const Trace& trace_;
+  const Crypto& crypto_;
   Outcome outcome_;
   EventQueue queue_;
   SimulatedNetwork network_;

@@ -95,6 +95,7 @@ bool World::Damage(const Step& step, Member& member) {
   machine.disk().FlipBit(file, bit / 8, static_cast<int>(bit % 8));
   ++outcome_.faults["bit flipped in a stored file"];
   is_tainted_ = member.is_tainted = true;
+  member.programs->DiskMayFail();
   return true;
 }
 

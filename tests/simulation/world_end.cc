@@ -5,6 +5,7 @@
 
 #include "simulation/checks.h"
 #include "simulation/world.h"
+#include "volume/schema.h"
 
 namespace copse::simulation {
 namespace {
@@ -17,6 +18,8 @@ constexpr seconds kConvergeMax{180};
 /// Whoever has heard of new ops and made none acknowledges them after a minute, and others store that.
 constexpr seconds kAcknowledged{90};
 constexpr seconds kIdle{40};
+/// What is open and was not published, because its name was gone, is so long after the name has come back.
+constexpr seconds kRest{3};
 constexpr std::uint64_t kDiskBytes = std::uint64_t{1} << 39;
 /// Of what one connection may hold: what a session sends unasked, encrypted.
 constexpr std::size_t kQueuedBytesMax = 32 << 20;
@@ -33,6 +36,23 @@ std::string PeersSeenBy(const Machine& machine) {
             (peer.in_sync ? " in sync" : "") + (peer.last_error.empty() ? "" : " (" + peer.last_error + ")") + ",";
   }
   return text;
+}
+
+/// The versions that deletions took along, and the first of these deletions.
+std::map<crdt::Timestamp, crdt::Timestamp> DroppedBy(const std::vector<crdt::Op>& ops) {
+  std::map<crdt::Timestamp, crdt::Timestamp> dropped;
+  for (const crdt::Op& op : ops) {
+    for (const crdt::Field& field : op.fields) {
+      if (field.id.number != fs::schema::kUnlinked || !field.value) continue;
+      const auto unlinked = fs::schema::DecodeUnlinked(*field.value);
+      if (!unlinked) continue;
+      for (const crdt::Timestamp head : unlinked->dropped) {
+        const auto [first, is_new] = dropped.emplace(head, op.time);
+        if (!is_new) first->second = std::min(first->second, op.time);
+      }
+    }
+  }
+  return dropped;
 }
 
 std::string NameOf(int machine) { return "m" + std::to_string(machine); }
@@ -65,6 +85,8 @@ void World::Heal() {
     Check(member->programs->Execute({0, member->machine->number(), "flush", {}}), "the last flush");
   }
   Converge("after the last flush");
+  PassUntil(queue_.now() + kRest);
+  Converge("after what came back has rested");
   if (!HasFailed()) CheckEqual();  // While much is still open, and clean.
   for (auto& member : members_) {
     if (HasFailed()) return;
@@ -170,7 +192,9 @@ void World::CheckContents() {
 }
 
 void World::CheckReplacedVersions() {
-  for (const crdt::Op& op : OpsShownBy(*members_.front())) {
+  const std::vector<crdt::Op> ops = OpsShownBy(*members_.front());
+  const std::map<crdt::Timestamp, crdt::Timestamp> dropped = DroppedBy(ops);
+  for (const crdt::Op& op : ops) {
     for (const crdt::Field& field : op.fields) {
       if (!field.replaces || !field.value || !content_of_.contains(op.time)) continue;
       for (auto& member : members_) {
@@ -178,6 +202,8 @@ void World::CheckReplacedVersions() {
         for (const crdt::Timestamp replaced : *field.replaces) {
           const auto content = content_of_.find(replaced);
           if (content == content_of_.end()) continue;
+          // What went with a name goes for good when another version takes that name.
+          if (const auto by = dropped.find(replaced); by != dropped.end() && by->second < op.time) continue;
           if (contents_.WasSeenAt(member->machine->number(), content->second)) continue;
           Check(absl::DataLossError("a version was replaced that no program there had seen: '" +
                                     Shown(content->second) + "'"),

@@ -1,4 +1,6 @@
 // What befalls machines and lines. Each fault counts where it happens, not where it is drawn.
+#include <algorithm>
+
 #include "simulation/founding.h"
 #include "simulation/world.h"
 
@@ -16,8 +18,8 @@ Keep KeepOf(const std::string& word) {
 }
 
 /// The identity of the last member, which seldom takes part itself.
-absl::StatusOr<replica::Identity> OfNobody() {
-  const auto disk = GetFounding().disks.back()->Copy();
+absl::StatusOr<replica::Identity> OfNobody(const Crypto& crypto) {
+  const auto disk = GetFounding(crypto).disks.back()->Copy();
   return replica::ReadIdentity(*disk, std::string(Machine::kStore) + "/identity");
 }
 
@@ -78,7 +80,9 @@ bool World::Befall(const Step& step, Member& member) {
   if (verb == "rubbish") {  // rubbish stranger|member SEED
     const bool as_member = step.Word(0) == "member";
     count(as_member ? "a member talks rubbish" : "a stranger talks rubbish");
-    if (rubbish_ == nullptr) rubbish_ = std::make_unique<RubbishPeer>(kRubbishMachine, queue_, network_, *OfNobody());
+    if (rubbish_ == nullptr) {
+      rubbish_ = std::make_unique<RubbishPeer>(kRubbishMachine, queue_, network_, crypto_, *OfNobody(crypto_));
+    }
     rubbish_->Talk(machine.endpoint(), as_member, step.Number(1));
     return true;
   }
@@ -97,8 +101,8 @@ bool World::Befall(const Step& step, Member& member) {
     Stop(member);
   } else if (verb == "pause") {  // pause MILLISECONDS
     count("process paused");
-    machine.StopUntil(queue_.now() + milliseconds(step.Number(0)));
-    member.resumed = queue_.now() + milliseconds(step.Number(0));
+    member.resumed = std::max(member.resumed, queue_.now() + milliseconds(step.Number(0)));
+    machine.StopUntil(member.resumed);
   } else if (verb == "cut") {  // cut CHANGES nothing|everything|random SEED
     machine.disk().CutPowerAfter(step.Number(0));
     member.keep = KeepOf(step.Word(1));

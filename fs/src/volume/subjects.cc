@@ -108,17 +108,14 @@ bool Volume::State::Follow(OpenFile& file) {
 }
 
 void Volume::State::FollowAll(const Invalidations& changed) {
-  if (!has_files_behind.exchange(false)) return;
-  bool has_left = false;
+  if (!has_files_behind) return;
   for (const NodeId target : changed.targets) {
     const Pin file = PinOpen(target);
     if (!file || !file->is_behind) continue;
     Follow(*file);
     // Published, it follows; and whoever holds it up at this moment is done soon.
     if (file->is_behind && !file->staged->dirty()) SchedulePublication(*file, std::chrono::milliseconds(10));
-    has_left |= file->is_behind;
   }
-  if (has_left) has_files_behind = true;
 }
 
 bool Volume::State::MayPublishUnderTreeLock(const OpenFile& file) const {
@@ -158,6 +155,23 @@ void Volume::State::NoteRemoval(const ShownEntry& removed) {
   const std::lock_guard lock(local_mutex);
   const auto local = locals.find(removed.target);
   if (local != locals.end() && local->second.open != nullptr) local->second.open->is_removed_here = true;
+}
+
+void Volume::State::NoteNames(const Invalidations& changed) {
+  const std::lock_guard lock(local_mutex);
+  for (const NodeId target : changed.targets) {
+    const auto local = locals.find(target);
+    if (local == locals.end() || local->second.open == nullptr || projection->LinksOf(target) == 0) continue;
+    OpenFile& file = *local->second.open;
+    // Should that name go as well, then who took it decides, not who took the one before. Without a name it was not
+    // published when it had rested.
+    if (file.is_removed_here.exchange(false) && file.staged->dirty()) SchedulePublication(file, options.publish_rest);
+    // What went with a name comes back with one, though no version is new.
+    const bool is_sibling = file.key.load() != target || file.inode.load() != target;
+    if (is_sibling || projection->VersionsOf(target).file == file.staged->base_heads()) continue;
+    file.is_behind = true;
+    has_files_behind = true;
+  }
 }
 
 }  // namespace copse::fs

@@ -136,15 +136,20 @@ absl::StatusOr<std::string> Volume::RestoreFromTrash(NodeId node) {
 
 absl::Status Volume::PurgeFromTrash(NodeId node) {
   COPSE_RETURN_IF_ERROR(state_->CheckWritable());
-  const State::TreeWriteLock lock(state_->tree_mutex);
-  const std::vector<NodeId> trash = state_->TrashNodes();
-  if (!std::binary_search(trash.begin(), trash.end(), node)) return NotInTrash(node);
-  schema::Purged purged;
-  purged.claim = state_->tree().PlacementOf(node)->claim;
-  purged.heads = schema::HeadsOf(state_->tree(), TargetOf(state_->tree(), node));
-  Batch batch(state_->replica);
-  batch.Set(node, {schema::Set(schema::kPurged, schema::EncodePurged(purged))});
-  return state_->Commit(std::move(batch)).status();
+  Invalidations changed;
+  {
+    const State::TreeWriteLock lock(state_->tree_mutex);
+    const std::vector<NodeId> trash = state_->TrashNodes();
+    if (!std::binary_search(trash.begin(), trash.end(), node)) return NotInTrash(node);
+    schema::Purged purged;
+    purged.claim = state_->tree().PlacementOf(node)->claim;
+    purged.heads = schema::HeadsOf(state_->tree(), TargetOf(state_->tree(), node));
+    Batch batch(state_->replica);
+    batch.Set(node, {schema::Set(schema::kPurged, schema::EncodePurged(purged))});
+    COPSE_ASSIGN_OR_RETURN(changed, state_->Commit(std::move(batch)));
+  }
+  state_->Announce(std::move(changed), {});
+  return absl::OkStatus();
 }
 
 }  // namespace copse::fs

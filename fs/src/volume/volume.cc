@@ -77,7 +77,9 @@ absl::StatusOr<Invalidations> Volume::State::Commit(Batch batch) {
   counter.store(replica.lamport_counter(), std::memory_order_release);
   NoteNewVersions(submitted->events);
   ScheduleTruncation();
-  return projection->Update(submitted->events);
+  Invalidations changed = projection->Update(submitted->events);
+  NoteNames(changed);
+  return changed;
 }
 
 absl::Status Volume::Ingest(crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
@@ -89,6 +91,7 @@ absl::Status Volume::Ingest(crdt::ActorId actor, std::uint64_t first, std::span<
     state_->NoteNewVersions(events);
     changed = state_->projection->Update(events);
     state_->ScheduleTruncation();
+    state_->NoteNames(changed);
   }
   state_->Announce(std::move(changed), {});
   return absl::OkStatus();

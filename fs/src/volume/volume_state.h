@@ -131,6 +131,9 @@ struct Volume::State {
   void MoveSibling(NodeId id, NodeId to, std::vector<crdt::Timestamp> heads);
   /// After a removal: marks what is open and has no name any more. Under the exclusive tree lock.
   void NoteRemoval(const ShownEntry& removed);
+  /// Notes which open files among `changed` have a name again, or show other versions under it. Under the exclusive
+  /// tree lock.
+  void NoteNames(const Invalidations& changed);
   /// Notes what the number of a sibling leads to. Under local_mutex.
   void SetServedVersion(NodeId number, Local& local, ServedVersion version);
 
@@ -294,7 +297,7 @@ struct Volume::State {
   /// further numbers of that inode, perhaps.
   absl::flat_hash_map<NodeId, absl::flat_hash_set<NodeId>> sibling_numbers;
   std::atomic<bool> has_sibling_numbers = false;
-  /// Some open file may be behind.
+  /// Some open file was behind once. Never unset.
   std::atomic<bool> has_files_behind = false;
   /// Those given out: a mount that is torn off releases none.
   absl::flat_hash_map<const Handle*, std::unique_ptr<Handle>> handles;

@@ -103,6 +103,46 @@ TEST_F(HandlesTest, AFileRemovedHereAndElsewhereDoesNotComeBack) {
   EXPECT_TRUE(laptop().Names(kRoot).empty());
 }
 
+TEST_F(HandlesTest, AFileRemovedHereThenRestoredAndRemovedElsewhereComesBackWithWhatAHandleHasWritten) {
+  ASSERT_EQ(desk().Unlink(kRoot, "f"), std::errc{});
+  Send(desk(), laptop());
+  ASSERT_EQ(laptop().volume().ListTrash().size(), 1u);
+  ASSERT_TRUE(laptop().volume().RestoreFromTrash(laptop().volume().ListTrash().front().node).ok());
+  Send(laptop(), desk());
+  Write(0, "B");
+  ASSERT_EQ(laptop().Unlink(kRoot, "f"), std::errc{});
+  Send(laptop(), desk());
+  Close();
+  Exchange();
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "f"), "Base");
+}
+
+TEST_F(HandlesTest, ACleanHandleOfAFileThatWasGoneForAWhileFollowsItsVersion) {
+  laptop().Write(file_, "a longer version");
+  ASSERT_EQ(laptop().Unlink(kRoot, "f"), std::errc{});
+  Send(laptop(), desk());
+  EXPECT_EQ(Read(), "base");
+  laptop().MakeFile(kRoot, "other", "of no concern");
+  Send(laptop(), desk());
+  ASSERT_EQ(laptop().volume().ListTrash().size(), 1u);
+  ASSERT_TRUE(laptop().volume().RestoreFromTrash(laptop().volume().ListTrash().front().node).ok());
+  Send(laptop(), desk());
+  EXPECT_EQ(Read(), "a longer version");
+}
+
+TEST_F(HandlesTest, ACleanHandleFollowsAVersionThatComesBackWithAName) {
+  phone().Write(file_, "of phone");
+  laptop().MakeFile(kRoot, "other", "so that what follows is later");
+  laptop().Write(file_, "of laptop");
+  ASSERT_EQ(laptop().Unlink(kRoot, "f"), std::errc{});
+  Send(laptop(), desk());
+  Send(phone(), desk());
+  EXPECT_EQ(Read(), "of phone") << "the deletion had not seen it";
+  ASSERT_EQ(phone().Rename(kRoot, "f", kRoot, "g"), std::errc{});
+  Send(phone(), desk());
+  EXPECT_EQ(Read(), "of laptop") << "it went with a name, and the file has one";
+}
+
 TEST_F(HandlesTest, AFileReplacedElsewhereKeepsItsHandle) {
   laptop().MakeFile(kRoot, "new", "replacement");
   ASSERT_EQ(laptop().Rename(kRoot, "new", kRoot, "f"), std::errc{});

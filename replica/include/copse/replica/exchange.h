@@ -7,6 +7,7 @@
 #include <copse/base/hash.h>
 #include <copse/base/network.h>
 #include <copse/base/random.h>
+#include <copse/replica/channels.h>
 #include <copse/replica/identity.h>
 
 #include <cstdint>
@@ -50,6 +51,8 @@ class Exchange {
     base::Executor& executor;
     base::Clock& clock;
     base::Random& random;
+    /// How connections are made safe, given this replica's signing secret; all peers must use the same.
+    std::function<std::shared_ptr<const Channels>(std::string_view signing_secret)> channels = TlsChannels;
   };
   struct Callbacks {
     /// Whether the owner of that key (32 bytes) is a member. Others may only ask to be admitted.

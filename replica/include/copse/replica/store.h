@@ -12,6 +12,7 @@
 #include <copse/replica/identity.h>
 #include <copse/replica/invitation.h>
 #include <copse/replica/member.h>
+#include <copse/replica/signature_scheme.h>
 
 #include <chrono>
 #include <cstdint>
@@ -58,6 +59,7 @@ class Store final : public crdt::Journal, public base::ContentStore {
     base::Clock& clock;
     base::Random& random;
     base::Executor& executor;
+    const SignatureScheme& signatures = Ed25519();
   };
   struct Options {
     std::chrono::milliseconds sync_delay_max{1000};  ///< Longest time an op stays in memory only.
