@@ -32,7 +32,7 @@ constexpr Weight kWeights[] = {
     {"ftruncate", 4}, {"list", 4},   {"setxattr", 3},  {"getxattr", 2},   {"listxattr", 2}, {"removexattr", 2},
     {"setacl", 3},    {"access", 3}, {"fallocate", 4}, {"copy_range", 3}, {"map_write", 3}, {"map_read", 2},
     {"fsync", 1},     {"statfs", 1}, {"seek_data", 2}, {"append", 2},     {"reopen", 2},    {"link_open", 2},
-    {"umask", 1},
+    {"umask", 1},     {"forget", 1},
 };
 
 }  // namespace
@@ -132,6 +132,7 @@ std::vector<std::string> Generator::Arguments(const std::string& name) {
   if (is("close") || is("fstat") || is("fsync")) return {Slot()};
   if (is("reopen"))
     return {Slot(), Slot(), Octal(Any<std::int64_t>({O_RDONLY, O_RDWR, O_RDWR | O_TRUNC}) | O_NONBLOCK)};
+  if (is("forget")) return {"caches"};
   if (is("link_open")) return {Slot(), NewPath()};
   // None that takes execution from a group alone: as in Mode.
   if (is("umask")) return {Octal(Any<std::int64_t>({0, 022, 022, 066, 0767}))};
