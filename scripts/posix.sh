@@ -66,7 +66,7 @@ stress_ng() {
 }
 tester stress-ng filesystem 'stressors verified' stress_ng
 tester dbench 4 'Throughput' dbench -t 60 4
-tester bonnie++ 128M 'done' bonnie++ -d . -u root -s 128 -r 64 -n 4 -f 1
+tester bonnie++ 128M 'done' bonnie++ -d . -u root -s 128 -r 64 -n 4 -f
 
 if [ -n "$pjdfstest" ]; then
   tester pjdfstest all '^Files=' prove -r -j "$jobs" "$pjdfstest/tests"
