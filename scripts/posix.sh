@@ -62,7 +62,9 @@ stress_ng() {
   stress-ng --class filesystem --exclude binderfs,procfs --sequential 2 --timeout 2 --verify --temp-path . --metrics-brief \
     >said 2>&1 || { status=$?; cat said; return "$status"; }
   cat said
-  echo "$(grep -cE 'metrc: \[[0-9]+\] +[a-z-]+ +[0-9]+ ' said) stressors verified, skipped: $(sed -n 's/.*info: .*\] \([a-z-]*\):.*skipping.*/\1/p' said | sort -u | xargs)"
+  verified=$(grep -cE 'metrc: \[[0-9]+\] +[a-z-]+ +[0-9]+ ' said)
+  skipped=$(sed -n 's/.*info: .*\] \([a-z-]*\):.*skipping.*/\1/p' said | sort -u | xargs)
+  echo "$verified stressors verified, skipped: $skipped"
 }
 tester stress-ng filesystem 'stressors verified' stress_ng
 tester dbench 4 'Throughput' dbench -t 60 4

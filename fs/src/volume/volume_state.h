@@ -256,7 +256,7 @@ struct Volume::State {
   void RunPublication(const std::shared_ptr<OpenFile>& due);
   absl::Status FlushAll();
   absl::Status Recover(std::vector<std::string>& notes);
-  /// Whether the last name of `inode` was removed by this replica.
+  /// Whether the last name of `inode` was removed by this replica. Under the tree lock.
   bool WasRemovedHere(NodeId inode) const;
   /// Why the entries of a subject are called what they are called; empty where they have no rivals. Under the tree
   /// lock.
