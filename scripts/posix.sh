@@ -1,6 +1,6 @@
 # ./dev posix [NAME...] [--pjdfstest DIR] [--fsx PROGRAM]: testers that are not ours, and ours at length, in a mount of
 # their own below $TMPDIR. NAMEs choose some of them: fio, stress-ng, dbench, bonnie++, pjdfstest, fsx, many, model,
-# storm. The model test takes COPSE_SECONDS (3600), its first seed is COPSE_FIRST_SEED (1).
+# storm. The model test takes COPSE_SECONDS (3600), its first seed is COPSE_FIRST_SEED (1); a storm is of COPSE_ROUNDS (50000).
 need_packages "$packages_build $packages_test fio stress-ng dbench bonnie++ perl"
 [ "$(id -u)" -eq 0 ] || fail "posix mounts with allow_other,suid,dev: run it as root"
 pjdfstest=
