@@ -91,7 +91,7 @@ fi
 hundred_thousand_names() {
   echo bytes >first
   perl -e 'link("first", "name$_") or die "$!" for 1 .. 99999' || return 1
-  [ "$(stat -c %h first)" -eq 100000 ] && [ "$(stat -c %h name77777)" -eq 100000 ]
+  [ "$(stat -c %h first)" -eq 100000 ] && [ "$(stat -c %h name77777)" -eq 100000 ] && echo "100000 names"
 }
 # In two listings: what the kernel was told, and what it kept.
 million_entries() {
@@ -100,10 +100,10 @@ million_entries() {
   for listing in 1 2; do
     [ "$(find large -mindepth 1 | sort -u | wc -l)" -eq 1000000 ] || return 1
   done
-  [ -e large/1 ] && [ -e large/1000000 ] && rm -r large
+  [ -e large/1 ] && [ -e large/1000000 ] && rm -r large && echo "1000000 entries"
 }
-tester many names-of-one-file hundred_thousand_names
-tester many entries-of-one-directory million_entries
+tester many names-of-one-file 'names' hundred_thousand_names
+tester many entries-of-one-directory 'entries' million_entries
 
 if wanted model; then
   COPSE=$PWD/build/copse COPSE_POSIX_MODEL=$PWD/build/tests/mount/scenarios/copse_posix_model \
