@@ -189,7 +189,7 @@ absl::StatusOr<std::size_t> Volume::CopyRange(NodeId from, Handle* from_handle, 
     if (!read.ok() && copied == 0) return read.status();
     if (!read.ok() || *read == 0) break;
     const auto written =
-        state_->WriteTo(*target, false, to_offset + copied, std::string_view(buffer.data(), *read), true);
+        state_->WriteTo(*target, false, to_offset + copied, std::string_view(buffer.data(), *read), false);
     if (!written.ok() && copied == 0) return written.status();
     if (!written.ok()) break;
     copied += *read;

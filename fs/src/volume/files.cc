@@ -44,6 +44,8 @@ Volume::State::Pin Volume::State::PinUnderTreeLock(const Subject& subject) {
     const bool is_fixed = HasFixedChunks(tree(), subject.inode);
     open = std::make_shared<OpenFile>(subject.key, subject.inode,
                                       staging->OpenFile(subject.inode, base, std::move(heads), is_fixed));
+    // A descriptor that was opened with O_PATH, or a file handle, leads to a file that nobody had open when it went.
+    open->is_removed_here = !subject.is_sibling() && WasRemovedHere(subject.inode);
   }
   ++open->users;
   return Pin(*this, open);

@@ -157,7 +157,8 @@ absl::Status Volume::State::FlushAll() {
   return first_error;
 }
 
-// After a restart the tree tells whose deletion took the last name: its claim is the highest.
+// Where nobody had the file open, and after a restart, the tree tells whose deletion took the last name: its claim is
+// the highest.
 bool Volume::State::WasRemovedHere(NodeId inode) const {
   const auto versions = tree().Versions(inode, schema::kUnlinked);
   return projection->LinksOf(inode) == 0 && (versions.empty() || versions.back().time.actor() == replica.actor());

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "volume/access_times.h"
 #include "volume/batch.h"
 #include "volume/numbers.h"
 #include "volume/open_file.h"
@@ -258,7 +259,7 @@ struct Volume::State {
   void RunPublication(const std::shared_ptr<OpenFile>& due);
   absl::Status FlushAll();
   absl::Status Recover(std::vector<std::string>& notes);
-  /// Whether the last name of `inode` was removed by this replica.
+  /// Whether the last name of `inode` was removed by this replica. Under the tree lock.
   bool WasRemovedHere(NodeId inode) const;
   /// Why the entries of a subject are called what they are called; empty where they have no rivals. Under the tree
   /// lock.
@@ -293,6 +294,7 @@ struct Volume::State {
 
   std::mutex local_mutex;
   absl::flat_hash_map<NodeId, Local> locals;
+  AccessTimes access_times;
   /// The numbers of siblings that were served, by the inode that they led to last. Those that the kernel has still are
   /// further numbers of that inode, perhaps.
   absl::flat_hash_map<NodeId, absl::flat_hash_set<NodeId>> sibling_numbers;

@@ -93,6 +93,31 @@ TEST_F(HandlesTest, AFileRemovedHereDoesNotComeBack) {
   EXPECT_TRUE(laptop().Names(kRoot).empty());
 }
 
+TEST_F(HandlesTest, AFileRemovedHereWhileNobodyHadItOpenDoesNotComeBackThoughItIsWritten) {
+  Close();
+  ASSERT_EQ(desk().Unlink(kRoot, "f"), std::errc{});
+  // As a descriptor opened with O_PATH before, or a file handle, allows.
+  handle_ = *desk().volume().Open(file_, {.write = true});
+  Write(0, "B");
+  EXPECT_EQ(Read(), "Base");
+  ASSERT_TRUE(desk().volume().Fsync(file_).ok());
+  Close();
+  Exchange();
+  EXPECT_TRUE(desk().Names(kRoot).empty());
+  EXPECT_TRUE(laptop().Names(kRoot).empty());
+}
+
+TEST_F(HandlesTest, AFileRemovedElsewhereWhileNobodyHadItOpenComesBackWithWhatIsWritten) {
+  Close();
+  ASSERT_EQ(laptop().Unlink(kRoot, "f"), std::errc{});
+  Send(laptop(), desk());
+  handle_ = *desk().volume().Open(file_, {.write = true});
+  Write(0, "B");
+  Close();
+  Exchange();
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "f"), "Base");
+}
+
 TEST_F(HandlesTest, AFileRemovedHereAndElsewhereDoesNotComeBack) {
   Write(0, "B");
   ASSERT_EQ(laptop().Unlink(kRoot, "f"), std::errc{});
