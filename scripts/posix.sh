@@ -1,5 +1,6 @@
 # ./dev posix [NAME...] [--pjdfstest DIR] [--fsx PROGRAM]: testers that are not ours, and ours at length, in a mount of
-# their own. NAMEs choose some of them: fio, stress-ng, dbench, bonnie++, pjdfstest, fsx, many, model.
+# their own below $TMPDIR. NAMEs choose some of them: fio, stress-ng, dbench, bonnie++, pjdfstest, fsx, many, model,
+# storm. The model test takes COPSE_SECONDS (3600), its first seed is COPSE_FIRST_SEED (1).
 need_packages "$packages_build $packages_test fio stress-ng dbench bonnie++ perl"
 [ "$(id -u)" -eq 0 ] || fail "posix mounts with allow_other,suid,dev: run it as root"
 pjdfstest=
@@ -13,7 +14,7 @@ while [ $# -gt 0 ]; do
     *) chosen="$chosen $1"; shift ;;
   esac
 done
-build_tests=ON build_preset release copse copse_posix_model
+build_tests=ON build_preset release copse copse_posix_model copse_mount_tests
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/copse-posix.XXXXXX")
 clean_up() {
   status=$?
@@ -34,15 +35,16 @@ wanted() {
   case " $chosen " in *" $1 "*) return 0 ;; esac
   return 1
 }
-# tester NAME CASE COMMAND...: runs it in a folder of its own inside the mount.
+# tester NAME CASE COUNTS COMMAND...: runs it in a folder of its own inside the mount, and prints the last line that matches
+# COUNTS of what it says.
 tester() {
   wanted "$1" || return 0
-  name=$1-$2
-  shift 2
+  name=$1-$2 counts=$3
+  shift 3
   mkdir "$scratch/folder/$name"
   echo "posix: $name: $*"
   if (cd "$scratch/folder/$name" && "$@") >"$scratch/$name.log" 2>&1; then
-    echo "posix: $name passed"
+    echo "posix: $name passed: $(grep -E "$counts" "$scratch/$name.log" | tail -n 1)"
   else
     failed=$((failed + 1))
     tail -n 30 "$scratch/$name.log"
@@ -50,15 +52,24 @@ tester() {
   fi
 }
 
-tester fio verify fio --name=verify --rw=randrw --bs=4k-64k --size=64m --verify=crc32c --do_verify=1 --fallocate=none
-tester fio direct fio --name=verify --rw=randrw --bs=4k --size=32m --direct=1 --verify=crc32c --do_verify=1 --fallocate=none
-tester stress-ng filesystem stress-ng --class filesystem --sequential 1 --timeout 2 --verify --temp-path . --skip-silent
-tester dbench 4 dbench -t 20 4
-tester bonnie++ 128M bonnie++ -d . -u root -s 128 -r 64 -n 4 -q
+fio_verify() { fio --name=verify --bs=4k-64k --verify=crc32c --do_verify=1 --fallocate=none "$@"; }
+tester fio verify 'WRITE:' fio_verify --rw=randrw --size=64m
+tester fio mapped 'WRITE:' fio_verify --rw=randrw --size=64m --ioengine=mmap
+tester fio direct 'WRITE:' fio_verify --rw=randwrite --size=64m --ioengine=libaio --iodepth=8 --direct=1
+tester fio synced 'WRITE:' fio_verify --rw=write --size=16m --numjobs=4 --fsync=16
+# Not binderfs and procfs, which do nothing here.
+stress_ng() {
+  stress-ng --class filesystem --exclude binderfs,procfs --sequential 2 --timeout 2 --verify --temp-path . --metrics-brief \
+    >said 2>&1 || { status=$?; cat said; return "$status"; }
+  cat said
+  echo "$(grep -cE 'metrc: \[[0-9]+\] +[a-z-]+ +[0-9]+ ' said) stressors verified, skipped: $(sed -n 's/.*info: .*\] \([a-z-]*\):.*skipping.*/\1/p' said | sort -u | xargs)"
+}
+tester stress-ng filesystem 'stressors verified' stress_ng
+tester dbench 4 'Throughput' dbench -t 60 4
+tester bonnie++ 128M 'done' bonnie++ -d . -u root -s 128 -r 64 -n 4 -f 1
 
 if [ -n "$pjdfstest" ]; then
-  tester pjdfstest all prove -r -j "$jobs" "$pjdfstest/tests"
-  wanted pjdfstest && tail -n 3 "$scratch/pjdfstest-all.log"
+  tester pjdfstest all '^Files=' prove -r -j "$jobs" "$pjdfstest/tests"
 else
   echo "posix: pjdfstest SKIPPED (give --pjdfstest DIR)"
 fi
@@ -66,10 +77,10 @@ fi
 # Of a run each: through mappings as well, by system calls only, past the page cache, past it and through mappings.
 if [ -n "$fsx" ]; then
   for seed in 1 2 3; do
-    tester fsx "mapped-$seed" "$fsx" -q -N 1000000 -S "$seed" file
-    tester fsx "calls-$seed" "$fsx" -q -N 1000000 -S "$seed" -R -W file
-    tester fsx "direct-$seed" "$fsx" -q -N 1000000 -S "$seed" -Z -r 512 -w 512 -R -W file
-    tester fsx "direct-mapped-$seed" "$fsx" -q -N 1000000 -S "$seed" -Z -r 512 -w 512 -t 512 file
+    tester fsx "mapped-$seed" 'A-OK' "$fsx" -q -N 1000000 -S "$seed" file
+    tester fsx "calls-$seed" 'A-OK' "$fsx" -q -N 1000000 -S "$seed" -R -W file
+    tester fsx "direct-$seed" 'A-OK' "$fsx" -q -N 1000000 -S "$seed" -Z -r 512 -w 512 -R -W file
+    tester fsx "direct-mapped-$seed" 'A-OK' "$fsx" -q -N 1000000 -S "$seed" -Z -r 512 -w 512 -t 512 file
   done
 else
   echo "posix: fsx SKIPPED (give --fsx PROGRAM)"
@@ -94,8 +105,12 @@ tester many entries-of-one-directory million_entries
 
 if wanted model; then
   COPSE=$PWD/build/copse COPSE_POSIX_MODEL=$PWD/build/tests/mount/scenarios/copse_posix_model \
-    COPSE_CALLS=${COPSE_CALLS:-100000} COPSE_SEEDS=${COPSE_SEEDS:-"$(seq -s ' ' 1 10)"} \
-    tests/mount/scenarios/model.sh || { failed=$((failed + 1)); echo "posix: model FAILED"; }
+    COPSE_SECONDS=${COPSE_SECONDS:-3600} tests/mount/scenarios/model.sh ||
+    { failed=$((failed + 1)); echo "posix: model FAILED"; }
+fi
+if wanted storm; then
+  COPSE_ROUNDS=${COPSE_ROUNDS:-50000} build/tests/mount/copse_mount_tests --gtest_filter='StormTest.*' --gtest_brief=1 ||
+    { failed=$((failed + 1)); echo "posix: storm FAILED"; }
 fi
 build/copse verify "$scratch/folder" >/dev/null || { failed=$((failed + 1)); echo "posix: verify FAILED"; }
 [ "$failed" -eq 0 ] || fail "$failed testers failed"

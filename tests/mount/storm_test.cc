@@ -1,217 +1,228 @@
-// Many at one time: names made, looked up, renamed and removed by several threads, while the kernel is made to forget,
-// and while another replica changes the same directory. Nothing may hang, and at the end mount and volume agree.
+// Many at one time, names first: made, looked up, renamed, listed and removed by several threads. Nothing may hang,
+// every call gives what it may give, and at the end mount, volume and peer agree.
+#include "mount/storm.h"
+
 #include <fcntl.h>
 
-#include <atomic>
-#include <random>
-#include <set>
-#include <thread>
-
-#include "mount/mount_test.h"
+#include <algorithm>
+#include <map>
 
 namespace copse::test {
 namespace {
 
-constexpr int kThreads = 4;
-constexpr int kRounds = 400;
-constexpr int kNames = 12;
+INSTANTIATE_TEST_SUITE_P(, StormTest, testing::Values(Peer::kNone, Peer::kBusy), [](const auto& storm) {
+  return storm.param == Peer::kNone ? std::string("Alone") : std::string("BesideAPeer");
+});
 
-class StormTest : public MountTest {
- protected:
-  void TearDown() override {
-    MountTest::TearDown();
-    peer_.reset();
+/// Counts calls that failed with what they cannot fail with, and keeps the first such errno of each.
+class Failures {
+ public:
+  void Check(const char* call, int result, std::initializer_list<int> expected) {
+    if (result >= 0 || std::find(expected.begin(), expected.end(), errno) != expected.end()) return;
+    Add(std::string(call) + ": " + std::strerror(errno));
+  }
+  void Add(const std::string& what) {
+    const std::lock_guard lock(mutex_);
+    ++counts_[what];
+  }
+  std::string Text() const {
+    std::string text;
+    for (const auto& [what, count] : counts_) text += what + " (" + std::to_string(count) + " times)\n";
+    return text;
   }
 
-  /// Runs `body` on several threads at one time, each with a number of its own.
-  static void OnThreads(const std::function<void(int thread, std::mt19937& random)>& body) {
-    std::vector<std::thread> threads;
-    for (int thread = 0; thread < kThreads; ++thread) {
-      threads.emplace_back([&body, thread] {
-        std::mt19937 random(static_cast<unsigned>(thread) + 1);
-        body(thread, random);
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-  }
-  static std::string Any(std::mt19937& random) { return "n" + std::to_string(random() % kNames); }
-
-  /// The kernel drops what it may: names and inodes are looked up anew. Root only; without, memory is never that short.
-  static void MakeTheKernelForget() {
-    const Descriptor control(open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC));
-    if (control.ok()) static_cast<void>(write(control.get(), "2", 1));
-  }
-
-  /// What a program sees is what the volume has, name by name.
-  void ExpectAgreement() {
-    std::set<std::string> listed;
-    for (const std::string& name : NamesIn(mount_point())) {
-      EXPECT_TRUE(listed.insert(name).second) << name << " is listed twice";
-      const auto known = volume().Lookup(crdt::kRoot, name);
-      ASSERT_TRUE(known.ok()) << name << ": " << known.status();
-      EXPECT_EQ(known->node.value, StatOf(At(name)).st_ino);
-      EXPECT_EQ(known->attributes.links, StatOf(At(name)).st_nlink);
-      volume().Forget(known->node, 1);
-    }
-    std::set<std::string> kept;
-    ASSERT_TRUE(volume()
-                    .List(crdt::kRoot, 0,
-                          [&](std::uint64_t, const fs::ShownEntry& entry, fs::Kind) {
-                            kept.insert(entry.name);
-                            return true;
-                          })
-                    .ok());
-    EXPECT_EQ(kept, listed);
-  }
-
-  std::unique_ptr<fs::TestVolume> peer_;
+ private:
+  std::mutex mutex_;
+  std::map<std::string, int> counts_;
 };
 
-TEST_F(StormTest, ManyThreadsInOneDirectoryLeaveWhatTheLastCallsSay) {
-  std::atomic<int> strange = 0;
-  const auto may_fail_with = [&](int result, std::initializer_list<int> expected) {
-    if (result >= 0) return;
-    if (std::find(expected.begin(), expected.end(), errno) == expected.end()) ++strange;
-  };
-  OnThreads([&](int thread, std::mt19937& random) {
-    for (int i = 0; i < kRounds; ++i) {
+TEST_P(StormTest, ManyThreadsInOneDirectoryGetWhatTheirCallsMayGive) {
+  Failures failures;
+  OnThreads([&](int, std::mt19937& random) {
+    for (int i = 0; i < Rounds(); ++i) {
       const std::string a = At(Any(random));
       const std::string b = At(Any(random));
-      switch (random() % 6) {
+      switch (random() % 8) {
         case 0: {
           const Descriptor file(open(a.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
-          may_fail_with(file.get(), {});
-          if (file.ok() && write(file.get(), "x", 1) != 1) ++strange;
+          failures.Check("create", file.get(), {});
+          if (file.ok() && write(file.get(), "x", 1) != 1) failures.Add("write");
           break;
         }
         case 1:
-          may_fail_with(unlink(a.c_str()), {ENOENT});
+          failures.Check("unlink", unlink(a.c_str()), {ENOENT});
           break;
         case 2:
-          may_fail_with(rename(a.c_str(), b.c_str()), {ENOENT});
+          failures.Check("rename", rename(a.c_str(), b.c_str()), {ENOENT});
           break;
         case 3:
-          may_fail_with(link(a.c_str(), b.c_str()), {ENOENT, EEXIST});
+          failures.Check("link", link(a.c_str(), b.c_str()), {ENOENT, EEXIST});
           break;
         case 4: {
           const Descriptor file(open(a.c_str(), O_RDONLY | O_CLOEXEC));
-          may_fail_with(file.get(), {ENOENT});
+          failures.Check("open", file.get(), {ENOENT});
           char byte;
-          if (file.ok() && read(file.get(), &byte, 1) < 0) ++strange;
+          if (file.ok() && read(file.get(), &byte, 1) < 0) failures.Add("read");
           break;
         }
+        case 5:
+          failures.Check("chmod", chmod(a.c_str(), 0600 + random() % 64), {ENOENT});
+          break;
+        case 6:
+          failures.Check("exchange", renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE), {ENOENT});
+          break;
         default:
-          if (thread == 0 && i % 40 == 0) MakeTheKernelForget();
           struct stat found {};
-          may_fail_with(stat(a.c_str(), &found), {ENOENT});
+          failures.Check("stat", stat(a.c_str(), &found), {ENOENT});
       }
     }
   });
-  EXPECT_EQ(0, strange) << "calls that failed with what they cannot fail with";
-  ExpectAgreement();
+  EXPECT_EQ("", failures.Text());
+  CalmDown();
 }
 
-TEST_F(StormTest, AFileThatIsReplacedByRenameAllTheTimeIsAlwaysThereAndWhole) {
+TEST_P(StormTest, WhatNobodyTouchesIsFoundAndListedWhileAllAroundItChanges) {
+  constexpr int kKept = 40;
+  std::map<std::string, ino_t> kept;
+  for (int i = 0; i < kKept; ++i) {
+    const std::string name = "kept" + std::to_string(i);
+    WriteFile(At(name), name);
+    kept[name] = StatOf(At(name)).st_ino;
+  }
+  Failures failures;
+  OnThreads([&](int thread, std::mt19937& random) {
+    for (int i = 0; i < Rounds(); ++i) {
+      const auto& [name, inode] = *std::next(kept.begin(), static_cast<int>(random() % kKept));
+      switch (thread == 0 ? 3 : random() % 3) {
+        case 0: {
+          struct stat found {};
+          failures.Check("stat", stat(At(name).c_str(), &found), {});
+          if (found.st_ino != inode) failures.Add("another inode");
+          break;
+        }
+        case 1:
+          if (ReadFile(At(name)) != name) failures.Add("other bytes");
+          break;
+        case 2: {
+          std::map<std::string, int> listed;
+          for (const std::string& one : NamesIn(mount_point())) ++listed[one];
+          for (const auto& one : kept) {
+            if (listed[one.first] != 1) failures.Add("listed " + std::to_string(listed[one.first]) + " times");
+          }
+          break;
+        }
+        default: {  // Only one thread changes anything here: the directory is never the same for long.
+          const std::string a = At(Any(random));
+          Descriptor(open(a.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644)).Close();
+          failures.Check("rename", rename(a.c_str(), At(Any(random)).c_str()), {ENOENT});
+          failures.Check("unlink", unlink(At(Any(random)).c_str()), {ENOENT});
+        }
+      }
+    }
+  });
+  EXPECT_EQ("", failures.Text());
+  CalmDown();
+}
+
+TEST_P(StormTest, AFileThatIsReplacedByRenameAllTheTimeIsAlwaysThereAndWhole) {
   const std::string old_bytes(3000, 'o');
   const std::string new_bytes(5000, 'n');
   WriteFile(At("file"), old_bytes);
   std::atomic<bool> is_done = false;
-  std::atomic<int> wrong = 0;
-  std::thread writer([&] {
-    for (int i = 0; i < kRounds; ++i) {
-      WriteFile(At("temporary"), i % 2 == 0 ? new_bytes : old_bytes);
-      if (rename(At("temporary").c_str(), At("file").c_str()) != 0) ++wrong;
-    }
-    is_done = true;
-  });
-  std::vector<std::thread> readers;
-  for (int reader = 0; reader < 2; ++reader) {
-    readers.emplace_back([&, reader] {
-      while (!is_done) {
-        const Descriptor file(open(At("file").c_str(), O_RDONLY | O_CLOEXEC));
-        std::string bytes(8000, '\0');
-        const ssize_t size = file.ok() ? read(file.get(), bytes.data(), bytes.size()) : -1;
-        bytes.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
-        if (bytes != old_bytes && bytes != new_bytes) ++wrong;
-        if (reader == 0) MakeTheKernelForget();
+  Failures failures;
+  OnThreads([&](int thread, std::mt19937&) {
+    if (thread == 0) {
+      for (int i = 0; i < Rounds(); ++i) {
+        WriteFile(At("temporary"), i % 2 == 0 ? new_bytes : old_bytes);
+        failures.Check("rename", rename(At("temporary").c_str(), At("file").c_str()), {});
       }
-    });
-  }
-  writer.join();
-  for (std::thread& reader : readers) reader.join();
-  EXPECT_EQ(0, wrong);
+      is_done = true;
+    }
+    while (!is_done) {
+      const std::string bytes = ReadFile(At("file"));
+      if (bytes != old_bytes && bytes != new_bytes) failures.Add("not whole");
+    }
+  });
+  EXPECT_EQ("", failures.Text());
+  CalmDown();
 }
 
-TEST_F(StormTest, ChangesOfAPeerArriveWhileProgramsWorkInTheSameDirectory) {
-  fs::Volume::Options options = fs::TestVolume::DefaultOptions();
-  options.label = "peer";
-  peer_ = std::make_unique<fs::TestVolume>(2, content(), options);
+TEST_P(StormTest, WhatIsRenamedWhileOthersOpenItIsOpenedUnderOneNameOrTheOther) {
+  ASSERT_WORKS(mkdir(At("left").c_str(), 0755));
+  WriteFile(At("left/inside"), "inside");
+  WriteFile(At("x"), "one");
+  WriteFile(At("y"), "two");
   std::atomic<bool> is_done = false;
-  std::thread deliverer([&] {
-    std::mt19937 random(99);
-    std::size_t delivered = 0;
-    std::size_t fetched = 0;
+  Failures failures;
+  const auto bytes_of = [&](const std::string& name) {
+    const Descriptor file(open(At(name).c_str(), O_RDONLY | O_CLOEXEC));
+    failures.Check("open", file.get(), {ENOENT});
+    char bytes[16];
+    const ssize_t size = file.ok() ? read(file.get(), bytes, sizeof bytes) : 0;
+    if (size < 0) failures.Add("read");
+    return std::string(bytes, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  };
+  OnThreads([&](int thread, std::mt19937&) {
+    if (thread == 0) {
+      for (int i = 0; i < Rounds(); ++i) {
+        const bool is_left = i % 2 == 0;
+        failures.Check("rename", rename(At(is_left ? "left" : "right").c_str(), At(is_left ? "right" : "left").c_str()),
+                       {});
+        failures.Check("exchange", renameat2(AT_FDCWD, At("x").c_str(), AT_FDCWD, At("y").c_str(), RENAME_EXCHANGE),
+                       {});
+      }
+      is_done = true;
+    }
     while (!is_done) {
-      const std::vector<crdt::Op> own = journal().ops();
-      ASSERT_TRUE(peer_->volume->Ingest(1, fetched, std::span(own).subspan(fetched)).ok());
-      fetched = own.size();
-      for (int i = 0; i < 5; ++i) {
-        const std::string a = Any(random);
-        const std::string b = Any(random);
-        switch (random() % 3) {
-          case 0:
-            static_cast<void>(peer_->volume->MakeNode({}, crdt::kRoot, a, fs::Kind::kRegular, 0644, 0));
-            break;
-          case 1:
-            static_cast<void>(peer_->volume->Unlink({}, crdt::kRoot, a));
-            break;
-          default:
-            static_cast<void>(peer_->volume->Rename({}, crdt::kRoot, a, crdt::kRoot, b, 0));
-        }
+      for (const char* name : {"left/inside", "right/inside"}) {
+        const std::string bytes = bytes_of(name);
+        if (!bytes.empty() && bytes != "inside") failures.Add("inside: " + bytes);
       }
-      const std::vector<crdt::Op> ops = peer_->journal.ops();
-      ASSERT_TRUE(volume().Ingest(2, delivered, std::span(ops).subspan(delivered)).ok());
-      delivered = ops.size();
-      std::this_thread::yield();
+      for (const char* name : {"x", "y"}) {  // An exchange leaves no moment in which either is missing.
+        const std::string bytes = bytes_of(name);
+        if (bytes != "one" && bytes != "two") failures.Add("exchanged: " + bytes);
+      }
     }
   });
+  EXPECT_EQ("", failures.Text());
+  CalmDown();
+}
+
+TEST_P(StormTest, ThreadsThatWriteOneFileEachFindWhatTheyWrote) {
+  constexpr int kRegion = 40'000;
+  Descriptor appended = OpenFile(At("appended"), O_CREAT | O_RDWR | O_APPEND);
+  WriteFile(At("shared"), std::string(kRegion * kThreads, '-'));
+  Failures failures;
   OnThreads([&](int thread, std::mt19937& random) {
-    for (int i = 0; i < kRounds / 2; ++i) {
-      const std::string a = At(Any(random));
-      switch (random() % 5) {
-        case 0:
-          Descriptor(open(a.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
-          break;
-        case 1:
-          unlink(a.c_str());
-          break;
-        case 2:
-          rename(a.c_str(), At(Any(random)).c_str());
-          break;
-        case 3:
-          NamesIn(mount_point());
-          break;
-        default:
-          if (thread == 0 && i % 20 == 0) MakeTheKernelForget();
-          Exists(a);
-      }
+    const Descriptor shared = OpenFile(At("shared"), O_RDWR);
+    std::string expected(kRegion, '-');
+    for (int i = 0; i < Rounds(); ++i) {
+      const std::size_t at = random() % kRegion;
+      const std::string piece(1 + random() % std::min<std::size_t>(9000, kRegion - at),
+                              static_cast<char>('a' + i % 26));
+      const off_t base = off_t{kRegion} * thread;
+      failures.Check("pwrite", static_cast<int>(pwrite(shared.get(), piece.data(), piece.size(), base + off_t(at))),
+                     {});
+      expected.replace(at, piece.size(), piece);
+      const std::string record = std::to_string(thread) + std::to_string(10000 + i) + "\n";
+      failures.Check("append", static_cast<int>(write(appended.get(), record.data(), record.size())), {});
+      if (i % 8 != 0) continue;
+      std::string found(kRegion, '\0');
+      if (pread(shared.get(), found.data(), kRegion, base) != kRegion || found != expected) failures.Add("other bytes");
     }
   });
-  is_done = true;
-  deliverer.join();
-  // What was announced last is told to the kernel a little later.
-  EXPECT_TRUE(Eventually([&] {
-    std::set<std::string> kept;
-    EXPECT_TRUE(volume()
-                    .List(crdt::kRoot, 0,
-                          [&](std::uint64_t, const fs::ShownEntry& entry, fs::Kind) {
-                            kept.insert(entry.name);
-                            return true;
-                          })
-                    .ok());
-    const std::vector<std::string> listed = NamesIn(mount_point());
-    return kept == std::set<std::string>(listed.begin(), listed.end());
-  }));
+  EXPECT_EQ("", failures.Text());
+  appended.Close();
+  // Each record is there, whole, and those of one thread are in its order.
+  const std::string records = ReadFile(At("appended"));
+  ASSERT_EQ(std::size_t{7} * kThreads * static_cast<std::size_t>(Rounds()), records.size());
+  int next[kThreads] = {};
+  for (std::size_t at = 0; at < records.size(); at += 7) {
+    const int thread = records[at] - '0';
+    ASSERT_TRUE(thread >= 0 && thread < kThreads);
+    EXPECT_EQ(std::to_string(10000 + next[thread]++) + "\n", records.substr(at + 1, 6));
+  }
+  CalmDown();
 }
 
 }  // namespace

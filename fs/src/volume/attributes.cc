@@ -57,22 +57,18 @@ void TakeTimeRegisters(const crdt::Tree& tree, NodeId node, Times& times) {
 
 Attributes Volume::State::AttributesOf(const Subject& subject) {
   std::shared_ptr<OpenFile> open;
-  std::optional<base::UnixNanoseconds> atime;
-  std::optional<base::UnixNanoseconds> atime_set_at;
+  std::optional<AccessTimes::Access> access;
   {
     const std::lock_guard lock(local_mutex);
-    if (const auto local = locals.find(subject.key); local != locals.end()) {
-      open = local->second.open;
-      atime = local->second.atime;
-      atime_set_at = local->second.atime_set_at;
-    }
+    if (const auto local = locals.find(subject.key); local != locals.end()) open = local->second.open;
+    access = access_times.Of(subject.key);
   }
   // A sibling that is removed has nothing but what is open of it.
   const bool is_gone = subject.is_sibling() && !projection->SiblingOf(subject.key);
   const bool is_staged = open != nullptr && (open->staged->dirty() || open->is_behind || is_gone);
   Attributes shown = AttributesWith(subject, is_staged ? open.get() : nullptr);
-  if (atime) shown.atime = *atime;
-  if (atime_set_at) shown.ctime = std::max(shown.ctime, *atime_set_at);
+  if (access) shown.atime = access->time;
+  if (access && access->set_at) shown.ctime = std::max(shown.ctime, *access->set_at);
   return shown;
 }
 
@@ -164,7 +160,7 @@ void Volume::State::NoteAccess(NodeId node) {
   const Attributes shown = AttributesOf(*subject);
   if (shown.atime > shown.mtime && shown.atime > shown.ctime && now - shown.atime < kDay) return;
   const std::lock_guard lock(local_mutex);
-  if (const auto local = locals.find(node); local != locals.end()) local->second.atime = now;
+  access_times.NoteRead(node, now);
 }
 
 absl::StatusOr<Attributes> Volume::GetAttributes(NodeId node) {
@@ -211,10 +207,7 @@ absl::StatusOr<Attributes> Volume::SetAttributes(const Caller&, NodeId node, con
     }
     if (atime) {
       const std::lock_guard local_lock(state_->local_mutex);
-      if (const auto local = state_->locals.find(subject.key); local != state_->locals.end()) {
-        local->second.atime = *atime;
-        local->second.atime_set_at = now;
-      }
+      state_->access_times.NoteSet(subject.key, *atime, now);
     }
     shown = state_->AttributesOf(subject);
   }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <copse/base/clock.h>
 #include <copse/crdt/timestamp.h>
 #include <copse/fs/attributes.h>
 
@@ -25,8 +24,6 @@ struct ServedVersion {
 /// What this process alone knows of a number; gone when the kernel has forgotten it and nobody uses it.
 struct Local {
   std::uint64_t lookups = 0;
-  std::optional<base::UnixNanoseconds> atime;
-  std::optional<base::UnixNanoseconds> atime_set_at;  ///< By utimensat(2): a change of status, as local as its result.
   std::shared_ptr<OpenFile> open;
   std::optional<ServedVersion> version;  ///< Of siblings only.
   bool is_idle() const { return lookups == 0 && open == nullptr; }

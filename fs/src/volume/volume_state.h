@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "volume/access_times.h"
 #include "volume/batch.h"
 #include "volume/numbers.h"
 #include "volume/open_file.h"
@@ -318,6 +319,7 @@ struct Volume::State {
 
   std::mutex local_mutex;
   absl::flat_hash_map<NodeId, Local> locals;
+  AccessTimes access_times;
   /// The numbers of siblings that were served, by the inode that they led to last. Those that the kernel has still are
   /// further numbers of that inode, perhaps.
   absl::flat_hash_map<NodeId, absl::flat_hash_set<NodeId>> sibling_numbers;

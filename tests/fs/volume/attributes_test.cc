@@ -53,6 +53,19 @@ TEST_F(AttributesTest, SettingTheAccessTimeAloneIsNoOp) {
   EXPECT_EQ(world_.journal.op_count(), ops);
 }
 
+TEST_F(AttributesTest, AnAccessTimeStaysThoughTheKernelForgetsTheFile) {
+  const NodeId file = MakeFile(kRoot, "a");
+  world_.Advance(kSecond);
+  const base::UnixNanoseconds set = world_.clock.Now();
+  ASSERT_TRUE(volume().SetAttributes(kAlice, file, {.atime = 77}).ok());
+  volume().Forget(file, 1);
+  EXPECT_EQ(volume().GetUsage().lookups, 0u);
+  const auto found = volume().Lookup(kRoot, "a");
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->attributes.atime, 77);
+  EXPECT_EQ(found->attributes.ctime, set) << "it cannot go back";
+}
+
 TEST_F(AttributesTest, SettingTheAccessTimeIsAChangeOfStatus) {
   const NodeId file = MakeFile(kRoot, "a");
   const base::UnixNanoseconds made = Stat(file).mtime;

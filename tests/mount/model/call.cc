@@ -31,7 +31,8 @@ constexpr Weight kWeights[] = {
     {"fchmod", 2},    {"chown", 4},  {"fchown", 2},    {"utimens", 3},    {"futimens", 1},  {"truncate", 4},
     {"ftruncate", 4}, {"list", 4},   {"setxattr", 3},  {"getxattr", 2},   {"listxattr", 2}, {"removexattr", 2},
     {"setacl", 3},    {"access", 3}, {"fallocate", 4}, {"copy_range", 3}, {"map_write", 3}, {"map_read", 2},
-    {"fsync", 1},     {"statfs", 1}, {"seek_data", 2},
+    {"fsync", 1},     {"statfs", 1}, {"seek_data", 2}, {"append", 2},     {"reopen", 2},    {"link_open", 2},
+    {"umask", 1},     {"forget", 1},
 };
 
 }  // namespace
@@ -69,13 +70,35 @@ Call Generator::Next() {
   return call;
 }
 
-std::string Generator::Path() {
-  if (OneIn(200)) return std::string(static_cast<std::size_t>(254 + Below(3)), 'n');
-  std::string path;
-  const auto depth = 1 + Below(OneIn(4) ? 4 : OneIn(2) ? 2 : 1);
-  for (int i = 0; i < depth; ++i) path += (i > 0 ? "/" : "") + Any<std::string>({"a", "b", "c", "d"});
-  if (OneIn(40)) path += Any<std::string>({"/", "/.", "/.."});
+std::string Generator::Name() { return Any<std::string>({"a", "b", "c", "d", "e", "f"}); }
+
+std::string Generator::StrangePath() {
+  if (OneIn(25)) return std::string(static_cast<std::size_t>(254 + Below(3)), 'n');
+  std::string path = Name();
+  for (auto depth = Below(3); depth > 0; --depth) path += "/" + Name();
   return path;
+}
+
+std::string Generator::Decorated(std::string path) {
+  if (OneIn(60)) path += Any<std::string>({"/", "/.", "/.."});
+  return OneIn(15) ? "@" + Slot() + "/" + path : path;
+}
+
+std::string Generator::DirectoryPath() {
+  const bool is_known = !known_.directories.empty() && !OneIn(kStrangeInterval);
+  return Decorated(is_known ? AnyOf(known_.directories) : StrangePath());
+}
+
+std::string Generator::FilePath() {
+  const bool is_known = !known_.others.empty() && !OneIn(kStrangeInterval);
+  return Decorated(is_known ? AnyOf(known_.others) : StrangePath());
+}
+
+std::string Generator::Path() { return OneIn(2) ? FilePath() : DirectoryPath(); }
+
+std::string Generator::NewPath() {
+  const bool is_known = !known_.directories.empty() && !OneIn(3);
+  return Decorated(is_known ? AnyOf(known_.directories) + "/" + Name() : Name());
 }
 
 std::string Generator::Mode() {
@@ -103,22 +126,30 @@ std::vector<std::string> Generator::Arguments(const std::string& name) {
     // POSIX leaves it open what the two mean together.
     if (OneIn(2) && (flags & (O_DIRECTORY | O_PATH)) == 0) flags |= O_CREAT;
     if ((flags & O_CREAT) == 0) flags &= ~std::int64_t{O_EXCL};
-    return {Slot(), Path(), Octal(flags), Mode()};
+    const bool is_new = (flags & O_CREAT) != 0 && OneIn(2);
+    return {Slot(), is_new ? NewPath() : OneIn(6) ? DirectoryPath() : FilePath(), Octal(flags), Mode()};
   }
   if (is("close") || is("fstat") || is("fsync")) return {Slot()};
+  if (is("reopen"))
+    return {Slot(), Slot(), Octal(Any<std::int64_t>({O_RDONLY, O_RDWR, O_RDWR | O_TRUNC}) | O_NONBLOCK)};
+  if (is("forget")) return {"caches"};
+  if (is("link_open")) return {Slot(), NewPath()};
+  // None that takes execution from a group alone: as in Mode.
+  if (is("umask")) return {Octal(Any<std::int64_t>({0, 022, 022, 066, 0767}))};
   if (is("read")) return {Slot(), Length()};
-  if (is("write")) return {Slot(), Length(), std::to_string(Below(256))};
+  if (is("write") || is("append")) return {Slot(), Length(), std::to_string(Below(256))};
   if (is("pread") || is("map_read")) return {Slot(), Offset(), Length()};
   if (is("pwrite") || is("map_write")) return {Slot(), Offset(), Length(), std::to_string(Below(256))};
   if (is("lseek")) return {Slot(), std::to_string(Below(9000) - 1000), std::to_string(Below(3))};
   if (is("seek_data")) return {Slot(), Offset(), std::to_string(Below(2))};
-  if (is("mkdir")) return {Path(), Mode(), Octal(Any<std::int64_t>({0, 022, 077, 027}))};
+  if (is("mkdir")) return {NewPath(), Mode(), Octal(Any<std::int64_t>({0, 022, 077, 027}))};
   if (is("stat")) return {Path(), std::to_string(Below(2))};
   if (is("rename"))
-    return {Path(), Path(), std::to_string(Any<int>({0, 0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE, 3}))};
-  if (is("link")) return {Path(), Path(), std::to_string(Below(2))};
-  if (is("symlink")) return {OneIn(3) ? Path() : Any<std::string>({"a", "b", "c/d", "none", "."}), Path()};
-  if (is("mknod")) return {Path(), Octal(Any<std::int64_t>({S_IFIFO, S_IFSOCK, S_IFREG, S_IFCHR, S_IFBLK})), Mode()};
+    return {Path(), OneIn(2) ? NewPath() : Path(),
+            std::to_string(Any<int>({0, 0, 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE, 3}))};
+  if (is("link")) return {FilePath(), NewPath(), std::to_string(Below(2))};
+  if (is("symlink")) return {OneIn(3) ? Path() : Any<std::string>({"a", "b", "c/d", "none", "."}), NewPath()};
+  if (is("mknod")) return {NewPath(), Octal(Any<std::int64_t>({S_IFIFO, S_IFSOCK, S_IFREG, S_IFCHR, S_IFBLK})), Mode()};
   if (is("chmod")) return {Path(), Mode()};
   if (is("fchmod")) return {Slot(), Mode()};
   const auto owner = [&] { return Any<std::string>({"-1", "0", "1000", "1001"}); };
@@ -129,7 +160,7 @@ std::vector<std::string> Generator::Arguments(const std::string& name) {
   };
   if (is("utimens")) return {Path(), time(), time(), std::to_string(Below(2))};
   if (is("futimens")) return {Slot(), time(), time()};
-  if (is("truncate")) return {Path(), Offset()};
+  if (is("truncate")) return {FilePath(), Offset()};
   if (is("ftruncate")) return {Slot(), Offset()};
   const auto xattr = [&] { return Any<std::string>({"user.a", "user.b", "trusted.t", "security.s", "bad", "user."}); };
   if (is("setxattr")) return {Path(), xattr(), std::to_string(Below(60)), std::to_string(Below(3))};
@@ -144,7 +175,9 @@ std::vector<std::string> Generator::Arguments(const std::string& name) {
     return {Slot(), std::to_string(mode), Offset(), Length()};
   }
   if (is("copy_range")) return {Slot(), Offset(), Slot(), Offset(), Length()};
-  return {Path()};  // rmdir, unlink, readlink, list, listxattr, statfs.
+  if (is("rmdir") || is("list")) return {DirectoryPath()};
+  if (is("unlink") || is("readlink")) return {FilePath()};
+  return {Path()};  // listxattr, statfs.
 }
 
 }  // namespace copse::posix

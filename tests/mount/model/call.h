@@ -3,13 +3,15 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace copse::posix {
 
 /// One system call of a trace: a line of words, "chmod 1000 a/b 04755". The second word is who calls.
 ///
-/// Paths are relative to the directory that a trace works in. Slots are numbers of open files, chosen by the trace.
+/// Paths are relative to the directory that a trace works in, or, where the first of a call begins with "@2/", to what
+/// slot 2 has open. Slots are numbers of open files, chosen by the trace.
 struct Call {
   std::vector<std::string> words;
 
@@ -25,11 +27,19 @@ std::string TextOf(const Call& call);
 /// Lines that are empty or begin with '#' are left out. Throws std::runtime_error where the file cannot be read.
 Trace ReadTrace(const std::string& path);
 
+/// Paths that exist.
+struct Known {
+  std::vector<std::string> directories;
+  std::vector<std::string> others;
+};
+
 /// Draws calls from a small world of names, so that they meet, and fail, often.
 class Generator {
  public:
   explicit Generator(std::uint64_t seed) : random_(seed) {}
   Call Next();
+  /// What is there: most calls are made with a path of the kind that they are for, so that not all fail.
+  void set_known(Known known) { known_ = std::move(known); }
 
  private:
   std::int64_t Below(std::int64_t bound) {
@@ -40,7 +50,19 @@ class Generator {
   T Any(std::initializer_list<T> choices) {
     return *(choices.begin() + Below(static_cast<std::int64_t>(choices.size())));
   }
+  /// One in so many paths is drawn whatever exists.
+  static constexpr int kStrangeInterval = 8;
+
+  const std::string& AnyOf(const std::vector<std::string>& choices) {
+    return choices[static_cast<std::size_t>(Below(static_cast<std::int64_t>(choices.size())))];
+  }
   std::string Path();
+  std::string DirectoryPath();
+  std::string FilePath();
+  std::string NewPath();
+  std::string StrangePath();
+  std::string Decorated(std::string path);
+  std::string Name();
   std::string Slot() { return std::to_string(Below(4)); }
   std::string Mode();
   std::string Offset();
@@ -48,6 +70,7 @@ class Generator {
   std::vector<std::string> Arguments(const std::string& name);
 
   std::mt19937_64 random_;
+  Known known_;
 };
 
 }  // namespace copse::posix

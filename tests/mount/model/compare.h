@@ -7,6 +7,7 @@
 #include <string>
 
 #include "mount/model/call.h"
+#include "mount/model/world.h"
 
 namespace copse::posix {
 
@@ -21,9 +22,12 @@ class Comparison {
   /// Each trace gets new directories below these two.
   Comparison(std::string host, std::string mount) : host_(std::move(host)), mount_(std::move(mount)) {}
 
+  /// Says what is called next, seeing what the calls so far have left on the host; nothing at the end.
+  using Source = std::function<std::optional<Call>(const World& host)>;
+
   /// Calls come from `next` until it has no more. Every `tree_interval` calls, and at the end, all that can be seen is
   /// compared.
-  std::optional<Difference> Run(const std::function<std::optional<Call>()>& next, std::size_t tree_interval);
+  std::optional<Difference> Run(const Source& next, std::size_t tree_interval);
   std::optional<Difference> Run(const Trace& trace, std::size_t tree_interval);
 
   /// `trace`, which shows a difference, without the calls that it shows one without. Gives up improving it after

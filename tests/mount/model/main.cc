@@ -11,8 +11,9 @@
 namespace copse::posix {
 namespace {
 
-constexpr std::size_t kTreeInterval = 250;
-constexpr std::chrono::seconds kShrinkTime{120};
+constexpr std::size_t kTreeInterval = 100;
+constexpr std::size_t kKnownInterval = 10;
+constexpr std::chrono::seconds kShrinkTime{300};
 
 int Replay(Comparison& comparison, const std::vector<std::string>& paths) {
   // All are read first: carrying one out changes the working directory.
@@ -31,8 +32,9 @@ int CompareRandomCalls(Comparison& comparison, std::uint64_t seed, std::size_t c
   Generator generator(seed);
   Trace made;
   const auto difference = comparison.Run(
-      [&]() -> std::optional<Call> {
+      [&](const World& host) -> std::optional<Call> {
         if (made.size() == count) return std::nullopt;
+        if (made.size() % kKnownInterval == 0) generator.set_known(host.Paths());
         made.push_back(generator.Next());
         return made.back();
       },

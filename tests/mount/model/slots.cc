@@ -2,6 +2,7 @@
 // direct I/O, where exactly holes lie, positions in directories.
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "mount/model/as.h"
 #include "mount/model/describe.h"
 #include "mount/model/world.h"
 
@@ -45,20 +47,28 @@ std::string World::OnSlot(const Call& call) {
   if (fstat(descriptor, &before) != 0) return ErrorName(errno);
   if (is("fstat")) return "ok " + Describe(before);
   // Who opened the file counts for the kernel where bytes are concerned, who calls where attributes are.
-  if (setegid(call.user()) != 0 || seteuid(call.user()) != 0) std::abort();
-  std::string outcome;
-  if (is("fchmod")) {
-    outcome = Outcome(fchmod(descriptor, static_cast<mode_t>(call.number(1))));
-  } else if (is("fchown")) {
-    outcome = Outcome(fchown(descriptor, static_cast<uid_t>(call.number(1)), static_cast<gid_t>(call.number(2))));
-  } else if (is("futimens")) {
-    const timespec times[2] = {TimeOf(call.text(1)), TimeOf(call.text(2))};
-    outcome = Outcome(futimens(descriptor, times));
-  } else {
-    outcome = S_ISREG(before.st_mode) ? OnBytes(call, open, before) : "no regular file";
+  const As user(call.user());
+  if (is("fchmod")) return Outcome(fchmod(descriptor, static_cast<mode_t>(call.number(1))));
+  if (is("fchown")) {
+    return Outcome(fchown(descriptor, static_cast<uid_t>(call.number(1)), static_cast<gid_t>(call.number(2))));
   }
-  if (seteuid(0) != 0 || setegid(0) != 0) std::abort();
-  return outcome;
+  if (is("futimens")) {
+    const timespec times[2] = {TimeOf(call.text(1)), TimeOf(call.text(2))};
+    return Outcome(futimens(descriptor, times));
+  }
+  if (is("link_open")) return Outcome(linkat(descriptor, "", AT_FDCWD, call.text(1).c_str(), AT_EMPTY_PATH));
+  if (is("reopen")) return Reopen(call, descriptor);
+  return S_ISREG(before.st_mode) ? OnBytes(call, open, before) : "no regular file";
+}
+
+std::string World::Reopen(const Call& call, int descriptor) {
+  alignas(file_handle) char memory[sizeof(file_handle) + MAX_HANDLE_SZ];
+  auto* const handle = reinterpret_cast<file_handle*>(memory);
+  handle->handle_bytes = MAX_HANDLE_SZ;
+  int mount_id = 0;
+  if (name_to_handle_at(descriptor, "", handle, &mount_id, AT_EMPTY_PATH) != 0) return "no handle " + ErrorName(errno);
+  const auto flags = static_cast<int>(call.number(2));
+  return Keep(call.text(1), open_by_handle_at(root_, handle, flags | O_CLOEXEC), flags);
 }
 
 std::string World::OnBytes(const Call& call, const Open& open, const struct stat& before) {
@@ -85,6 +95,12 @@ std::string World::OnBytes(const Call& call, const Open& open, const struct stat
     off_t to_offset = call.number(3);
     return Outcome(copy_file_range(descriptor, &from_offset, to->second.descriptor, &to_offset,
                                    static_cast<std::size_t>(call.number(4)), 0));
+  }
+  if (is("append")) {
+    if (open.is_direct) return "direct";
+    Buffer buffer(static_cast<std::size_t>(call.number(1)), static_cast<char>(call.number(2)));
+    const iovec bytes{buffer.data(), static_cast<std::size_t>(call.number(1))};
+    return Outcome(pwritev2(descriptor, &bytes, 1, 0, RWF_APPEND));
   }
   if (is("read") || is("write")) {
     if (open.is_direct) return "direct";

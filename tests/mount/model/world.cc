@@ -12,34 +12,17 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <set>
 #include <sstream>
 #include <stdexcept>
-#include <thread>
 
+#include "mount/model/as.h"
 #include "mount/model/describe.h"
 
 namespace copse::posix {
 namespace {
-
-void Require(bool condition, const std::string& what) {
-  if (!condition) throw std::runtime_error(what + ": " + std::strerror(errno));
-}
-
-/// The caller of one call, for as long as it lives.
-class As {
- public:
-  explicit As(unsigned user) {
-    if (user == 0) return;
-    Require(setegid(user) == 0 && seteuid(user) == 0, "becoming another user");
-  }
-  ~As() {
-    if (seteuid(0) != 0 || setegid(0) != 0) std::abort();
-  }
-};
 
 std::string ListOf(const std::string& path) {
   DIR* const stream = opendir(path.c_str());
@@ -85,46 +68,69 @@ World::~World() {
 
 std::string World::Do(const Call& call) {
   Require(fchdir(root_) == 0, "the world's directory");
-  umask(022);
-  return Carry(call);
+  umask(umask_);
+  Call resolved = call;
+  for (std::size_t i = 2; i < resolved.words.size(); ++i) {
+    std::string& word = resolved.words[i];
+    if (word[0] != '@') continue;
+    const std::size_t slash = word.find('/');
+    const auto found = slots_.find(word.substr(1, slash - 1));
+    if (found == slots_.end()) return "not open";
+    if (fchdir(found->second.descriptor) != 0) return ErrorName(errno);
+    word.erase(0, slash + 1);
+  }
+  return Carry(resolved);
 }
 
-std::string World::DoTimed(const Call& call) {
-  const auto before = AllTimes();
-  std::this_thread::sleep_for(std::chrono::milliseconds(11));
-  std::string outcome = Do(call);
+std::string World::Moved(const TimesByInode& before) const {
+  const auto moved = [](const timespec& a, const timespec& b) {
+    return a.tv_sec != b.tv_sec || a.tv_nsec != b.tv_nsec;
+  };
   std::set<std::string> changes;
   for (const auto& [inode, now] : AllTimes()) {
-    const auto found = before.find(inode);
-    if (found == before.end()) continue;
-    const auto moved = [](const timespec& a, const timespec& b) {
-      return a.tv_sec != b.tv_sec || a.tv_nsec != b.tv_nsec;
-    };
-    const Times& then = found->second.second;
-    if (moved(then.mtime, now.second.mtime)) changes.insert(" mtime:" + now.first);
-    if (moved(then.ctime, now.second.ctime)) changes.insert(" ctime:" + now.first);
+    const auto then = before.find(inode);
+    if (then == before.end()) continue;
+    if (moved(then->second.mtime, now.mtime)) changes.insert(" mtime:" + now.path);
+    if (moved(then->second.ctime, now.ctime)) changes.insert(" ctime:" + now.path);
   }
-  for (const std::string& change : changes) outcome += change;
-  return outcome;
+  std::string text;
+  for (const std::string& change : changes) text += change;
+  return text;
 }
 
 std::string World::Carry(const Call& call) {
-  const bool has_slot = !call.text(0).empty() && std::isdigit(static_cast<unsigned char>(call.text(0)[0])) != 0;
   if (call.name() == "open") return OpenSlot(call);
+  if (call.name() == "forget") {  // The kernel drops what it may of names and inodes.
+    const int control = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+    const std::string outcome = Outcome(write(control, "2", 1));
+    close(control);
+    return outcome;
+  }
+  if (call.name() == "umask") {
+    umask_ = static_cast<mode_t>(call.number(0));
+    return "ok";
+  }
+  const bool has_slot = !call.text(0).empty() && std::isdigit(static_cast<unsigned char>(call.text(0)[0])) != 0;
   return has_slot ? OnSlot(call) : OnPath(call);
 }
 
 std::string World::OpenSlot(const Call& call) {
-  const auto old = slots_.find(call.text(0));
-  if (old != slots_.end()) {
-    close(old->second.descriptor);
-    slots_.erase(old);
-  }
   const auto flags = static_cast<int>(call.number(2));
   const As user(call.user());
-  const int descriptor = open(call.text(1).c_str(), flags | O_CLOEXEC, static_cast<mode_t>(call.number(3)));
+  return Keep(call.text(0), open(call.text(1).c_str(), flags | O_CLOEXEC, static_cast<mode_t>(call.number(3))), flags);
+}
+
+void World::Close(const std::string& slot) {
+  const auto old = slots_.find(slot);
+  if (old == slots_.end()) return;
+  close(old->second.descriptor);
+  slots_.erase(old);
+}
+
+std::string World::Keep(const std::string& slot, int descriptor, int flags) {
   if (descriptor < 0) return ErrorName(errno);
-  slots_[call.text(0)] = {descriptor, (flags & O_DIRECT) != 0};
+  Close(slot);
+  slots_[slot] = {descriptor, (flags & O_DIRECT) != 0};
   return "ok";
 }
 
@@ -196,13 +202,22 @@ std::string World::OnPath(const Call& call) {
   throw std::runtime_error("no such call: " + TextOf(call));
 }
 
-std::map<ino_t, std::pair<std::string, World::Times>> World::AllTimes() const {
+World::TimesByInode World::AllTimes() const {
   Require(fchdir(root_) == 0, "the world's directory");
-  std::map<ino_t, std::pair<std::string, Times>> all;
+  TimesByInode all;
   ForEachPath([&](const std::string& path, const struct stat& found) {
-    all.try_emplace(found.st_ino, path, Times{found.st_mtim, found.st_ctim});
+    all.try_emplace(found.st_ino, Times{path, found.st_mtim, found.st_ctim});
   });
   return all;
+}
+
+Known World::Paths() const {
+  Require(fchdir(root_) == 0, "the world's directory");
+  Known known;
+  ForEachPath([&](const std::string& path, const struct stat& found) {
+    if (path != ".") (S_ISDIR(found.st_mode) ? known.directories : known.others).push_back(path);
+  });
+  return known;
 }
 
 std::map<std::string, std::string> World::Tree() const {

@@ -25,18 +25,23 @@ class World {
 
   /// All that can be seen by path: kinds, modes, owners, links, sizes, bytes, targets, extended attributes.
   std::map<std::string, std::string> Tree() const;
+  /// Every path but ".", ascending.
+  Known Paths() const;
 
-  /// Of a timed call: which of mtime and ctime moved, by path. Takes more than a tick of the kernel's clock.
-  std::string DoTimed(const Call& call);
+  struct Times {
+    std::string path;
+    timespec mtime;
+    timespec ctime;
+  };
+  using TimesByInode = std::map<ino_t, Times>;
+  TimesByInode AllTimes() const;
+  /// Which of mtime and ctime have moved since `before`, by path. What was made since does not count.
+  std::string Moved(const TimesByInode& before) const;
 
  private:
   struct Open {
     int descriptor = -1;
     bool is_direct = false;
-  };
-  struct Times {
-    timespec mtime;
-    timespec ctime;
   };
 
   std::string Carry(const Call& call);
@@ -44,11 +49,14 @@ class World {
   std::string OnSlot(const Call& call);
   std::string OnBytes(const Call& call, const Open& open, const struct stat& before);
   std::string OpenSlot(const Call& call);
+  std::string Reopen(const Call& call, int descriptor);
+  void Close(const std::string& slot);
+  std::string Keep(const std::string& slot, int descriptor, int flags);
   std::string Map(const Call& call, int descriptor, const struct stat& before);
   std::string Seek(const Call& call, int descriptor, const struct stat& before);
-  std::map<ino_t, std::pair<std::string, Times>> AllTimes() const;
 
   int root_ = -1;
+  mode_t umask_ = 022;
   std::map<std::string, Open> slots_;
 };
 

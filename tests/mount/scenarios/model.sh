@@ -1,10 +1,11 @@
 #!/bin/sh
 # The same random system calls in the mount and in a directory of the host give the same results, and so do the calls of
-# every trace that once showed a difference. COPSE_CALLS and COPSE_SEEDS say how many; the host has to be an ext4.
+# every trace that once showed a difference. COPSE_CALLS and COPSE_SEEDS say how many; with COPSE_SECONDS seeds from
+# COPSE_FIRST_SEED on are tried until so many seconds have passed. The host has to be an ext4.
 set -eu
 . "$(dirname "$0")/common.sh"
 skip_without root test "$(id -u)" -eq 0
-calls=${COPSE_CALLS:-7500}
+calls=${COPSE_CALLS:-20000}
 seeds=${COPSE_SEEDS:-7}
 
 chmod 755 "$scratch"
@@ -21,8 +22,17 @@ fi
 "$COPSE" mount "$store" "$folder" -o allow_other,suid,dev >/dev/null
 mkdir "$folder/model"
 "$COPSE_POSIX_MODEL" "$host" "$folder/model" replay "$(dirname "$0")"/../traces/*.trace
-for seed in $seeds; do
-  "$COPSE_POSIX_MODEL" "$host" "$folder/model" random "$seed" "$calls"
-done
+compare() { "$COPSE_POSIX_MODEL" "$host" "$folder/model" random "$1" "$calls"; }
+if [ -n "${COPSE_SECONDS:-}" ]; then
+  seed=${COPSE_FIRST_SEED:-1}
+  end=$(($(date +%s) + COPSE_SECONDS))
+  while [ "$(date +%s)" -lt "$end" ]; do
+    compare "$seed"
+    seed=$((seed + 1))
+  done
+  echo "seeds ${COPSE_FIRST_SEED:-1} to $((seed - 1)), $calls calls each: the same"
+else
+  for seed in $seeds; do compare "$seed"; done
+fi
 "$COPSE" umount "$folder" >/dev/null
 "$COPSE" verify "$store" >/dev/null || fail "verify found damage"
