@@ -40,8 +40,10 @@ constexpr int kPatienceAfterMiss = -16;
 constexpr int kPatienceWhenBusy = -1000;
 // One look takes a microsecond; another thread had the processor where it took so long.
 constexpr std::chrono::microseconds kPreempted{100};
-// Copying so much takes as long as waking another worker.
-constexpr std::size_t kQuickBytes = 64 * 1024;
+// Copying so much takes as long as waking another worker. Bytes that are read are mostly there, up to what the kernel
+// reads ahead at a time; what is written may have to wait for the disk to take what was written before.
+constexpr std::size_t kQuickWriteBytes = 64 * 1024;
+constexpr std::size_t kQuickReadBytes = 128 * 1024;
 
 /// Whether answering is likely to wait for no disk: names and attributes are in memory, a small write goes to the page
 /// cache, and chunks may be in memory too. What turns out to have to wait all the same says so (AboutToWait).
@@ -62,10 +64,10 @@ bool IsQuick(const fuse_buf& request) {
       fuse_read_in body;
       if (request.size < sizeof header + sizeof body) return false;
       std::memcpy(&body, static_cast<const char*>(request.mem) + sizeof header, sizeof body);
-      return body.size <= kQuickBytes;
+      return body.size <= kQuickReadBytes;
     }
     case FUSE_WRITE:
-      return request.size <= kQuickBytes;
+      return request.size <= kQuickWriteBytes;
     default:
       return true;
   }

@@ -105,6 +105,7 @@ void Volume::State::DropIfUnused(absl::flat_hash_map<NodeId, Local>::iterator lo
     if (entry.version) {
       SetServedVersion(local->first, entry, {entry.open->inode, entry.open->staged->base_heads()});
     }
+    if (entry.open->is_behind.exchange(false)) --files_behind;
     entry.open.reset();
   }
   if (entry.is_idle()) locals.erase(local);

@@ -150,7 +150,6 @@ void Volume::State::RunPublication(const std::shared_ptr<OpenFile>& due) {
     if (!file->is_behind) return;
     Invalidations followed;
     if (Follow(*file)) followed.targets.push_back(file->key);
-    if (file->is_behind) has_files_behind = true;
     Announce(std::move(followed), {});
     return;
   }

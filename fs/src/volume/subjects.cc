@@ -89,8 +89,7 @@ void Volume::State::NoteNewVersions(std::span<const crdt::NetEvent> events) {
     if (!has_versions) continue;
     const auto local = locals.find(event.node);
     if (local == locals.end() || local->second.open == nullptr) continue;
-    local->second.open->is_behind = true;
-    has_files_behind = true;
+    if (!local->second.open->is_behind.exchange(true)) ++files_behind;
   }
 }
 
@@ -103,22 +102,19 @@ bool Volume::State::Follow(OpenFile& file) {
   const base::Hash before = file.staged->base_root();
   const base::Hash after = base.plain_root;
   if (!file.staged->Follow(base, std::move(heads))) return false;
-  file.is_behind = false;
+  if (file.is_behind.exchange(false)) --files_behind;
   return before != after;
 }
 
 void Volume::State::FollowAll(const Invalidations& changed) {
-  if (!has_files_behind.exchange(false)) return;
-  bool has_left = false;
+  if (files_behind == 0) return;
   for (const NodeId target : changed.targets) {
     const Pin file = PinOpen(target);
     if (!file || !file->is_behind) continue;
     Follow(*file);
     // Published, it follows; and whoever holds it up at this moment is done soon.
     if (file->is_behind && !file->staged->dirty()) SchedulePublication(*file, std::chrono::milliseconds(10));
-    has_left |= file->is_behind;
   }
-  if (has_left) has_files_behind = true;
 }
 
 bool Volume::State::MayPublishUnderTreeLock(const OpenFile& file) const {
@@ -140,6 +136,7 @@ void Volume::State::MoveSibling(NodeId id, NodeId to, std::vector<crdt::Timestam
   std::shared_ptr<OpenFile>& there = locals[to].open;
   if (there != nullptr && there->staged->dirty()) return;  // Two that are written: each becomes a version.
   // Handles of what was open there, and is clean, go over when they are used next.
+  if (there != nullptr && there->is_behind.exchange(false)) --files_behind;
   there = file;
   locals[id].open.reset();
   file->key = to;

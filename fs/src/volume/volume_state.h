@@ -324,8 +324,8 @@ struct Volume::State {
   /// further numbers of that inode, perhaps.
   absl::flat_hash_map<NodeId, absl::flat_hash_set<NodeId>> sibling_numbers;
   std::atomic<bool> has_sibling_numbers = false;
-  /// Some open file may be behind.
-  std::atomic<bool> has_files_behind = false;
+  /// How many open files are behind.
+  std::atomic<int> files_behind = 0;
   /// Those given out: a mount that is torn off releases none.
   absl::flat_hash_map<const Handle*, std::unique_ptr<Handle>> handles;
 
