@@ -111,7 +111,13 @@ measure_backing() {
     separator=,
   done
   printf ']'
-  umount "$ram/ext4"
+  # The process that served the last mount ends a moment after the mount.
+  attempt=0
+  until umount "$ram/ext4" 2>/dev/null; do
+    attempt=$((attempt + 1))
+    [ "$attempt" -lt 100 ] || fail "bench mount: $ram/ext4 stays busy"
+    sleep 0.1
+  done
   rm "$1/image"
 }
 

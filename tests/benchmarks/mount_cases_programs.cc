@@ -37,7 +37,8 @@ double FilesIn(const std::string& directory) {
 }
 
 void Untar(const std::string& work, const std::string& material) {
-  Run({"tar", "-xf", material + "/tree.tar", "-C", work});
+  // Without times: passthrough_hp cannot set those of a directory.
+  Run({"tar", "-xmf", material + "/tree.tar", "-C", work});
 }
 
 void Clone(const std::string& work, const std::string& material) {
