@@ -261,7 +261,7 @@ class User {
             changes.mode = 0600;
             volume_.SetAttributes(fs::kAlice, found->node, changes).status().IgnoreError();
             volume_.Link(fs::kAlice, found->node, to, "link").status().IgnoreError();
-            volume_.Write(found->node, nullptr, 1, "yz", true).status().IgnoreError();
+            volume_.Write(found->node, nullptr, 1, "yz", {.clears = true}).status().IgnoreError();
             volume_.Forget(found->node, 1);
           }
           break;

@@ -1,6 +1,6 @@
 # ./dev soak NAME: `day` is scripts/day.sh; the others are long runs with seeds that differ each time. COPSE_SECONDS says
 # how long (600); `tree` takes no less than its histories do, some fifteen minutes of one core, and `crash` no less than one
-# round, as long on a quiet machine.
+# round, as long on a quiet machine; `storm` no less than 100,000 changes.
 if [ "${1:-}" = day ]; then
   shift
   . scripts/day.sh
@@ -73,6 +73,15 @@ case ${1:-} in
       round=$((round + 1))
     done
     ;;
-  *) fail "usage: ./dev soak tree|crash|day" ;;
+  storm)
+    build_tests=ON build_preset release copse_mount_tests
+    while [ "$round" -eq 0 ] || [ "$(seconds_now)" -lt "$end" ]; do
+      COPSE_STORM_CHANGES=${COPSE_STORM_CHANGES:-100000} build/tests/mount/copse_mount_tests --gtest_filter='*Storm*' \
+        --gtest_brief=1 >build/soak-storm.log 2>&1 || { cat build/soak-storm.log >&2; fail "soak storm: round $round failed"; }
+      round=$((round + 1))
+      echo "soak storm: round $round, ${COPSE_STORM_CHANGES:-100000} changes of another replica, $((seconds - end + $(seconds_now))) s"
+    done
+    ;;
+  *) fail "usage: ./dev soak tree|crash|storm|day" ;;
 esac
 echo "soak $1: $round rounds in $(($(seconds_now) - end + seconds)) s, no failure"

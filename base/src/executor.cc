@@ -34,6 +34,7 @@ class WorkQueue {
     return Take(by_due_.begin());
   }
 
+  bool IsNext(Executor::WorkId id) const { return !by_due_.empty() && by_due_.begin()->first.second == id; }
   bool empty() const { return by_due_.empty(); }
   std::size_t size() const { return by_due_.size(); }
   Nanoseconds NextDue() const { return by_due_.begin()->first.first; }
@@ -96,11 +97,14 @@ ThreadExecutor::~ThreadExecutor() {
 
 Executor::WorkId ThreadExecutor::Post(Work work, Nanoseconds delay) {
   WorkId id = 0;
+  bool is_next = false;
   {
     const std::lock_guard lock(state_->mutex);
     id = state_->queue.Add(std::move(work), State::Now() + delay);
+    is_next = state_->queue.IsNext(id);
   }
-  state_->changed.notify_one();
+  // The thread waits for what was next before, which is no later than this otherwise.
+  if (is_next) state_->changed.notify_one();
   return id;
 }
 

@@ -1,41 +1,28 @@
-// Measures a folder by system calls, so that the same program runs on ext4, on another FUSE file system and on ours.
+// Measures a folder by system calls and programs, so that the same runs on ext4, on another FUSE file system and on
+// ours.
 //
-//   copse_mount_benchmark run DIRECTORY       one JSON object: case -> figure
-//   copse_mount_benchmark table FILE          reads {"baseline": [...], "ours": NAME, "runs": [{name: {...}}, ...]},
-//                                             writes Markdown: medians over the runs, and ratios to each baseline
-//   copse_mount_benchmark check FILE          Markdown of the goals; fails if one is missed
-//
-// Every case makes its own files and removes them, so that the order of cases does not matter.
-
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+//   copse_mount_benchmark run DIRECTORY MATERIAL [PART]  one JSON object: case -> figure; only cases that have PART in
+//                                                        their names. MATERIAL: see mount_cases.h
+//   copse_mount_benchmark fill DIRECTORY FILES           makes empty files, and "last" at the end
+//   copse_mount_benchmark look DIRECTORY                 looks up absent names until "last" is there; prints JSON: the
+//                                                        99th percentile in milliseconds, and how many were looked up
+//   copse_mount_benchmark table FILE | check FILE        Markdown: see mount_report.h
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
-#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <random>
-#include <string>
-#include <vector>
 
-#include "goals.h"
+#include "mount_cases.h"
+#include "mount_report.h"
 
-namespace {
-
-using Json = nlohmann::ordered_json;
-using copse::benchmarks::Rounded;
-
-constexpr int kFiles = 3000;
-constexpr std::size_t kSmallBytes = 4096;
-constexpr std::size_t kLargeBytes = 256 << 20;
-constexpr std::size_t kBlockBytes = 128 << 10;
+namespace copse::benchmarks {
 
 void Check(bool ok, const std::string& what) {
   if (ok) return;
@@ -49,213 +36,75 @@ double SecondsOf(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-std::string FileName(const std::string& directory, int number) { return directory + "/file-" + std::to_string(number); }
+namespace {
 
-void WriteFile(const std::string& path, std::size_t bytes, bool sync) {
-  const int file = open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
-  Check(file >= 0, path);
-  const std::string contents(bytes, 'x');
-  if (bytes > 0) Check(write(file, contents.data(), bytes) == static_cast<ssize_t>(bytes), path);
-  if (sync) Check(fsync(file) == 0, path);
-  close(file);
-}
+using Json = nlohmann::ordered_json;
 
-void ForEachFile(const std::string& directory, const std::function<void(const std::string&)>& work) {
-  for (int number = 0; number < kFiles; ++number) work(FileName(directory, number));
-}
-
-double PerSecond(const std::string& directory, const std::function<void(const std::string&)>& work) {
-  return kFiles / SecondsOf([&] { ForEachFile(directory, work); });
-}
-
-void Remove(const std::string& path) { Check(unlink(path.c_str()) == 0, path); }
-
-void Stat(const std::string& path) {
-  struct stat attributes {};
-  Check(stat(path.c_str(), &attributes) == 0, path);
-}
-
-void StatAbsent(const std::string& path) {
-  struct stat attributes {};
-  Check(stat((path + "-absent").c_str(), &attributes) != 0 && errno == ENOENT, path);
-}
-
-double ListedPerSecond(const std::string& directory) {
-  constexpr int kPasses = 20;
-  int seen = 0;
-  const auto pass = [&] {
-    DIR* stream = opendir(directory.c_str());
-    Check(stream != nullptr, directory);
-    while (readdir(stream) != nullptr) ++seen;
-    closedir(stream);
-  };
-  pass();
-  seen = 0;
-  const double seconds = SecondsOf([&] {
-    for (int i = 0; i < kPasses; ++i) pass();
-  });
-  return seen / seconds;
-}
-
-double MebibytesPerSecond(double seconds) { return static_cast<double>(kLargeBytes >> 20) / seconds; }
-
-void DropPages(const std::string& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  Check(file >= 0, path);
-  Check(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0, path);
-  close(file);
-}
-
-double SequentialWrite(const std::string& path) {
-  // Bytes that neither compress nor repeat, as films and archives have: random once, then changed in every sector.
-  std::vector<char> block(kBlockBytes);
-  std::mt19937_64 random(1);
-  for (std::size_t i = 0; i + 8 <= block.size(); i += 8) {
-    const std::uint64_t word = random();
-    std::memcpy(block.data() + i, &word, 8);
-  }
-  const double seconds = SecondsOf([&] {
-    const int file = open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
-    Check(file >= 0, path);
-    for (std::size_t done = 0; done < kLargeBytes; done += block.size()) {
-      for (std::size_t i = 0; i < block.size(); i += 512) {
-        const std::uint64_t word = random();
-        std::memcpy(block.data() + i, &word, 8);
-      }
-      Check(write(file, block.data(), block.size()) == static_cast<ssize_t>(block.size()), path);
-    }
-    Check(fsync(file) == 0, path);
-    close(file);
-  });
-  return MebibytesPerSecond(seconds);
-}
-
-double SequentialRead(const std::string& path) {
-  std::vector<char> block(kBlockBytes);
-  return MebibytesPerSecond(SecondsOf([&] {
-    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    Check(file >= 0, path);
-    std::size_t total = 0;
-    for (ssize_t got = 0; (got = read(file, block.data(), block.size())) > 0;) total += static_cast<std::size_t>(got);
-    Check(total == kLargeBytes, path);
-    close(file);
-  }));
-}
-
-Json Run(const std::string& directory) {
+Json Run(const std::string& directory, const std::string& material, const std::string& part) {
   Json figures;
   const std::string work = directory + "/benchmark";
-  Check(mkdir(work.c_str(), 0755) == 0, work);
-  figures["create, files/s"] = PerSecond(work, [](const std::string& path) { WriteFile(path, 0, false); });
-  ForEachFile(work, Stat);
-  figures["stat, warm, files/s"] = PerSecond(work, Stat);
-  ForEachFile(work, StatAbsent);
-  figures["stat of absent names, warm, names/s"] = PerSecond(work, StatAbsent);
-  figures["list, warm, entries/s"] = ListedPerSecond(work);
-  figures["rename, files/s"] = PerSecond(
-      work, [](const std::string& path) { Check(rename(path.c_str(), (path + "-renamed").c_str()) == 0, path); });
-  figures["unlink, files/s"] = PerSecond(work, [](const std::string& path) { Remove(path + "-renamed"); });
-  figures["mkdir, directories/s"] =
-      PerSecond(work, [](const std::string& path) { Check(mkdir(path.c_str(), 0755) == 0, path); });
-  ForEachFile(work, [](const std::string& path) { Check(rmdir(path.c_str()) == 0, path); });
-  figures["write 4 KiB files, files/s"] =
-      PerSecond(work, [](const std::string& path) { WriteFile(path, kSmallBytes, false); });
-  ForEachFile(work, Remove);
-  figures["write 4 KiB files with fsync, files/s"] =
-      PerSecond(work, [](const std::string& path) { WriteFile(path, kSmallBytes, true); });
-  ForEachFile(work, Remove);
-  const std::string large = work + "/large";
-  figures["sequential write with fsync, MiB/s"] = SequentialWrite(large);
-  DropPages(large);
-  figures["sequential read, pages dropped, MiB/s"] = SequentialRead(large);
-  figures["sequential read, warm, MiB/s"] = SequentialRead(large);
-  Remove(large);
-  Check(rmdir(work.c_str()) == 0, work);
+  for (const auto& cases : {NameCases(), ContentCases(), ProgramCases()}) {
+    for (const MountCase& one : cases) {
+      if (one.figure.find(part) == std::string::npos) continue;
+      std::filesystem::create_directory(work);
+      figures[one.figure] = one.measure(work, material);
+      std::filesystem::remove_all(work);
+    }
+  }
   return figures;
 }
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-double MedianOf(const Json& results, const std::string& name, const std::string& figure) {
-  std::vector<double> values;
-  for (const Json& run : results.at("runs")) values.push_back(run.at(name).at(figure));
-  return Median(std::move(values));
-}
-
-void PrintTable(const Json& results) {
-  const std::string ours = results.at("ours");
-  const std::vector<std::string> baselines = results.at("baselines");
-  std::cout << "| case |";
-  for (const std::string& name : baselines) std::cout << " " << name << " |";
-  std::cout << " " << ours << " |";
-  for (const std::string& name : baselines) std::cout << " " << ours << " / " << name << " |";
-  std::cout << "\n|---|";
-  for (std::size_t i = 0; i < 2 * baselines.size() + 1; ++i) std::cout << "---:|";
-  std::cout << "\n";
-  for (const auto& figure : results.at("runs").at(0).at(ours).items()) {
-    const auto median = [&](const std::string& name) { return MedianOf(results, name, figure.key()); };
-    std::cout << "| " << figure.key() << " |";
-    for (const std::string& name : baselines) std::cout << " " << Rounded(median(name)) << " |";
-    std::cout << " " << Rounded(median(ours)) << " |";
-    for (const std::string& name : baselines) std::cout << " " << Rounded(median(ours) / median(name)) << " |";
-    std::cout << "\n";
+void Fill(const std::string& directory, int files) {
+  // Many directories, as in a tree that somebody works in.
+  for (int number = 0; number < files; ++number) {
+    const std::string place = directory + "/" + std::to_string(number / 1000);
+    if (number % 1000 == 0) std::filesystem::create_directory(place);
+    WriteFile(place + "/" + std::to_string(number), 0, false);
   }
+  WriteFile(directory + "/last", 0, false);
 }
 
-struct Goal {
-  const char* figure;
-  const char* baseline;
-  double times;
-};
+Json Look(const std::string& directory) {
+  std::vector<double> times = LookUntilShown(directory, "last");
+  Check(!times.empty(), "nothing to look at: the merge was over");
+  std::sort(times.begin(), times.end());
+  return {times[times.size() * 99 / 100], times.size()};
+}
 
-constexpr Goal kGoals[] = {
-    {"create, files/s", "passthrough_ll", 1.5},
-    {"mkdir, directories/s", "passthrough_ll", 1.5},
-    {"rename, files/s", "passthrough_ll", 1.5},
-    {"unlink, files/s", "passthrough_ll", 1.5},
-    {"stat, warm, files/s", "ext4", 0.85},
-    {"stat of absent names, warm, names/s", "ext4", 0.85},
-    {"list, warm, entries/s", "ext4", 0.85},
-    {"write 4 KiB files, files/s", "passthrough_ll", 1.5},
-    {"write 4 KiB files with fsync, files/s", "passthrough_ll", 1.0},
-};
-
-int CheckGoals(const Json& results) {
-  std::vector<copse::benchmarks::GoalResult> reached;
-  for (const Goal& goal : kGoals) {
-    const double ratio =
-        MedianOf(results, results.at("ours"), goal.figure) / MedianOf(results, goal.baseline, goal.figure);
-    reached.push_back({goal.figure, "at least " + Rounded(goal.times) + " x " + goal.baseline, Rounded(ratio) + " x",
-                       ratio >= goal.times});
+int Main(int argc, char** argv) {
+  const std::string verb = argc > 1 ? argv[1] : "";
+  const auto results = [&] {
+    std::ifstream file(argv[2]);
+    return Json::parse(file);
+  };
+  if (verb == "run" && (argc == 4 || argc == 5)) {
+    std::cout << Run(argv[2], argv[3], argc == 5 ? argv[4] : "").dump(1) << "\n";
+  } else if (verb == "fill" && argc == 4) {
+    Fill(argv[2], std::atoi(argv[3]));
+  } else if (verb == "look" && argc == 3) {
+    std::cout << Look(argv[2]).dump() << "\n";
+  } else if (verb == "table" && argc == 3) {
+    PrintMountTable(results());
+  } else if (verb == "check" && argc == 3) {
+    return CheckMountGoals(results());
+  } else {
+    std::fprintf(
+        stderr,
+        "usage: copse_mount_benchmark run DIRECTORY MATERIAL [PART] | fill DIRECTORY FILES | look DIRECTORY |\n"
+        "                             table FILE | check FILE\n");
+    return 2;
   }
-  return copse::benchmarks::PrintGoals(reached);
+  return 0;
 }
 
 }  // namespace
+}  // namespace copse::benchmarks
 
 int main(int argc, char** argv) {
-  const std::string verb = argc == 3 ? argv[1] : "";
   try {
-    if (verb == "run") {
-      std::cout << Run(argv[2]).dump(1) << "\n";
-      return 0;
-    }
-    if (verb == "table") {
-      std::ifstream file(argv[2]);
-      PrintTable(Json::parse(file));
-      return 0;
-    }
-    if (verb == "check") {
-      std::ifstream file(argv[2]);
-      return CheckGoals(Json::parse(file));
-    }
+    return copse::benchmarks::Main(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "copse_mount_benchmark: %s: %s\n", argv[2], error.what());
+    std::fprintf(stderr, "copse_mount_benchmark: %s\n", error.what());
     return 2;
   }
-  std::fprintf(stderr, "usage: copse_mount_benchmark run DIRECTORY | table FILE | check FILE\n");
-  return 2;
 }

@@ -267,7 +267,7 @@ absl::Status Replica::Write(const std::string& path, std::uint64_t offset, std::
     if (now.size() < offset + bytes.size()) now.resize(offset + bytes.size(), '\0');
     now.replace(offset, bytes.size(), bytes);
     record_.Holds(file, std::move(now));
-    status = volume().Write(file, handle, offset, bytes, false).status();
+    status = volume().Write(file, handle, offset, bytes).status();
   } else {
     status = before.status();
   }

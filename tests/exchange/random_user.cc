@@ -76,7 +76,7 @@ void RandomUser::Write(NodeId directory, const std::string& name) {
     }
     handle = *opened;
   }
-  Check(volume_->Write(node, handle, 0, content, false).status());
+  Check(volume_->Write(node, handle, 0, content).status());
   volume_->Release(handle);
   volume_->Forget(node, 1);
 }

@@ -46,7 +46,7 @@ class PeersTest : public MountTest {
   void PeerWrite(NodeId node, std::string_view bytes) {
     const auto handle = peer_->volume->Open(node, {.write = true, .truncate = true});
     ASSERT_TRUE(handle.ok()) << handle.status();
-    EXPECT_TRUE(peer_->volume->Write(node, *handle, 0, bytes, false).ok());
+    EXPECT_TRUE(peer_->volume->Write(node, *handle, 0, bytes).ok());
     peer_->volume->Release(*handle);
   }
   void PeerMake(const std::string& name, std::string_view bytes) {

@@ -93,7 +93,7 @@ void StormTest::ActAsPeer(std::mt19937& random) {
 void StormTest::PeerWrites(fs::NodeId node, std::string_view bytes) {
   const auto handle = peer_->volume->Open(node, {.write = true, .truncate = true});
   if (!handle.ok()) return;
-  static_cast<void>(peer_->volume->Write(node, *handle, 0, bytes, false));
+  static_cast<void>(peer_->volume->Write(node, *handle, 0, bytes));
   peer_->volume->Release(*handle);
 }
 

@@ -149,7 +149,8 @@ class BusyWorkersTest : public testing::Test {
 };
 
 TEST_F(BusyWorkersTest, ARequestThatMayTakeLongLeavesTheNextToAnother) {
-  const fuse_read_in read{};
+  fuse_read_in read{};
+  read.size = 1 << 20;
   ExpectBothAnswered(FUSE_READ, std::string(reinterpret_cast<const char*>(&read), sizeof read));
 }
 

@@ -377,7 +377,7 @@ absl::Status Programs::Write(const OpenFile& file, std::uint64_t offset, std::ui
   absl::StatusOr<std::string> before = ReadAll(file.node, file.handle);
   if (!before.ok()) return Accept(before);
   const std::string bytes = Text(length);
-  const auto written = volume().Write(file.node, file.handle, offset, bytes, false);
+  const auto written = volume().Write(file.node, file.handle, offset, bytes);
   absl::StatusOr<std::string> after = ReadAll(file.node, file.handle);
   std::string expected = *before;
   const std::uint64_t begin = file.appends ? expected.size() : offset;

@@ -1,5 +1,7 @@
 #include "content/chunk_cache.h"
 
+#include "content/about_to_wait.h"
+
 namespace copse::fs {
 
 std::size_t CachedChunk::MemoryBytes() const {
@@ -16,6 +18,7 @@ absl::StatusOr<ChunkCache::Value> ChunkCache::GetOrLoad(const Key& key,
   }
   if (const auto found = loading_.find(key); found != loading_.end()) {
     const std::shared_ptr<Loading> other = found->second;
+    AboutToWait();
     loaded_.wait(lock, [&] { return other->done; });
     return other->result;
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "content/about_to_wait.h"
 #include "content/manifest_page.h"
 
 namespace copse::fs {
@@ -103,10 +104,15 @@ absl::StatusOr<ManifestReader::Leaf> ManifestReader::LeafAt(std::uint64_t offset
   return leaf;
 }
 
+absl::StatusOr<std::string> ManifestReader::Fetch(const ManifestEntry& entry) const {
+  AboutToWait();
+  return content_.Get(entry.chunk);
+}
+
 absl::StatusOr<ChunkCache::Value> ManifestReader::LoadPage(const ManifestEntry& entry, std::uint8_t level) const {
   COPSE_ASSIGN_OR_RETURN(const ChunkCache::Value page,
                          cache_->GetOrLoad({entry.chunk.id, true, level}, [&]() -> absl::StatusOr<CachedChunk> {
-                           COPSE_ASSIGN_OR_RETURN(const std::string bytes, content_.Get(entry.chunk));
+                           COPSE_ASSIGN_OR_RETURN(const std::string bytes, Fetch(entry));
                            CachedChunk chunk;
                            absl::StatusOr<std::vector<ManifestEntry>> entries = DecodePage(bytes, level, entry.length);
                            if (!entries.ok()) {
@@ -128,7 +134,7 @@ absl::StatusOr<ChunkCache::Value> ManifestReader::LoadChunk(const ManifestEntry&
   COPSE_ASSIGN_OR_RETURN(const ChunkCache::Value chunk,
                          cache_->GetOrLoad({entry.chunk.id, false, 0}, [&]() -> absl::StatusOr<CachedChunk> {
                            CachedChunk loaded;
-                           COPSE_ASSIGN_OR_RETURN(loaded.bytes, content_.Get(entry.chunk));
+                           COPSE_ASSIGN_OR_RETURN(loaded.bytes, Fetch(entry));
                            return loaded;
                          }));
   if (chunk->bytes.size() != entry.length) return WrongLength(entry, chunk->bytes.size());

@@ -49,6 +49,7 @@ class ManifestReader {
                                                       std::uint64_t entry_begin, Search& search) const;
   /// The chunk or hole at `offset`, in contents that are not inline.
   absl::StatusOr<Leaf> LeafAt(std::uint64_t offset) const;
+  absl::StatusOr<std::string> Fetch(const ManifestEntry& entry) const;
   absl::StatusOr<ChunkCache::Value> LoadPage(const ManifestEntry& entry, std::uint8_t level) const;
   absl::StatusOr<ChunkCache::Value> LoadChunk(const ManifestEntry& entry) const;
   absl::Status CollectLeaves(std::span<const ManifestEntry> entries, std::uint8_t level,

@@ -72,6 +72,8 @@ absl::StatusOr<fuse_session*> NewSession(const Frontend::Options& options, Servi
   return session;
 }
 
+Wire& WireOf(void* service) { return static_cast<Service*>(service)->wire; }
+
 absl::Status MountSession(fuse_session* session, const std::string& mount_point) {
   const LibfuseMessages messages;
   if (fuse_session_mount(session, mount_point.c_str()) == 0) return absl::OkStatus();
@@ -150,6 +152,9 @@ Invalidator::Notifier Frontend::State::MakeNotifier() {
     fuse_lowlevel_notify_inval_entry(session, directory.value, name.c_str(), name.size());
   };
   notifier.inode = [this](NodeId node) { fuse_lowlevel_notify_inval_inode(session, node.value, 0, 0); };
+  notifier.returned = [this](const Invalidations::Name& name, std::uint64_t change) {
+    volume.NotificationReturned(name, change);
+  };
   return notifier;
 }
 
@@ -158,6 +163,7 @@ absl::Status Frontend::State::Open() {
     return absl::ResourceExhaustedError(std::string("cannot make an eventfd: ") + std::strerror(errno));
   COPSE_ASSIGN_OR_RETURN(session, NewSession(options, service));
   COPSE_RETURN_IF_ERROR(MountSession(session, options.mount_point));
+  COPSE_RETURN_IF_ERROR(Wire::Attach<WireOf>(session));
   COPSE_ASSIGN_OR_RETURN(const std::vector<MountLine> mounts, ReadMountTable());
   const std::optional<MountLine> mount = MountAt(mounts, options.mount_point);
   if (!mount || mount->type != kFileSystemType) {

@@ -1,5 +1,6 @@
 #include "frontend/invalidator.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace copse::fs {
@@ -16,7 +17,10 @@ void Invalidator::Add(const Invalidations& changed) {
   epoch_.fetch_add(1, std::memory_order_acq_rel);
   const std::lock_guard lock(mutex_);
   if (stopping_) return;
-  names_.insert(changed.names.begin(), changed.names.end());
+  for (const Invalidations::Name& name : changed.names) {
+    std::uint64_t& change = names_[name];
+    change = std::max(change, changed.change);
+  }
   targets_.insert(changed.targets.begin(), changed.targets.end());
   changed_.notify_one();
 }
@@ -44,13 +48,14 @@ void Invalidator::Run() {
   while (true) {
     changed_.wait(lock, [this] { return stopping_ || !names_.empty() || !targets_.empty(); });
     if (stopping_) return;
-    const std::set<Invalidations::Name> names = std::exchange(names_, {});
+    const std::map<Invalidations::Name, std::uint64_t> names = std::exchange(names_, {});
     const std::set<NodeId> targets = std::exchange(targets_, {});
     lock.unlock();
     // Names first: a lookup between the two finds the new entry and asks for attributes that are new already.
-    for (const Invalidations::Name& name : names) {
+    for (const auto& [name, change] : names) {
       if (stopping_) return;
       notifier_.entry(name.directory, name.name);
+      if (notifier_.returned) notifier_.returned(name, change);
     }
     for (const NodeId target : targets) {
       if (stopping_) return;

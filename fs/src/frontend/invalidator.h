@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -23,6 +24,8 @@ class Invalidator {
   struct Notifier {
     std::function<void(NodeId directory, const std::string& name)> entry;
     std::function<void(NodeId node)> inode;
+    /// Told after `entry` has returned, with the last change that it stands for.
+    std::function<void(const Invalidations::Name& name, std::uint64_t change)> returned = nullptr;
   };
 
   explicit Invalidator(Notifier notifier);
@@ -53,7 +56,7 @@ class Invalidator {
   std::atomic<bool> stopping_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::set<Invalidations::Name> names_;
+  std::map<Invalidations::Name, std::uint64_t> names_;  ///< With the last change announced.
   std::set<NodeId> targets_;
   std::once_flag joined_;
   std::thread thread_;

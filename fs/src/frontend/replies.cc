@@ -1,6 +1,5 @@
 // How answers of the volume become answers to the kernel. The only place that knows errno numbers.
 
-#include <copse/base/status_macros.h>
 #include <copse/fs/error.h>
 #include <fcntl.h>
 #include <sys/sysmacros.h>
@@ -68,19 +67,6 @@ std::set<NodeId> Service::OpenNodes() {
 }
 
 Service& ServiceOf(fuse_req_t request) { return *static_cast<Service*>(fuse_req_userdata(request)); }
-
-Caller CallerOf(fuse_req_t request) {
-  const fuse_ctx* const context = fuse_req_ctx(request);
-  return Caller{context->uid, context->gid, context->umask, {}};
-}
-
-absl::StatusOr<Caller> CreatorOf(fuse_req_t request) {
-  const OwnerMaps& owners = ServiceOf(request).owners;
-  Caller caller = CallerOf(request);
-  COPSE_ASSIGN_OR_RETURN(caller.uid, owners.users.StoredForNew(caller.uid));
-  COPSE_ASSIGN_OR_RETURN(caller.gid, owners.groups.StoredForNew(caller.gid));
-  return caller;
-}
 
 mode_t FileTypeOf(Kind kind) {
   switch (kind) {

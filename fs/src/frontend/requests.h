@@ -13,9 +13,11 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "frontend/invalidator.h"
 #include "frontend/libfuse.h"
+#include "frontend/wire.h"
 
 namespace copse::fs {
 
@@ -28,6 +30,7 @@ class Service {
   Volume& volume;
   Invalidator& invalidator;
   const OwnerMaps owners;
+  Wire wire;
 
   /// Reports an error that no program is to blame for (a damaged chunk, a full disk); the same line only once in a
   /// row, since a program may try again without end.
@@ -63,6 +66,13 @@ Service& ServiceOf(fuse_req_t request);
 Caller CallerOf(fuse_req_t request);
 /// With the owners that something new of theirs is stored with. Errors: EOVERFLOW the mount's maps have none.
 absl::StatusOr<Caller> CreatorOf(fuse_req_t request);
+
+/// Whether the caller has CAP_FSETID: for requests that do not tell.
+bool MayKeepSetid(fuse_req_t request);
+/// The rule for what `request` changes. Not to be used after the reply.
+SetidRule SetidRuleOf(fuse_req_t request, bool clears);
+/// The caller's supplementary groups; none where they cannot be told (a caller of another container).
+std::vector<std::uint32_t> GroupsOf(fuse_req_t request);
 
 /// stat(2)'s form of attributes, and of the file type alone.
 mode_t FileTypeOf(Kind kind);

@@ -1,6 +1,6 @@
 // Requests about what stat(2) and statfs(2) show. That a change of owner, size or contents takes setuid and setgid away
-// is the kernel's work here: it knows the caller's capabilities, and sends the new mode along (or in a request of its
-// own before a write). FUSE_HANDLE_KILLPRIV would have the kernel leave it to us without saying who writes.
+// is asked for by a flag of the request (see Wire), since only the kernel knows the caller's capabilities. A kernel
+// before 5.11 sends the new mode along instead, or in a request of its own before a write.
 
 #include <copse/base/clock.h>
 #include <copse/base/status_macros.h>
@@ -48,11 +48,22 @@ absl::StatusOr<AttributeChanges> ChangesOf(const OwnerMaps& owners, const struct
   return changes;
 }
 
+/// chown(2) to nobody in particular asks for nothing, bears no flag, and takes setuid and setgid away all the same. A
+/// write of somebody else begins with a request that looks alike; what that takes away, the WRITE itself says.
+bool TakesSetidAway(fuse_req_t request, NodeId node) {
+  if (!Wire::AsksForNothing()) return Wire::ClearsSetid();
+  const std::uint32_t caller = fuse_req_ctx(request)->uid;
+  const Service& service = ServiceOf(request);
+  const absl::StatusOr<Attributes> attributes = service.volume.GetAttributes(node);
+  return caller == 0 || (attributes.ok() && service.owners.users.Shown(attributes->uid) == caller);
+}
+
 void SetAttributes(fuse_req_t request, fuse_ino_t node, struct stat* values, int to_set, fuse_file_info*) {
   Service& service = ServiceOf(request);
   const CachePromise promise(service.invalidator);
-  const absl::StatusOr<AttributeChanges> changes = ChangesOf(service.owners, *values, to_set);
+  absl::StatusOr<AttributeChanges> changes = ChangesOf(service.owners, *values, to_set);
   if (!changes.ok()) return ReplyError(request, changes.status());
+  changes->setid = SetidRuleOf(request, service.wire.is_to_clear_privileges() && TakesSetidAway(request, NodeId{node}));
   ReplyAttributes(request, service.volume.SetAttributes(CallerOf(request), NodeId{node}, *changes), promise);
 }
 

@@ -24,7 +24,7 @@ constexpr unsigned kWanted =
 constexpr unsigned kUnwanted =
     FUSE_CAP_WRITEBACK_CACHE |  // The kernel would overrule sizes and times that come from other replicas.
     FUSE_CAP_AUTO_INVAL_DATA |  // Takes precedence over EXPLICIT_INVAL_DATA.
-    FUSE_CAP_HANDLE_KILLPRIV |  // The kernel knows better who may keep setuid.
+    FUSE_CAP_HANDLE_KILLPRIV |  // Would not say who may keep setuid; its successor does (see Wire).
     FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS |                         // Kept in the kernel.
     FUSE_CAP_IOCTL_DIR |                                                  // All are ENOTTY.
     FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE;  // Contents come from memory, not files.

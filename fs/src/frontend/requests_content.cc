@@ -49,33 +49,30 @@ void Remember(fuse_file_info& file, const OpenFile& open) {
   file.keep_cache = 1;  // Whatever changes a file behind the kernel's back has its pages invalidated.
 }
 
-/// Of the two ways to cut a file, open(2) with O_TRUNC is the one where the kernel leaves setuid and setgid to us. It
-/// keeps them for holders of CAP_FSETID, which a request does not tell; root stands for them.
-absl::Status ClearSetidAfterTruncation(Volume& volume, const Caller& caller, NodeId node) {
-  if (caller.uid == 0) return absl::OkStatus();
-  const absl::StatusOr<Attributes> attributes = volume.GetAttributes(node);
-  if (!attributes.ok()) return attributes.status();
-  std::uint32_t mode = attributes->mode & ~std::uint32_t{S_ISUID};
-  if ((mode & S_IXGRP) != 0) mode &= ~std::uint32_t{S_ISGID};
-  if (mode == attributes->mode) return absl::OkStatus();
-  AttributeChanges changes;
-  changes.mode = mode;
-  return volume.SetAttributes(caller, node, changes).status();
+/// For changes of contents whose requests do not tell whether the caller may keep setuid and setgid. Looked up only
+/// where there is something to keep.
+SetidRule SetidRuleOfUntold(fuse_req_t request, NodeId node) {
+  Service& service = ServiceOf(request);
+  if (!service.wire.is_to_clear_privileges()) return {};
+  const absl::StatusOr<Attributes> attributes = service.volume.GetAttributes(node);
+  const bool has_any = attributes.ok() && (attributes->mode & (S_ISUID | S_ISGID)) != 0;
+  return SetidRuleOf(request, has_any && !MayKeepSetid(request));
+}
+
+/// For open(2) with O_TRUNC, where even a kernel that does the rest by itself leaves setuid and setgid to us. Root
+/// stands for who may keep them then.
+SetidRule SetidRuleOfOpening(fuse_req_t request) {
+  const bool is_told = ServiceOf(request).wire.is_to_clear_privileges();
+  return SetidRuleOf(request, is_told ? Wire::ClearsSetid() : fuse_req_ctx(request)->uid != 0);
 }
 
 void Open(fuse_req_t request, fuse_ino_t node, fuse_file_info* file) {
   Service& service = ServiceOf(request);
   Volume& volume = service.volume;
   const Volume::OpenFlags flags = OpenFlagsOf(file->flags);
-  const absl::StatusOr<Volume::Handle*> handle = volume.Open(NodeId{node}, flags);
+  const absl::StatusOr<Volume::Handle*> handle =
+      volume.Open(NodeId{node}, flags, flags.truncate ? SetidRuleOfOpening(request) : SetidRule());
   if (!handle.ok()) return ReplyError(request, handle.status());
-  if (flags.truncate) {
-    const absl::Status cleared = ClearSetidAfterTruncation(volume, CallerOf(request), NodeId{node});
-    if (!cleared.ok()) {
-      volume.Release(*handle);
-      return ReplyError(request, cleared);
-    }
-  }
   service.KeepHandle(*handle, NodeId{node});
   Remember(*file, OpenFile(*handle, flags.append));
   // The kernel does not take the reply of a caller that was killed meanwhile, and then sends no RELEASE either.
@@ -89,7 +86,9 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
   const Volume::OpenFlags flags = OpenFlagsOf(file->flags);
   const absl::StatusOr<Caller> creator = CreatorOf(request);
   if (!creator.ok()) return ReplyError(request, creator.status());
-  const absl::StatusOr<Volume::Created> created = volume.Create(*creator, NodeId{parent}, name, mode & ALLPERMS, flags);
+  const absl::StatusOr<Volume::Created> created =
+      Wire::IsTemporary() ? volume.CreateUnnamed(*creator, NodeId{parent}, mode & ALLPERMS, flags)
+                          : volume.Create(*creator, NodeId{parent}, name, mode & ALLPERMS, flags);
   if (!created.ok()) {
     // The kernel creates because it believes that the name is free, so it has checked no permissions of a file. Where
     // one has come from elsewhere meanwhile, ESTALE has the kernel look the name up anew and open what is there.
@@ -130,9 +129,9 @@ void Write(fuse_req_t request, fuse_ino_t node, const char* bytes, std::size_t s
   // such a handle mean the offset that they bear: pages of a mapping, for which the kernel picks any handle of the
   // inode, and writes after fcntl(F_SETFL) has taken O_APPEND away.
   const bool at_offset = file->writepage != 0 || (open.appends() && (file->flags & O_APPEND) == 0);
-  const absl::StatusOr<std::size_t> written =
-      ServiceOf(request).volume.Write(NodeId{node}, at_offset ? nullptr : open.handle(),
-                                      static_cast<std::uint64_t>(offset), std::string_view(bytes, size), false);
+  const absl::StatusOr<std::size_t> written = ServiceOf(request).volume.Write(
+      NodeId{node}, at_offset ? nullptr : open.handle(), static_cast<std::uint64_t>(offset),
+      std::string_view(bytes, size), SetidRuleOf(request, Wire::ClearsSetid()));
   if (!written.ok()) return ReplyError(request, written.status());
   fuse_reply_write(request, *written);
 }
@@ -147,9 +146,9 @@ void Fallocate(fuse_req_t request, fuse_ino_t node, int flags, off_t offset, off
     fuse_reply_err(request, EOPNOTSUPP);
     return;
   }
-  ReplyStatus(request, ServiceOf(request).volume.Fallocate(NodeId{node}, OpenFile(file).handle(), flags,
-                                                           static_cast<std::uint64_t>(offset),
-                                                           static_cast<std::uint64_t>(length)));
+  ReplyStatus(request, ServiceOf(request).volume.Fallocate(
+                           NodeId{node}, OpenFile(file).handle(), flags, static_cast<std::uint64_t>(offset),
+                           static_cast<std::uint64_t>(length), SetidRuleOfUntold(request, NodeId{node})));
 }
 
 // Only SEEK_DATA and SEEK_HOLE arrive: the kernel knows all else by itself.
@@ -174,7 +173,8 @@ void CopyRange(fuse_req_t request, fuse_ino_t from, off_t from_offset, fuse_file
   constexpr std::size_t kLengthMax = std::size_t{1} << 30;
   const absl::StatusOr<std::size_t> copied = ServiceOf(request).volume.CopyRange(
       NodeId{from}, OpenFile(from_file).handle(), static_cast<std::uint64_t>(from_offset), NodeId{to},
-      OpenFile(to_file).handle(), static_cast<std::uint64_t>(to_offset), std::min(length, kLengthMax));
+      OpenFile(to_file).handle(), static_cast<std::uint64_t>(to_offset), std::min(length, kLengthMax),
+      SetidRuleOfUntold(request, NodeId{to}));
   if (!copied.ok()) return ReplyError(request, copied.status());
   fuse_reply_write(request, *copied);
 }

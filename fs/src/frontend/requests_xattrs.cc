@@ -38,18 +38,6 @@ std::string WithoutTrusted(std::string_view names) {
   return kept;
 }
 
-/// The caller's supplementary groups; none where they cannot be told (a caller of another container).
-std::vector<std::uint32_t> GroupsOf(fuse_req_t request) {
-  std::vector<gid_t> groups(64);
-  int count = fuse_req_getgroups(request, static_cast<int>(groups.size()), groups.data());
-  if (count > static_cast<int>(groups.size())) {
-    groups.resize(static_cast<std::size_t>(count));
-    count = std::min(count, fuse_req_getgroups(request, count, groups.data()));
-  }
-  groups.resize(static_cast<std::size_t>(std::max(count, 0)));
-  return {groups.begin(), groups.end()};
-}
-
 /// A list of what the mount shows, naming those whom the volume holds. Bytes that are no list are the volume's to
 /// refuse. Errors: those of OwnerMap::StoredForChange.
 absl::StatusOr<std::string> StoredAcl(const OwnerMaps& owners, std::string_view value) {

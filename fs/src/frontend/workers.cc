@@ -3,8 +3,8 @@
 // asks for one small thing after another is served by one thread whose caches are warm, and no other is woken.
 //
 // What takes longest of such a request is being woken for it. So where the last ones came soon, the worker looks for
-// the next for some microseconds before it sleeps, and gives way to every other thread that wants the processor. Where
-// some have not come soon it sleeps at once, so idling takes no processor time.
+// the next for some microseconds before it sleeps. Where some have not come soon it sleeps at once, so idling takes no
+// processor time.
 //
 // libfuse's own loop (fuse_session_loop_mt) does neither, and can only be ended from outside by a signal that happens
 // to interrupt its semaphore, or by an unmount, which fails while a program has a file open.
@@ -40,26 +40,32 @@ constexpr int kPatienceAfterMiss = -16;
 constexpr int kPatienceWhenBusy = -1000;
 // One look takes a microsecond; another thread had the processor where it took so long.
 constexpr std::chrono::microseconds kPreempted{100};
-// Copying so much into staging takes as long as waking another worker.
+// Copying so much takes as long as waking another worker. Bytes that are read are mostly there, up to what the kernel
+// reads ahead at a time; what is written may have to wait for the disk to take what was written before.
 constexpr std::size_t kQuickWriteBytes = 64 * 1024;
+constexpr std::size_t kQuickReadBytes = 128 * 1024;
 
-/// Whether answering waits for no disk: names and attributes are in memory, a small write goes to the page cache. What
-/// turns out to have to wait all the same says so (AboutToWait).
+/// Whether answering is likely to wait for no disk: names and attributes are in memory, a small write goes to the page
+/// cache, and chunks may be in memory too. What turns out to have to wait all the same says so (AboutToWait).
 bool IsQuick(const fuse_buf& request) {
   fuse_in_header header;
   if (request.size < sizeof header) return false;
   std::memcpy(&header, request.mem, sizeof header);
   switch (header.opcode) {
-    case FUSE_READ:
     case FUSE_FSYNC:
     case FUSE_FSYNCDIR:
-    case FUSE_RELEASE:
     case FUSE_FALLOCATE:
     case FUSE_LSEEK:
     case FUSE_COPY_FILE_RANGE:
     case FUSE_READDIR:
     case FUSE_READDIRPLUS:
       return false;
+    case FUSE_READ: {
+      fuse_read_in body;
+      if (request.size < sizeof header + sizeof body) return false;
+      std::memcpy(&body, static_cast<const char*>(request.mem) + sizeof header, sizeof body);
+      return body.size <= kQuickReadBytes;
+    }
     case FUSE_WRITE:
       return request.size <= kQuickWriteBytes;
     default:
@@ -117,26 +123,26 @@ absl::Status Workers::failure() const {
   return absl::UnavailableError(std::string("reading requests from /dev/fuse failed: ") + std::strerror(error_));
 }
 
-bool Workers::IsReadable() const {
-  pollfd device{fuse_session_fd(session_), POLLIN, 0};
-  return poll(&device, 1, 0) == 1;
-}
-
-void Workers::WaitForRequest() {
+int Workers::Look(fuse_buf& buffer) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point begin = Clock::now();
-  if (patience_ > 0) {
-    for (Clock::time_point before = begin; before - begin <= kSoon;) {
-      if (IsReadable()) {
-        patience_ = kPatience;
-        return;
-      }
-      const Clock::time_point now = Clock::now();
-      patience_ = now - before > kPreempted ? kPatienceWhenBusy : patience_;
-      before = now;
+  for (Clock::time_point before = begin; before - begin <= kSoon && patience_ > 0;) {
+    const int received = fuse_session_receive_buf(session_, &buffer);
+    if (received != -EAGAIN) {
+      patience_ = kPatience;
+      return received;
     }
-    patience_ = std::min(patience_, kPatienceAfterMiss);
+    const Clock::time_point now = Clock::now();
+    if (now - before > kPreempted) patience_ = kPatienceWhenBusy;
+    before = now;
   }
+  patience_ = std::min(patience_, kPatienceAfterMiss);
+  return -EAGAIN;
+}
+
+void Workers::Sleep() {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
   pollfd events[] = {{fuse_session_fd(session_), POLLIN, 0}, {stop_event_, POLLIN, 0}};
   while (poll(events, 2, -1) < 0 && errno == EINTR) {
   }
@@ -145,8 +151,11 @@ void Workers::WaitForRequest() {
 
 int Workers::Receive(fuse_buf& buffer) {
   while (fuse_session_exited(session_) == 0) {
-    WaitForRequest();
-    const int received = fuse_session_receive_buf(session_, &buffer);
+    int received = patience_ > 0 ? Look(buffer) : -EAGAIN;
+    if (received == -EAGAIN) {
+      Sleep();
+      received = fuse_session_receive_buf(session_, &buffer);
+    }
     if (received == -EINTR || received == -EAGAIN) continue;
     // 0: the kernel has closed the connection. ECONNABORTED: it did so while it was handing over a request, such as the
     // RELEASE of the last file of a detached mount.

@@ -42,9 +42,10 @@ class Workers {
   void Run();
   /// Waits for the next request and reads it. Returns its length, 0 at the end; with the turn.
   int Receive(fuse_buf& buffer);
-  /// Until one may be read, or the workers are to stop. With the turn.
-  void WaitForRequest();
-  bool IsReadable() const;
+  /// Reads the next request if it comes soon, else returns -EAGAIN. With the turn.
+  int Look(fuse_buf& buffer);
+  /// Until a request may be read, or the workers are to stop. With the turn.
+  void Sleep();
 
   fuse_session* const session_;
   const std::function<void()> ended_;

@@ -190,8 +190,8 @@ absl::StatusOr<Attributes> Volume::SetAttributes(const Caller&, NodeId node, con
     std::vector<crdt::Field> fields;
     if (changes.mode) {
       fields.push_back(schema::Set(schema::kMode, schema::EncodeUnsigned(*changes.mode & schema::kModeMask)));
-    } else if (kind != Kind::kDirectory && (changes.uid || changes.gid || changes.size)) {
-      fields = state_->PrivilegesToClear(subject.inode, changes.clear_setid);
+    } else if (kind != Kind::kDirectory && (changes.uid || changes.gid || changes.size || changes.setid.clears)) {
+      fields = state_->PrivilegesToClear(subject.inode, changes.setid);
     }
     if (changes.uid) fields.push_back(schema::Set(schema::kUid, schema::EncodeUnsigned(*changes.uid)));
     if (changes.gid) fields.push_back(schema::Set(schema::kGid, schema::EncodeUnsigned(*changes.gid)));

@@ -32,22 +32,33 @@ bool HasCapability(const crdt::Tree& tree, NodeId inode) {
 
 }  // namespace
 
-std::vector<crdt::Field> Volume::State::PrivilegesToClear(NodeId inode, bool clear_setid) const {
+bool Volume::State::IsPrivileged(NodeId inode) const {
+  const std::uint64_t mode = schema::UnsignedOf(tree(), inode, schema::kMode).value_or(0);
+  return (mode & (S_ISUID | S_ISGID)) != 0 || HasCapability(tree(), inode);
+}
+
+std::vector<crdt::Field> Volume::State::PrivilegesToClear(NodeId inode, const SetidRule& setid) const {
   std::vector<crdt::Field> fields;
   const auto mode = static_cast<std::uint32_t>(schema::UnsignedOf(tree(), inode, schema::kMode).value_or(0));
   std::uint32_t cleared = mode & ~std::uint32_t{S_ISUID};
-  if ((mode & S_IXGRP) != 0) cleared &= ~std::uint32_t{S_ISGID};  // Without it, the bit means mandatory locking.
-  if (clear_setid && cleared != mode) fields.push_back(schema::Set(schema::kMode, schema::EncodeUnsigned(cleared)));
+  const auto is_stranger = [&] {
+    const auto group = static_cast<std::uint32_t>(schema::UnsignedOf(tree(), inode, schema::kGid).value_or(0));
+    return setid.is_member && !setid.is_member(group);
+  };
+  // Of a file that its group may not execute the bit meant mandatory locking once: members keep it.
+  const bool has_setgid = setid.clears && (mode & S_ISGID) != 0;
+  if (has_setgid && ((mode & S_IXGRP) != 0 || is_stranger())) cleared &= ~std::uint32_t{S_ISGID};
+  if (setid.clears && cleared != mode) fields.push_back(schema::Set(schema::kMode, schema::EncodeUnsigned(cleared)));
   if (HasCapability(tree(), inode)) fields.push_back(schema::SetXattr(kCapabilityXattr, std::nullopt));
   return fields;
 }
 
-absl::Status Volume::State::ClearPrivileges(OpenFile& file, bool clear_setid) {
+absl::Status Volume::State::ClearPrivileges(OpenFile& file, const SetidRule& setid) {
   const std::uint64_t now = counter.load(std::memory_order_acquire);
   if (file.unprivileged_at_counter.load(std::memory_order_relaxed) == now) return absl::OkStatus();
   {
     const TreeReadLock lock(tree_mutex);
-    if (PrivilegesToClear(file.inode, /*clear_setid=*/true).empty()) {
+    if (!IsPrivileged(file.inode)) {
       file.unprivileged_at_counter = replica.lamport_counter();
       return absl::OkStatus();
     }
@@ -55,7 +66,7 @@ absl::Status Volume::State::ClearPrivileges(OpenFile& file, bool clear_setid) {
   Invalidations changed;
   {
     const TreeWriteLock lock(tree_mutex);
-    std::vector<crdt::Field> fields = PrivilegesToClear(file.inode, clear_setid);
+    std::vector<crdt::Field> fields = PrivilegesToClear(file.inode, setid);
     if (fields.empty()) return absl::OkStatus();
     Batch batch(replica);
     batch.Set(file.inode, std::move(fields));
@@ -102,11 +113,11 @@ absl::StatusOr<bool> Volume::State::TruncateTo(OpenFile& file, std::uint64_t siz
 }
 
 absl::StatusOr<std::size_t> Volume::State::WriteTo(OpenFile& file, bool append, std::uint64_t offset,
-                                                   std::string_view bytes, bool clear_setid) {
+                                                   std::string_view bytes, const SetidRule& setid) {
   COPSE_RETURN_IF_ERROR(CheckRange(append ? file.staged->size() : offset, bytes.size()));
   if (bytes.empty()) return 0;
   COPSE_RETURN_IF_ERROR(EnsureSpace(bytes.size()));
-  COPSE_RETURN_IF_ERROR(ClearPrivileges(file, clear_setid));
+  COPSE_RETURN_IF_ERROR(ClearPrivileges(file, setid));
   const base::UnixNanoseconds now = env.clock.Now();
   if (append) {
     COPSE_RETURN_IF_ERROR(file.staged->Append(bytes, now).status());
@@ -124,14 +135,15 @@ absl::StatusOr<std::size_t> Volume::Read(NodeId node, Handle* handle, std::uint6
 }
 
 absl::StatusOr<std::size_t> Volume::Write(NodeId node, Handle* handle, std::uint64_t offset, std::string_view bytes,
-                                          bool clear_setid) {
+                                          const SetidRule& setid) {
   COPSE_RETURN_IF_ERROR(state_->CheckWritable());
   COPSE_RETURN_IF_ERROR(CheckWriter(handle));
   COPSE_ASSIGN_OR_RETURN(const State::Pin file, state_->PinFor(node, handle));
-  return state_->WriteTo(*file, handle != nullptr && handle->flags().append, offset, bytes, clear_setid);
+  return state_->WriteTo(*file, handle != nullptr && handle->flags().append, offset, bytes, setid);
 }
 
-absl::Status Volume::Fallocate(NodeId node, Handle* handle, int flags, std::uint64_t offset, std::uint64_t length) {
+absl::Status Volume::Fallocate(NodeId node, Handle* handle, int flags, std::uint64_t offset, std::uint64_t length,
+                               const SetidRule& setid) {
   COPSE_RETURN_IF_ERROR(state_->CheckWritable());
   COPSE_RETURN_IF_ERROR(CheckWriter(handle));
   const bool keeps_size = (flags & kKeepSize) != 0;
@@ -147,8 +159,8 @@ absl::Status Volume::Fallocate(NodeId node, Handle* handle, int flags, std::uint
   const std::uint64_t size = file->staged->size();
   const bool zeroes = operation != 0 && offset < size;
   const bool grows = !keeps_size && offset + length > size;
+  COPSE_RETURN_IF_ERROR(state_->ClearPrivileges(*file, setid));
   if (zeroes) {
-    COPSE_RETURN_IF_ERROR(state_->ClearPrivileges(*file, false));
     COPSE_RETURN_IF_ERROR(file->staged->PunchHole(offset, std::min(length, size - offset), now));
     state_->NoteChange(*file, 0);
   }
@@ -170,7 +182,8 @@ absl::StatusOr<std::uint64_t> Volume::Seek(NodeId node, std::uint64_t offset, bo
 }
 
 absl::StatusOr<std::size_t> Volume::CopyRange(NodeId from, Handle* from_handle, std::uint64_t from_offset, NodeId to,
-                                              Handle* to_handle, std::uint64_t to_offset, std::uint64_t length) {
+                                              Handle* to_handle, std::uint64_t to_offset, std::uint64_t length,
+                                              const SetidRule& setid) {
   COPSE_RETURN_IF_ERROR(state_->CheckWritable());
   COPSE_RETURN_IF_ERROR(CheckWriter(to_handle));
   COPSE_ASSIGN_OR_RETURN(const State::Pin source, state_->PinFor(from, from_handle));
@@ -189,7 +202,7 @@ absl::StatusOr<std::size_t> Volume::CopyRange(NodeId from, Handle* from_handle, 
     if (!read.ok() && copied == 0) return read.status();
     if (!read.ok() || *read == 0) break;
     const auto written =
-        state_->WriteTo(*target, false, to_offset + copied, std::string_view(buffer.data(), *read), false);
+        state_->WriteTo(*target, false, to_offset + copied, std::string_view(buffer.data(), *read), setid);
     if (!written.ok() && copied == 0) return written.status();
     if (!written.ok()) break;
     copied += *read;

@@ -34,6 +34,7 @@ absl::Status Volume::ListPlus(NodeId directory, std::uint64_t after, const ListP
     COPSE_CHECK(subject.ok());  // What is shown leads to something.
     if (!visit(position, shown.name, Entry{subject->number, state_->AttributesOf(*subject)})) return false;
     state_->CountLookup(*subject);
+    state_->NoteServed(directory, shown.name, shown.target);
     return true;
   });
   return absl::OkStatus();

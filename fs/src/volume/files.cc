@@ -1,6 +1,7 @@
 // Which files are in use. A regular file that somebody reads or writes has one OpenFile, shared by its handles and by
 // the calls that work on it; it goes when nobody uses it and nothing written waits for publication. The bytes of an
 // inode without a name are thrown away with its last handle and its last lookup.
+#include "content/about_to_wait.h"
 #include "volume/volume_state.h"
 
 namespace copse::fs {
@@ -106,6 +107,7 @@ void Volume::State::DropIfUnused(absl::flat_hash_map<NodeId, Local>::iterator lo
     if (entry.version) {
       SetServedVersion(local->first, entry, {entry.open->inode, entry.open->staged->base_heads()});
     }
+    if (entry.open->is_behind.exchange(false)) --files_behind;
     entry.open.reset();
   }
   if (entry.is_idle()) locals.erase(local);
@@ -131,6 +133,7 @@ void Volume::State::Unpin(OpenFile& file) {
     if (!is_ours || file.users > 0 || local->second.lookups > 0) return;
     ++file.users;
   }
+  AboutToWait();
   file.staged->Discard().IgnoreError();  // What remains of it on disk is found and dropped by the next Recover.
   unpublished_bytes -= file.written_bytes.exchange(0);
   const std::lock_guard lock(local_mutex);
@@ -154,13 +157,14 @@ absl::StatusOr<Volume::Created> Volume::Create(const Caller& caller, NodeId pare
   return Created{entry, state_->MakeHandle(std::move(pin), flags)};
 }
 
-absl::StatusOr<Volume::Handle*> Volume::Open(NodeId node, OpenFlags flags) {
+absl::StatusOr<Volume::Handle*> Volume::Open(NodeId node, OpenFlags flags, const SetidRule& setid) {
   if (flags.write || flags.truncate) COPSE_RETURN_IF_ERROR(state_->CheckWritable());
   COPSE_ASSIGN_OR_RETURN(State::Pin pin, state_->PinRegular(node));
   if (flags.truncate) {
     const base::UnixNanoseconds now = state_->env.clock.Now();
     COPSE_ASSIGN_OR_RETURN(const bool is_changed, state_->TruncateTo(*pin, 0, now));
     if (!is_changed) COPSE_RETURN_IF_ERROR(state_->SetModificationTime(node, now));
+    COPSE_RETURN_IF_ERROR(state_->ClearPrivileges(*pin, setid));
   }
   return state_->MakeHandle(std::move(pin), flags);
 }
@@ -177,9 +181,11 @@ void Volume::Release(Handle* handle) {
   }
   if (--last->handles > 0 || !last->staged->dirty()) return;
   last->publish_soon = true;
-  const bool is_behind = state_->unpublished_bytes > kUnpublishedBytesMax;
-  if (is_behind && state_->Publish(*last).ok()) return;
-  state_->SchedulePublication(*last, std::chrono::nanoseconds(0));
+  if (state_->unpublished_bytes > kUnpublishedBytesMax) {
+    AboutToWait();
+    if (state_->Publish(*last).ok()) return;
+  }
+  state_->PublishClosed(*last);
 }
 
 }  // namespace copse::fs

@@ -29,9 +29,11 @@ absl::StatusOr<Volume::Entry> Volume::Lookup(NodeId parent, std::string_view nam
   if (entry && entry->is_generated) state_->Remember(parent, *entry);
   if (!entry) {
     const auto served = state_->FindEntry(parent, name);
+    state_->NoteServed(parent, name, served ? std::optional(served->entry.target) : std::nullopt);
     if (!served) return NoEntry(name);
     entry = served->entry;
   }
+  state_->NoteServed(parent, name, entry->target);
   COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(state_->NumberOf(*entry)));
   return state_->LookedUp(subject);
 }
@@ -162,7 +164,8 @@ absl::StatusOr<Volume::Entry> Volume::Link(const Caller&, NodeId node, NodeId ne
     }
     COPSE_RETURN_IF_ERROR(state_->CheckEntryForChange(new_parent, new_name));
     if (state_->projection->Lookup(new_parent, new_name)) return EntryExists(new_name);
-    if (state_->projection->LinksOf(subject.key) == 0) return NoEntry(new_name);  // Its last name is gone.
+    const bool is_gone = state_->projection->LinksOf(subject.key) == 0 && !state_->IsUnnamed(subject.key);
+    if (is_gone) return NoEntry(new_name);
     Batch batch(state_->replica);
     const NodeId into = state_->AppendPlacement(batch, new_parent, now);
     if (const auto sibling = state_->projection->SiblingOf(subject.key)) {
@@ -176,6 +179,7 @@ absl::StatusOr<Volume::Entry> Volume::Link(const Caller&, NodeId node, NodeId ne
     }
     batch.TouchDirectory(into, now);
     COPSE_ASSIGN_OR_RETURN(changed, state_->Commit(std::move(batch)));
+    state_->NoteNamed(subject.key);
     entry = state_->LookedUp(subject);
     state_->ForgetName(new_parent, new_name);
     state_->ForgetKnown(changed, new_parent, new_name, entry.node);
@@ -206,7 +210,7 @@ absl::Status Volume::State::Remove(NodeId parent, std::string_view name, bool di
       const TreeWriteLock lock(tree_mutex);
       COPSE_RETURN_IF_ERROR(CheckEntry(parent, name));
       const auto parts = FindEntry(parent, name);
-      if (!parts) return NoEntry(name);
+      if (!parts || !IsAsServed(parent, name, parts->entry.target)) return NoEntry(name);
       const ShownEntry& entry = parts->entry;
       removed = entry.target;
       const bool is_directory = entry.type == EntryType::kDirectory;

@@ -26,8 +26,10 @@ struct OpenFile : std::enable_shared_from_this<OpenFile> {
 
   /// The inode shows another version by now, and this one has yet to follow. Set and cleared under tree_mutex.
   std::atomic<bool> is_behind = false;
-  /// The last name was removed through this mount: unless it gets another one, what is written dies with the last
-  /// handle. Written under tree_mutex.
+  /// No name has ever led to it (O_TMPFILE). Written under tree_mutex.
+  std::atomic<bool> is_unnamed = false;
+  /// The last name was removed through this mount, or there never was one: unless it gets another one, what is written
+  /// dies with the last handle. Written under tree_mutex.
   std::atomic<bool> is_removed_here = false;
 
   unsigned users = 0;                 ///< Handles, and calls that work on it now. Guarded by State::local_mutex.

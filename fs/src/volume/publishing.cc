@@ -16,6 +16,10 @@ constexpr std::chrono::nanoseconds kRetryDelay = std::chrono::seconds(5);
 // which is as cheap as staging. A program that syncs often has its bytes staged, and a version a second.
 constexpr std::uint64_t kSmallBytes = 64 * 1024;
 constexpr std::chrono::nanoseconds kPublicationInterval = std::chrono::seconds(1);
+// Files closed within the first of these of each other are closed in a row, and wait if there are more than a few.
+constexpr std::chrono::nanoseconds kInARow = std::chrono::milliseconds(20);
+constexpr unsigned kFewInARow = 8;
+constexpr std::chrono::nanoseconds kClosedWaitMax = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -97,10 +101,49 @@ void Volume::State::SchedulePublication(OpenFile& file, std::chrono::nanoseconds
       delay);
 }
 
+// A program that writes many files, one after the other, wants the processor for itself: sealing one takes longer than
+// writing it does. So they are published when it pauses, and after a second at the latest. One file alone is published
+// as soon as it is closed.
+void Volume::State::PublishClosed(OpenFile& file) {
+  const std::int64_t now = env.clock.Monotonic().count();
+  const std::lock_guard lock(closed_mutex);
+  closed.in_a_row = now - closed.last_at < kInARow.count() ? closed.in_a_row + 1 : 0;
+  closed.last_at = now;
+  if (closed.files.empty()) closed.first_at = now;
+  closed.files.push_back(file.weak_from_this());
+  if (closed.work != 0) return;
+  ScheduleClosed(closed.in_a_row < kFewInARow ? std::chrono::nanoseconds(0) : kInARow);
+}
+
+void Volume::State::ScheduleClosed(std::chrono::nanoseconds delay) {
+  closed.work = env.executor.Post(
+      [held = lifeline] {
+        const std::lock_guard alive(held->mutex);
+        if (held->state != nullptr) held->state->RunClosed();
+      },
+      delay);
+}
+
+void Volume::State::RunClosed() {
+  std::vector<std::weak_ptr<OpenFile>> files;
+  {
+    const std::int64_t now = env.clock.Monotonic().count();
+    const std::lock_guard lock(closed_mutex);
+    const bool go_on = closed.in_a_row >= kFewInARow && now - closed.last_at < kInARow.count();
+    if (go_on && now - closed.first_at < kClosedWaitMax.count()) return ScheduleClosed(kInARow);
+    closed.work = 0;
+    files.swap(closed.files);
+  }
+  for (const std::weak_ptr<OpenFile>& one : files) {
+    if (const std::shared_ptr<OpenFile> file = one.lock()) RunPublication(file);
+  }
+}
+
 void Volume::State::RunPublication(const std::shared_ptr<OpenFile>& due) {
   const Pin file = PinFile(due);
   {
     const std::lock_guard lock(file->schedule_mutex);
+    if (file->work != 0) env.executor.Cancel(file->work);  // Does nothing where this is that work.
     file->work = 0;
   }
   if (!file->staged->dirty()) {
@@ -125,16 +168,19 @@ void Volume::State::RunPublication(const std::shared_ptr<OpenFile>& due) {
 absl::Status Volume::Fsync(NodeId node) {
   {
     const State::Pin file = state_->PinOpen(state_->KeyOf(node));
-    if (file && file->staged->dirty() && state_->MayPublish(*file)) {
+    const bool may_publish = file && state_->MayPublish(*file);
+    // What has no name yet may get one: it has to last, too.
+    if (file && file->staged->dirty() && (may_publish || file->is_unnamed)) {
       const auto since = state_->env.clock.Monotonic() - std::chrono::nanoseconds(file->last_publication);
       const bool is_due = since >= kPublicationInterval;
       const bool is_small = file->written_bytes <= kSmallBytes;
-      if (!is_due || !is_small || !state_->Publish(*file).ok()) {
+      if (!may_publish || !is_due || !is_small || !state_->Publish(*file).ok()) {
         // Staged bytes name the version that they lie on, so its op must be durable before they are.
         COPSE_RETURN_IF_ERROR(state_->env.journal.Sync());
         COPSE_RETURN_IF_ERROR(file->staged->Persist());
-        file->publish_soon = true;
-        state_->SchedulePublication(*file, is_due ? std::chrono::nanoseconds(0) : kPublicationInterval - since);
+        file->publish_soon = may_publish;
+        const std::chrono::nanoseconds delay = is_due ? std::chrono::nanoseconds(0) : kPublicationInterval - since;
+        if (may_publish) state_->SchedulePublication(*file, delay);
       }
     }
   }

@@ -109,6 +109,10 @@ absl::Status Volume::Rename(const Caller&, NodeId parent, std::string_view name,
       COPSE_RETURN_IF_ERROR(state_->CheckEntryForChange(new_parent, new_name));
       auto source = state_->FindEntry(parent, name);
       auto target = state_->FindEntry(new_parent, new_name);
+      if (source && !state_->IsAsServed(parent, name, source->entry.target)) source.reset();
+      // What has come in the place of the victim is none: both claim the name.
+      const bool is_new = target && !state_->IsAsServed(new_parent, new_name, target->entry.target);
+      if (is_new && flags != kRenameNoReplace) target.reset();
       if (!source || (exchange && !target)) {
         return PosixError(std::errc::no_such_file_or_directory,
                           "no entry '" + std::string(source ? new_name : name) + "'");

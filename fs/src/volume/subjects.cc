@@ -89,8 +89,7 @@ void Volume::State::NoteNewVersions(std::span<const crdt::NetEvent> events) {
     if (!has_versions) continue;
     const auto local = locals.find(event.node);
     if (local == locals.end() || local->second.open == nullptr) continue;
-    local->second.open->is_behind = true;
-    has_files_behind = true;
+    if (!local->second.open->is_behind.exchange(true)) ++files_behind;
   }
 }
 
@@ -103,12 +102,12 @@ bool Volume::State::Follow(OpenFile& file) {
   const base::Hash before = file.staged->base_root();
   const base::Hash after = base.plain_root;
   if (!file.staged->Follow(base, std::move(heads))) return false;
-  file.is_behind = false;
+  if (file.is_behind.exchange(false)) --files_behind;
   return before != after;
 }
 
 void Volume::State::FollowAll(const Invalidations& changed) {
-  if (!has_files_behind) return;
+  if (files_behind == 0) return;
   for (const NodeId target : changed.targets) {
     const Pin file = PinOpen(target);
     if (!file || !file->is_behind) continue;
@@ -137,6 +136,7 @@ void Volume::State::MoveSibling(NodeId id, NodeId to, std::vector<crdt::Timestam
   std::shared_ptr<OpenFile>& there = locals[to].open;
   if (there != nullptr && there->staged->dirty()) return;  // Two that are written: each becomes a version.
   // Handles of what was open there, and is clean, go over when they are used next.
+  if (there != nullptr && there->is_behind.exchange(false)) --files_behind;
   there = file;
   locals[id].open.reset();
   file->key = to;
@@ -169,8 +169,7 @@ void Volume::State::NoteNames(const Invalidations& changed) {
     // What went with a name comes back with one, though no version is new.
     const bool is_sibling = file.key.load() != target || file.inode.load() != target;
     if (is_sibling || projection->VersionsOf(target).file == file.staged->base_heads()) continue;
-    file.is_behind = true;
-    has_files_behind = true;
+    if (!file.is_behind.exchange(true)) ++files_behind;
   }
 }
 

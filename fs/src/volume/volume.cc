@@ -36,6 +36,11 @@ Volume::~Volume() {
 }
 
 void Volume::set_invalidation_sink(InvalidationSink sink) {
+  if (!sink) {
+    const std::lock_guard lock(state_->names_mutex);
+    state_->pending_names.clear();
+    state_->has_pending_names = false;
+  }
   const std::lock_guard lock(state_->sink_mutex);
   state_->sink = std::move(sink);
 }
@@ -57,9 +62,17 @@ absl::Status Volume::State::CheckEntry(NodeId directory, std::string_view name) 
 }
 
 absl::Status Volume::State::CheckEntryForChange(NodeId directory, std::string_view name) {
-  COPSE_RETURN_IF_ERROR(CheckEntry(directory, name));
+  if (name.size() > schema::kNameBytesMax) return CheckEntry(directory, name);
   if (!schema::IsEntryName(name)) {
     return PosixError(std::errc::invalid_argument, "no entry can be called '" + std::string(name) + "'");
+  }
+  return CheckDirectoryForChange(directory);
+}
+
+absl::Status Volume::State::CheckDirectoryForChange(NodeId directory) {
+  COPSE_ASSIGN_OR_RETURN(const Subject subject, SubjectOf(directory));
+  if (subject.kind != Kind::kDirectory) {
+    return PosixError(std::errc::not_a_directory, "inode " + std::to_string(directory.value) + " is no directory");
   }
   if (!projection->ParentOf(directory)) {
     return PosixError(std::errc::no_such_file_or_directory,
@@ -89,9 +102,11 @@ absl::Status Volume::Ingest(crdt::ActorId actor, std::uint64_t first, std::span<
     COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::NetEvent> events, state_->replica.Ingest(actor, first, ops));
     state_->counter.store(state_->replica.lamport_counter(), std::memory_order_release);
     state_->NoteNewVersions(events);
+    const State::Served served = state_->ServedBefore(events);
     changed = state_->projection->Update(events);
     state_->ScheduleTruncation();
     state_->NoteNames(changed);
+    state_->NotePending(changed, served);
   }
   state_->Announce(std::move(changed), {});
   return absl::OkStatus();
@@ -107,7 +122,8 @@ absl::Status Volume::State::WriteLabel() {
 }
 
 void Volume::State::ForgetKnown(Invalidations& changed, NodeId directory, std::string_view name,
-                                std::optional<NodeId> believed) const {
+                                std::optional<NodeId> believed) {
+  NoteServed(directory, name, believed);
   const Invalidations::Name known{directory, std::string(name)};
   const auto entry = projection->Lookup(directory, name);
   const bool is_right = believed ? entry && entry->target == *believed : !entry.has_value();
@@ -126,7 +142,11 @@ void Volume::State::Announce(Invalidations changed, std::initializer_list<NodeId
       changed.targets.insert(changed.targets.end(), numbers->second.begin(), numbers->second.end());
     }
     const auto is_held = [&](NodeId number) { return number == crdt::kRoot || locals.contains(number); };
-    std::erase_if(changed.names, [&](const Invalidations::Name& name) { return !is_held(name.directory); });
+    std::erase_if(changed.names, [&](const Invalidations::Name& name) {
+      if (is_held(name.directory)) return false;
+      DropPending(name, changed.change);
+      return true;
+    });
     std::erase_if(changed.targets, [&](NodeId target) {
       return !is_held(target) || std::find(known.begin(), known.end(), target) != known.end();
     });
@@ -137,7 +157,8 @@ void Volume::State::Announce(Invalidations changed, std::initializer_list<NodeId
     const std::lock_guard lock(sink_mutex);
     receiver = sink;
   }
-  if (receiver) receiver(changed);
+  if (receiver) return receiver(changed);
+  for (const Invalidations::Name& name : changed.names) DropPending(name, changed.change);
 }
 
 absl::Status Volume::Flush() {

@@ -47,7 +47,7 @@ class Volume::Handle {
 ///   1. OpenFile::publish_mutex   one publication of an inode at a time; disk I/O happens under it
 ///   2. tree_mutex                replica and projection; exclusive only to submit a batch; no disk I/O under it
 ///   3. local_mutex               lookup counts, access times, which files are in use; leaf but for 4
-///   4. StagedFile's own lock, OpenFile::schedule_mutex, names_mutex, space_mutex, sink_mutex: leaves
+///   4. StagedFile's own lock, OpenFile::schedule_mutex, closed_mutex, names_mutex, space_mutex, sink_mutex: leaves
 /// The invalidation sink is called with none of them held.
 struct Volume::State {
   using Subject = fs::Subject;
@@ -97,19 +97,33 @@ struct Volume::State {
   absl::Status CheckEntry(NodeId directory, std::string_view name);
   /// As CheckEntry, and ENOENT where the directory itself was removed.
   absl::Status CheckEntryForChange(NodeId directory, std::string_view name);
+  /// ENOENT or ENOTDIR unless something can be made in `directory`.
+  absl::Status CheckDirectoryForChange(NodeId directory);
   /// Submits and brings the projection up to date. Under the exclusive tree lock.
   absl::StatusOr<Invalidations> Commit(Batch batch);
   absl::Status WriteLabel();
   /// Takes the name out of `changed` if it now leads to what the kernel believes that its own request has made it lead
   /// to (nothing, if `believed` is absent), and else puts it in. Under the tree lock.
-  void ForgetKnown(Invalidations& changed, NodeId directory, std::string_view name,
-                   std::optional<NodeId> believed) const;
+  void ForgetKnown(Invalidations& changed, NodeId directory, std::string_view name, std::optional<NodeId> believed);
   /// Of what a request has changed, sends what the kernel cannot know: not of `known`, and only of numbers that it has.
   /// Open files follow their inodes first. Without any lock.
   void Announce(Invalidations changed, std::initializer_list<NodeId> known);
 
   /// The number that the kernel is given for an entry: of a united directory, the one that it has already.
   NodeId NumberOf(const ShownEntry& entry);
+
+  // pending_names.cc; under the tree lock, exclusive for the first two.
+  using Served = std::map<Invalidations::Name, std::optional<NodeId>>;
+  /// What the names that `events` are about lead to, before the projection takes these in; of directories that the
+  /// kernel has.
+  Served ServedBefore(std::span<const crdt::NetEvent> events);
+  /// Gives `changed` its number, and keeps what its names led to.
+  void NotePending(Invalidations& changed, const Served& served);
+  /// Whether a request that names `directory` and `name` means `present`, which is there now.
+  bool IsAsServed(NodeId directory, std::string_view name, NodeId present);
+  /// The kernel is told what `name` leads to now.
+  void NoteServed(NodeId directory, std::string_view name, std::optional<NodeId> target);
+  void DropPending(const Invalidations::Name& name, std::uint64_t change);  ///< Without any lock, or local_mutex.
 
   // subjects.cc; under the tree lock, shared or not.
   absl::StatusOr<Subject> SubjectOf(NodeId number);  ///< ENOENT.
@@ -168,6 +182,12 @@ struct Volume::State {
   /// The group of a new entry of `directory`, and whether a new directory inherits the bit (inode(7), S_ISGID).
   std::pair<std::uint32_t, bool> GroupFor(const Caller& caller, NodeId directory) const;
   absl::Status Remove(NodeId parent, std::string_view name, bool directory);
+
+  // unnamed.cc; under the tree lock.
+  /// Whether it is in use and no name has ever led to it.
+  bool IsUnnamed(NodeId key);
+  /// A name leads to it now. Under the exclusive tree lock.
+  void NoteNamed(NodeId key);
 
   // rights.cc; under the tree lock.
   /// Mode, owner and access control lists of what is made in `directory`.
@@ -241,21 +261,27 @@ struct Volume::State {
   /// The contents of `file` have changed, with `bytes` written: notes the time and sees to publication.
   void NoteChange(OpenFile& file, std::uint64_t bytes);
   /// Clears capabilities and, where asked, the set-id bits, as ext4 does before a write.
-  absl::Status ClearPrivileges(OpenFile& file, bool clear_setid);
+  absl::Status ClearPrivileges(OpenFile& file, const SetidRule& setid);
+  bool IsPrivileged(NodeId inode) const;  ///< Whether there is any of them; under the tree lock.
   /// The registers of `inode` that clear them; under the tree lock.
-  std::vector<crdt::Field> PrivilegesToClear(NodeId inode, bool clear_setid) const;
+  std::vector<crdt::Field> PrivilegesToClear(NodeId inode, const SetidRule& setid) const;
   /// Of what POSIX takes for a change of contents, though no byte differs.
   absl::Status SetModificationTime(NodeId node, base::UnixNanoseconds now);
   /// Whether that changed anything: where it did not, the caller moves the time.
   absl::StatusOr<bool> TruncateTo(OpenFile& file, std::uint64_t size, base::UnixNanoseconds now);
   absl::StatusOr<std::size_t> WriteTo(OpenFile& file, bool append, std::uint64_t offset, std::string_view bytes,
-                                      bool clear_setid);
+                                      const SetidRule& setid);
 
   // publishing.cc
   absl::Status Publish(OpenFile& file);
   /// Makes `manifest` a version of the inode and the base of `file`.
   absl::StatusOr<Invalidations> SubmitVersion(OpenFile& file, Manifest manifest);
   void SchedulePublication(OpenFile& file, std::chrono::nanoseconds delay);
+  /// Sees to the publication of a file whose last handle was closed: at once, and where many are closed one after the
+  /// other, after them.
+  void PublishClosed(OpenFile& file);
+  void ScheduleClosed(std::chrono::nanoseconds delay);  ///< With closed_mutex.
+  void RunClosed();
   void RunPublication(const std::shared_ptr<OpenFile>& due);
   absl::Status FlushAll();
   absl::Status Recover(std::vector<std::string>& notes);
@@ -291,6 +317,15 @@ struct Volume::State {
   /// Names that are served though they are not listed: what they led to. Guarded by names_mutex, a leaf.
   std::mutex names_mutex;
   std::map<Invalidations::Name, ServedName> served_names;
+  /// Names that mean something else since a change which the kernel has yet to take in, and what they led to when it
+  /// was told last. Guarded by names_mutex.
+  struct PendingName {
+    std::optional<NodeId> served;
+    std::uint64_t change = 0;  ///< The last one.
+  };
+  std::map<Invalidations::Name, PendingName> pending_names;
+  std::atomic<bool> has_pending_names = false;
+  std::uint64_t last_change = 0;  ///< Under tree_mutex.
 
   std::mutex local_mutex;
   absl::flat_hash_map<NodeId, Local> locals;
@@ -299,10 +334,21 @@ struct Volume::State {
   /// further numbers of that inode, perhaps.
   absl::flat_hash_map<NodeId, absl::flat_hash_set<NodeId>> sibling_numbers;
   std::atomic<bool> has_sibling_numbers = false;
-  /// Some open file was behind once. Never unset.
-  std::atomic<bool> has_files_behind = false;
+  /// How many open files are behind.
+  std::atomic<int> files_behind = 0;
   /// Those given out: a mount that is torn off releases none.
   absl::flat_hash_map<const Handle*, std::unique_ptr<Handle>> handles;
+
+  /// Files that wait for publication since they were closed. Guarded by closed_mutex, a leaf.
+  struct Closed {
+    std::vector<std::weak_ptr<OpenFile>> files;
+    std::int64_t first_at = 0;  ///< Monotonic nanoseconds, of the first of these.
+    std::int64_t last_at = OpenFile::kNever;
+    unsigned in_a_row = 0;  ///< Closed within kInARow of the one before.
+    base::Executor::WorkId work = 0;
+  };
+  std::mutex closed_mutex;
+  Closed closed;
 
   /// Written and not yet published, over all files.
   std::atomic<std::uint64_t> unpublished_bytes = 0;

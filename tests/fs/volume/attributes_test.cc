@@ -30,7 +30,7 @@ TEST_F(AttributesTest, ChownByTheUnprivilegedClearsSetIdBitsButNotOnDirectories)
   const NodeId directory = MakeDirectory(kRoot, "d");
   for (const NodeId node : {file, directory}) {
     ASSERT_TRUE(volume().SetAttributes(kAlice, node, {.mode = 06777}).ok());
-    ASSERT_TRUE(volume().SetAttributes(kAlice, node, {.gid = 7, .clear_setid = true}).ok());
+    ASSERT_TRUE(volume().SetAttributes(kAlice, node, {.gid = 7, .setid = {.clears = true}}).ok());
   }
   EXPECT_EQ(Stat(file).mode, 0777u);
   EXPECT_EQ(Stat(directory).mode, 06777u);

@@ -28,9 +28,10 @@ TEST(ConcurrencyTest, ThreadsThatWorkInOneDirectoryLoseNothing) {
       const auto created = volume.Create(kAlice, kRoot, name, 0644, {.write = true});
       ASSERT_TRUE(created.ok());
       const NodeId node = created->entry.node;
-      ASSERT_TRUE(volume.Write(node, created->handle, 0, name, true).ok());
+      ASSERT_TRUE(volume.Write(node, created->handle, 0, name, {.clears = true}).ok());
       volume.Release(created->handle);
-      ASSERT_TRUE(volume.Write(shared->entry.node, nullptr, static_cast<std::uint64_t>(thread), "x", true).ok());
+      ASSERT_TRUE(
+          volume.Write(shared->entry.node, nullptr, static_cast<std::uint64_t>(thread), "x", {.clears = true}).ok());
       if (round % 10 == 0) {
         ASSERT_TRUE(volume.Fsync(node).ok());
       }

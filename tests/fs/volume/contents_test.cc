@@ -11,7 +11,7 @@ class ContentsTest : public VolumeTest {
     return handle.ok() ? *handle : nullptr;
   }
   void Write(NodeId node, Volume::Handle* handle, std::uint64_t offset, std::string_view bytes) {
-    const auto written = volume().Write(node, handle, offset, bytes, false);
+    const auto written = volume().Write(node, handle, offset, bytes);
     ASSERT_TRUE(written.ok()) << written.status();
     EXPECT_EQ(*written, bytes.size());
   }
@@ -81,7 +81,7 @@ TEST_F(ContentsTest, OnlyRegularFilesAreOpened) {
 TEST_F(ContentsTest, AReadersHandleDoesNotWrite) {
   const NodeId file = MakeFile(kRoot, "a");
   Volume::Handle* handle = Open(file, {});
-  EXPECT_EQ(ErrorOf(volume().Write(file, handle, 0, "x", false)), std::errc::bad_file_descriptor);
+  EXPECT_EQ(ErrorOf(volume().Write(file, handle, 0, "x")), std::errc::bad_file_descriptor);
   volume().Release(handle);
 }
 
@@ -298,13 +298,13 @@ TEST_F(ContentsTest, WritingClearsSetIdBitsForTheUnprivilegedAndCapabilitiesForA
   const NodeId file = MakeFile(kRoot, "a");
   ASSERT_TRUE(volume().SetAttributes(kAlice, file, {.mode = 06755}).ok());
   ASSERT_TRUE(volume().SetXattr(kAlice, file, "security.capability", "x", Volume::XattrMode::kSet).ok());
-  ASSERT_TRUE(volume().Write(file, nullptr, 0, "x", /*clear_setid=*/false).ok());
+  ASSERT_TRUE(volume().Write(file, nullptr, 0, "x").ok());
   EXPECT_EQ(Stat(file).mode, 06755u);
   EXPECT_EQ(ErrorOf(volume().GetXattr(file, "security.capability")), std::errc::no_message_available);
-  ASSERT_TRUE(volume().Write(file, nullptr, 0, "x", /*clear_setid=*/true).ok());
+  ASSERT_TRUE(volume().Write(file, nullptr, 0, "x", {.clears = true}).ok());
   EXPECT_EQ(Stat(file).mode, 0755u);
   ASSERT_TRUE(volume().SetAttributes(kAlice, file, {.mode = 02644}).ok());
-  ASSERT_TRUE(volume().Write(file, nullptr, 0, "x", /*clear_setid=*/true).ok());
+  ASSERT_TRUE(volume().Write(file, nullptr, 0, "x", {.clears = true}).ok());
   EXPECT_EQ(Stat(file).mode, 02644u) << "without group execution the bit means mandatory locking";
 }
 

@@ -21,7 +21,7 @@ class HandlesTest : public ReplicasTest {
     if (handle_ != nullptr) desk().volume().Release(std::exchange(handle_, nullptr));
   }
   void Write(std::uint64_t offset, std::string_view bytes) {
-    EXPECT_TRUE(desk().volume().Write(file_, handle_, offset, bytes, false).ok());
+    EXPECT_TRUE(desk().volume().Write(file_, handle_, offset, bytes).ok());
   }
   std::string Read() { return desk().ContentsOf(handle_, file_); }
 

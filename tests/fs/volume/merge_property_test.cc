@@ -90,7 +90,7 @@ class World : public ReplicasTest {
       case 1: {
         const auto created = volume.Create(kAlice, directory, NameOf(call.b), 0644, {.write = true});
         if (!created.ok()) break;
-        volume.Write(created->entry.node, created->handle, 0, std::to_string(written_++), false).IgnoreError();
+        volume.Write(created->entry.node, created->handle, 0, std::to_string(written_++)).IgnoreError();
         volume.Release(created->handle);
         volume.Forget(created->entry.node, 1);
         break;
@@ -102,7 +102,7 @@ class World : public ReplicasTest {
       case 4: {
         const auto handle = volume.Open(node, {.write = true, .truncate = true});
         if (!handle.ok()) break;
-        volume.Write(node, *handle, 0, std::to_string(written_++), false).IgnoreError();
+        volume.Write(node, *handle, 0, std::to_string(written_++)).IgnoreError();
         volume.Release(*handle);
         break;
       }

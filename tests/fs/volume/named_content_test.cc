@@ -64,7 +64,7 @@ TEST(NamedContentTest, GoingDownThePagesOfALargeFileFindsExactlyWhatReadingItNee
   std::string bytes(24 << 20, '\0');
   std::mt19937 random(1);
   for (char& byte : bytes) byte = static_cast<char>(random());
-  ASSERT_TRUE(world.volume->Write(created->entry.node, created->handle, 0, bytes, false).ok());
+  ASSERT_TRUE(world.volume->Write(created->entry.node, created->handle, 0, bytes).ok());
   world.volume->Release(created->handle);
   ASSERT_TRUE(world.volume->Flush().ok());
 

@@ -196,7 +196,7 @@ TEST_F(NamesTest, AReadOnlyVolumeRefusesEveryChangeWithEROFS) {
   EXPECT_EQ(ErrorOf(volume().SetXattr(kAlice, file, "user.x", "1", Volume::XattrMode::kSet)), kErofs);
   EXPECT_EQ(ErrorOf(volume().RemoveXattr(kAlice, file, "user.x")), kErofs);
   EXPECT_EQ(ErrorOf(volume().Open(file, {.write = true})), kErofs);
-  EXPECT_EQ(ErrorOf(volume().Write(file, nullptr, 0, "x", false)), kErofs);
+  EXPECT_EQ(ErrorOf(volume().Write(file, nullptr, 0, "x")), kErofs);
   EXPECT_EQ(ErrorOf(volume().Fallocate(file, nullptr, 0, 0, 10)), kErofs);
   EXPECT_EQ(Contents(file), "bytes");
 }
@@ -212,7 +212,7 @@ TEST_F(NamesTest, BelowTheReserveNothingNewIsTakenAndDeletingGoesOn) {
   EXPECT_EQ(ErrorOf(volume().MakeDirectory(kAlice, kRoot, "c", 0755)), kEnospc);
   EXPECT_EQ(ErrorOf(volume().MakeSymlink(kAlice, kRoot, "c", "x")), kEnospc);
   EXPECT_EQ(ErrorOf(volume().Link(kAlice, file, kRoot, "c")), kEnospc);
-  EXPECT_EQ(ErrorOf(volume().Write(file, nullptr, 0, "x", false)), kEnospc);
+  EXPECT_EQ(ErrorOf(volume().Write(file, nullptr, 0, "x")), kEnospc);
   EXPECT_EQ(ErrorOf(volume().Fallocate(file, nullptr, 0, 0, 100)), kEnospc);
   EXPECT_EQ(ErrorOf(volume().SetXattr(kAlice, file, "user.x", "1", Volume::XattrMode::kSet)), kEnospc);
   EXPECT_TRUE(volume().SetAttributes(kAlice, file, {.size = 0}).ok());

@@ -228,7 +228,7 @@ class PosixProgram {
     const std::string bytes(static_cast<std::size_t>(draw_(1, 700)), static_cast<char>('0' + draw_(0, 10)));
     model_.Write(*id, offset, bytes);
     Volume::Handle* handle = IsOpen(*id) ? handles_[*id] : nullptr;
-    const auto written = volume().Write(nodes_[*id], handle, offset, bytes, true);
+    const auto written = volume().Write(nodes_[*id], handle, offset, bytes, {.clears = true});
     Expect(written.ok());
     Expect(*written == bytes.size());
   }

@@ -14,9 +14,9 @@ class RecoveryTest : public VolumeTest {
   NodeId MakeStagedFile() {
     const NodeId file = MakeFile(kRoot, "a");
     const auto handle = volume().Open(file, {.write = true});  // Stays open: what was published when is known so long.
-    EXPECT_TRUE(volume().Write(file, *handle, 0, "base", false).ok());
+    EXPECT_TRUE(volume().Write(file, *handle, 0, "base").ok());
     EXPECT_TRUE(volume().Fsync(file).ok());  // Published: the next one within a second is staged only.
-    EXPECT_TRUE(volume().Write(file, *handle, 0, "staged", false).ok());
+    EXPECT_TRUE(volume().Write(file, *handle, 0, "staged").ok());
     EXPECT_TRUE(volume().Fsync(file).ok());
     return file;
   }
@@ -82,6 +82,33 @@ TEST_F(RecoveryTest, TheStagingOfAVersionGoesOnlyWhenTheOpOfTheVersionIsDurable)
   world_.journal.before_sync = nullptr;
 }
 
+TEST_F(RecoveryTest, WhatWasSyncedWithoutANameLastsOnceItHasOne) {
+  const auto created = volume().CreateUnnamed(kAlice, kRoot, 0600, {.write = true});
+  ASSERT_TRUE(created.ok());
+  ASSERT_TRUE(volume().Write(created->entry.node, created->handle, 0, "synced").ok());
+  ASSERT_TRUE(volume().Fsync(created->entry.node).ok());
+  ASSERT_TRUE(volume().Link(kAlice, created->entry.node, kRoot, "named").ok());
+  ASSERT_TRUE(volume().FsyncDirectory(kRoot).ok());
+  world_.CrashAndReopen();
+  EXPECT_TRUE(world_.notes.empty());
+  const auto found = volume().Lookup(kRoot, "named");
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(Contents(found->node), "synced");
+}
+
+TEST_F(RecoveryTest, WhatNeverHadANameIsGoneAfterACrash) {
+  const auto created = volume().CreateUnnamed(kAlice, kRoot, 0600, {.write = true});
+  ASSERT_TRUE(created.ok());
+  ASSERT_TRUE(volume().Write(created->entry.node, created->handle, 0, "synced").ok());
+  ASSERT_TRUE(volume().Fsync(created->entry.node).ok());
+  EXPECT_TRUE(Exists(LogOf(created->entry.node)));
+  world_.CrashAndReopen();
+  EXPECT_TRUE(world_.notes.empty());
+  EXPECT_EQ(volume().GetUsage().entries, 0u);
+  EXPECT_EQ(volume().GetUsage().dirty_files, 0u);
+  EXPECT_FALSE(Exists(LogOf(created->entry.node)));
+}
+
 /// How the shown version of `node` is cut.
 Manifest ShownVersion(const crdt::Tree& tree, NodeId node) {
   const auto head = schema::ShownHead(tree, node);
@@ -100,7 +127,7 @@ class ChunkingTest : public VolumeTest {
     std::mt19937 random(1);
     for (char& byte : bytes) byte = static_cast<char>(random());
     const auto handle = volume().Open(file, {.write = true});
-    EXPECT_TRUE(volume().Write(file, *handle, 0, bytes, false).ok());
+    EXPECT_TRUE(volume().Write(file, *handle, 0, bytes).ok());
     volume().Release(*handle);
     EXPECT_TRUE(volume().Flush().ok());
     EXPECT_EQ(Contents(file), bytes);

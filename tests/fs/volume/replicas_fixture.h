@@ -31,7 +31,7 @@ class Replica final : public VolumeUser {
   void Write(NodeId node, std::string_view contents) {
     const auto handle = volume().Open(node, {.write = true, .truncate = true});
     ASSERT_TRUE(handle.ok()) << handle.status();
-    EXPECT_TRUE(volume().Write(node, *handle, 0, contents, false).ok());
+    EXPECT_TRUE(volume().Write(node, *handle, 0, contents).ok());
     volume().Release(*handle);
   }
   std::string ContentsAt(NodeId parent, const std::string& name) {

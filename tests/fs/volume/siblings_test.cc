@@ -58,7 +58,7 @@ TEST_F(SiblingTest, WhatIsWrittenToItIsReadThroughItAtOnce) {
   const NodeId number = desk().Hold(kRoot, "f-desk.txt");
   const auto handle = desk().volume().Open(number, {.write = true});
   ASSERT_TRUE(handle.ok());
-  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF", false).ok());
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF").ok());
   EXPECT_EQ(desk().Contents(number), "OF desk");
   EXPECT_EQ(desk().Contents(file_), "of laptop");
   ASSERT_TRUE(desk().volume().Flush().ok());
@@ -66,7 +66,7 @@ TEST_F(SiblingTest, WhatIsWrittenToItIsReadThroughItAtOnce) {
   EXPECT_EQ(desk().Contents(number), "OF desk");
   EXPECT_EQ(desk().Stat(number).node, number);
   EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "OF desk");
-  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "XX", false).ok());
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "XX").ok());
   EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "XX desk") << "one inode shows one version on a mount";
   desk().volume().Release(*handle);
   Exchange();
@@ -123,11 +123,11 @@ TEST_F(SiblingTest, RenamedElsewhereItIsAFileOfItsOwn) {
 TEST_F(SiblingTest, WhatIsBeingWrittenGoesAlongWhenItIsRenamed) {
   const NodeId number = desk().Hold(kRoot, "f-desk.txt");
   const auto handle = desk().volume().Open(number, {.write = true});
-  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF", false).ok());
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF").ok());
   ASSERT_EQ(desk().Rename(kRoot, "f-desk.txt", kRoot, "g"), std::errc{});
   EXPECT_EQ(desk().ContentsAt(kRoot, "g"), "OF desk");
   EXPECT_EQ(desk().ContentsOf(*handle, number), "OF desk");
-  ASSERT_TRUE(desk().volume().Write(number, *handle, 7, "!", false).ok());
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 7, "!").ok());
   desk().volume().Release(*handle);
   Exchange();
   EXPECT_EQ(laptop().ContentsAt(kRoot, "g"), "OF desk!");
@@ -154,7 +154,7 @@ TEST_F(SiblingTest, RemovedWhileItIsOpenItsHandleKeepsItsBytesAndTheyDieWithIt) 
   const auto handle = desk().volume().Open(number, {.write = true});
   ASSERT_EQ(desk().Unlink(kRoot, "f-desk.txt"), std::errc{});
   EXPECT_EQ(desk().ContentsOf(*handle, number), "of desk");
-  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF", false).ok());
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF").ok());
   EXPECT_EQ(desk().ContentsOf(*handle, number), "OF desk");
   EXPECT_EQ(desk().Stat(number).links, 0u);
   desk().volume().Release(*handle);

@@ -52,6 +52,11 @@ class RecordingJournal final : public crdt::Journal {
     const std::lock_guard lock(mutex_);
     return ops_;
   }
+  /// Own ops beyond the first `count`.
+  std::vector<crdt::Op> OpsBeyond(std::size_t count) const {
+    const std::lock_guard lock(mutex_);
+    return {ops_.begin() + static_cast<std::ptrdiff_t>(count), ops_.end()};
+  }
   std::vector<Arrival> arrivals() const {
     const std::lock_guard lock(mutex_);
     return arrivals_;
@@ -201,7 +206,7 @@ class VolumeUser {
     EXPECT_TRUE(created.ok()) << created.status();
     if (!created.ok()) return {};
     if (!contents.empty()) {
-      EXPECT_TRUE(volume().Write(created->entry.node, created->handle, 0, contents, false).ok());
+      EXPECT_TRUE(volume().Write(created->entry.node, created->handle, 0, contents).ok());
     }
     volume().Release(created->handle);
     return Looked(created->entry);

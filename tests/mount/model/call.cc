@@ -102,10 +102,9 @@ std::string Generator::NewPath() {
 }
 
 std::string Generator::Mode() {
-  // FUSE in the kernel leaves setgid alone without group execution (docs/posix.md): not drawn.
   const std::int64_t mode =
       OneIn(3) ? Below(010000) : Any<std::int64_t>({0644, 0755, 0777, 0666, 0600, 0700, 01777, 02775, 04755, 06777});
-  return Octal((mode & S_ISGID) != 0 ? mode | S_IXGRP : mode);
+  return Octal(mode);
 }
 
 std::string Generator::Offset() {
@@ -153,8 +152,14 @@ std::vector<std::string> Generator::Arguments(const std::string& name) {
   if (is("chmod")) return {Path(), Mode()};
   if (is("fchmod")) return {Slot(), Mode()};
   const auto owner = [&] { return Any<std::string>({"-1", "0", "1000", "1001"}); };
-  if (is("chown")) return {Path(), owner(), owner(), std::to_string(Below(2))};
-  if (is("fchown")) return {Slot(), owner(), owner()};
+  // Nobody in particular is not drawn: of a stranger's file that is setuid it differs (docs/posix.md).
+  const auto other = [&](const std::string& user) { return user == "-1" ? Any<std::string>({"0", "1000"}) : owner(); };
+  if (is("chown") || is("fchown")) {
+    const std::string user = owner();
+    std::vector<std::string> arguments = {is("chown") ? Path() : Slot(), user, other(user)};
+    if (is("chown")) arguments.push_back(std::to_string(Below(2)));
+    return arguments;
+  }
   const auto time = [&] {
     return Any<std::string>({"now", "omit", "0.0", "1.999999999", "-1.5", "4000000000.7", "1500000000.123456789"});
   };

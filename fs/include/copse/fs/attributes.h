@@ -4,6 +4,7 @@
 #include <copse/crdt/ids.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -38,6 +39,15 @@ struct Attributes {
   base::UnixNanoseconds ctime = 0;
 };
 
+/// What a change of contents or owner takes from setuid and setgid, as Linux has it since 6.2.
+struct SetidRule {
+  /// Whether it takes anything: the caller lacks CAP_FSETID, or changes the owner.
+  bool clears = false;
+  /// Whether the caller may act as a member of a group (a number of the volume's): the setgid bit of a file of that
+  /// group, which the group may not execute, stays. Absent: it may. Called only where the answer matters.
+  std::function<bool(std::uint32_t group)> is_member = {};
+};
+
 /// What setattr changes; absent members stay.
 struct AttributeChanges {
   std::optional<std::uint32_t> mode;
@@ -49,8 +59,7 @@ struct AttributeChanges {
   std::optional<base::UnixNanoseconds> ctime;
   bool atime_now = false;  ///< Takes precedence over `atime`; likewise below: the volume's clock says when.
   bool mtime_now = false;
-  /// The caller lacks CAP_FSETID: changing owner or size clears setuid and setgid.
-  bool clear_setid = false;
+  SetidRule setid;  ///< For changes of owner or size.
 };
 
 /// On whose behalf a call is made.

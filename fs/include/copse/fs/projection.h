@@ -121,6 +121,8 @@ struct Invalidations {
   /// Inodes (members of united directories and siblings among them) whose attributes, link count, content or listing
   /// changed, ascending.
   std::vector<NodeId> targets;
+  /// Which change by another replica this is, ascending from 1; 0 of this replica's own. The volume gives it.
+  std::uint64_t change = 0;
 };
 
 /// What people see: a pure function of the tree, kept up to date by net events. The only place that decides which

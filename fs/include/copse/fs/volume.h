@@ -128,6 +128,9 @@ class Volume {
   ~Volume();
 
   void set_invalidation_sink(InvalidationSink sink);
+  /// Whoever the sink serves does not believe any more what `name` meant before `change` (Invalidations::change). Until
+  /// this is said, requests that name a victim by it have the effect that they would have had before.
+  void NotificationReturned(const Invalidations::Name& name, std::uint64_t change);
 
   /// Takes in `ops` of another replica, as crdt::TreeReplica::Ingest; the caller has made them, and the content that
   /// they name, durable. Requests may run meanwhile, and see all of a batch or nothing. Announces what has changed, and
@@ -167,18 +170,23 @@ class Volume {
   /// Errors: EEXIST; otherwise as MakeNode and Open.
   absl::StatusOr<Created> Create(const Caller& caller, NodeId parent, std::string_view name, std::uint32_t mode,
                                  OpenFlags flags);
-  absl::StatusOr<Handle*> Open(NodeId node, OpenFlags flags);
+  /// A file that no name leads to (O_TMPFILE): what is written dies with its last use, unless Link gives it a name.
+  absl::StatusOr<Created> CreateUnnamed(const Caller& caller, NodeId directory, std::uint32_t mode, OpenFlags flags);
+  /// `setid` is for an opening that truncates.
+  absl::StatusOr<Handle*> Open(NodeId node, OpenFlags flags, const SetidRule& setid = {});
   /// The last release of a written file has it published.
   void Release(Handle* handle);
   absl::StatusOr<std::size_t> Read(NodeId node, Handle* handle, std::uint64_t offset, std::span<char> out);
-  /// At the end of the file where the handle was opened to append. `clear_setid`: the writer lacks CAP_FSETID.
+  /// At the end of the file where the handle was opened to append.
   absl::StatusOr<std::size_t> Write(NodeId node, Handle* handle, std::uint64_t offset, std::string_view bytes,
-                                    bool clear_setid);
-  absl::Status Fallocate(NodeId node, Handle* handle, int flags, std::uint64_t offset, std::uint64_t length);
+                                    const SetidRule& setid = {});
+  absl::Status Fallocate(NodeId node, Handle* handle, int flags, std::uint64_t offset, std::uint64_t length,
+                         const SetidRule& setid = {});
   /// SEEK_DATA (`data`) or SEEK_HOLE.
   absl::StatusOr<std::uint64_t> Seek(NodeId node, std::uint64_t offset, bool data);
   absl::StatusOr<std::size_t> CopyRange(NodeId from, Handle* from_handle, std::uint64_t from_offset, NodeId to,
-                                        Handle* to_handle, std::uint64_t to_offset, std::uint64_t length);
+                                        Handle* to_handle, std::uint64_t to_offset, std::uint64_t length,
+                                        const SetidRule& setid = {});
   /// Contents, attributes and name of `node` are durable when it returns.
   absl::Status Fsync(NodeId node);
 

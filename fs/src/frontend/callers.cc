@@ -1,0 +1,63 @@
+// Who makes a request, and what they may keep.
+
+#include <copse/base/status_macros.h>
+#include <linux/capability.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "frontend/requests.h"
+
+namespace copse::fs {
+
+Caller CallerOf(fuse_req_t request) {
+  const fuse_ctx* const context = fuse_req_ctx(request);
+  return Caller{context->uid, context->gid, context->umask, {}};
+}
+
+absl::StatusOr<Caller> CreatorOf(fuse_req_t request) {
+  const OwnerMaps& owners = ServiceOf(request).owners;
+  Caller caller = CallerOf(request);
+  COPSE_ASSIGN_OR_RETURN(caller.uid, owners.users.StoredForNew(caller.uid));
+  COPSE_ASSIGN_OR_RETURN(caller.gid, owners.groups.StoredForNew(caller.gid));
+  return caller;
+}
+
+std::vector<std::uint32_t> GroupsOf(fuse_req_t request) {
+  std::vector<gid_t> groups(64);
+  int count = fuse_req_getgroups(request, static_cast<int>(groups.size()), groups.data());
+  if (count > static_cast<int>(groups.size())) {
+    groups.resize(static_cast<std::size_t>(count));
+    count = std::min(count, fuse_req_getgroups(request, count, groups.data()));
+  }
+  groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+  return {groups.begin(), groups.end()};
+}
+
+bool MayKeepSetid(fuse_req_t request) {
+  const fuse_ctx* const context = fuse_req_ctx(request);
+  // proc(5): the capabilities in effect, in hexadecimal. Where they cannot be told (a caller of another container, or
+  // one that is gone by now), the superuser has this one.
+  std::ifstream status("/proc/" + std::to_string(context->pid) + "/status");
+  for (std::string word; status >> word;) {
+    if (word != "CapEff:") continue;
+    std::uint64_t capabilities = 0;
+    if (status >> std::hex >> capabilities) return (capabilities >> CAP_FSETID & 1) != 0;
+  }
+  return context->uid == 0;
+}
+
+SetidRule SetidRuleOf(fuse_req_t request, bool clears) {
+  if (!clears) return {};
+  return {true, [request](std::uint32_t group) {
+            const std::uint32_t shown = ServiceOf(request).owners.groups.Shown(group);
+            const fuse_ctx* const context = fuse_req_ctx(request);
+            if (context->uid == 0 || context->gid == shown) return true;
+            const std::vector<std::uint32_t> groups = GroupsOf(request);
+            return std::find(groups.begin(), groups.end(), shown) != groups.end();
+          }};
+}
+
+}  // namespace copse::fs
