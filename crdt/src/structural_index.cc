@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "check.h"
+#include "status_macros.h"
 
 namespace copse::crdt {
 
@@ -55,7 +56,7 @@ void StructuralIndex::Insert(Timestamp time, MoveIndex move) {
   std::vector<Entry>& entries = blocks_[block]->entries;
   const std::size_t at = EntryOf(*blocks_[block], time);
   CRDT_CHECK(at == entries.size() || entries[at].time != time);  // Two ops never have one time.
-  entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(at), Entry{time, move, {}});
+  entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(at), Entry{time, move, 0, {}});
   recent_ = {block, at};
   ++size_;
 }
@@ -146,6 +147,33 @@ void StructuralIndex::DropUntil(Timestamp time) {
     if (!entries.empty()) kept.push_back(std::move(block));
   }
   blocks_ = std::move(kept);
+}
+
+void StructuralIndex::Save(ImageWriter& image) const {
+  image.Number(blocks_.size());
+  for (const auto& block : blocks_) {
+    image.Number(block->entries.size());
+    image.Array(std::span<const DirectoryFilter<12>>(&block->walks, 1));
+    image.Array(block->entries);
+  }
+}
+
+absl::Status StructuralIndex::Load(ImageReader& image) {
+  *this = StructuralIndex();
+  CRDT_ASSIGN_OR_RETURN(std::uint64_t count, image.Number());
+  for (Timestamp last; count > 0; --count) {
+    CRDT_ASSIGN_OR_RETURN(const std::uint64_t size, image.Number());
+    if (size == 0 || size > kBlockMax) return image.Error("a block of structural moves");
+    CRDT_ASSIGN_OR_RETURN(const auto walks, image.Array<DirectoryFilter<12>>(1));
+    CRDT_ASSIGN_OR_RETURN(const auto entries, image.Array<Entry>(size));
+    for (const Entry& entry : entries) {
+      if (entry.time <= last) return image.Error("structural moves in order of time");
+      last = entry.time;
+    }
+    blocks_.push_back(std::make_unique<Block>(Block{{entries.begin(), entries.end()}, walks.front()}));
+    size_ += entries.size();
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace copse::crdt

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "directory_filter.h"
+#include "image.h"
 #include "move.h"
 
 namespace copse::crdt {
@@ -62,6 +63,16 @@ class StructuralIndex {
   /// How many there are from `from` on. Cost: O(size / 64).
   std::size_t CountFrom(Timestamp from) const;
 
+  void Save(ImageWriter& image) const;
+  absl::Status Load(ImageReader& image);
+  /// Calls `visit(time, move)` for each, in order.
+  template <typename Visit>
+  void ForEach(const Visit& visit) const {
+    for (const auto& block : blocks_) {
+      for (const Entry& entry : block->entries) visit(entry.time, entry.move);
+    }
+  }
+
   /// Drops the moves not later than `time`.
   void DropUntil(Timestamp time);
   /// Gives each move another number.
@@ -77,6 +88,7 @@ class StructuralIndex {
   struct Entry {
     Timestamp time;
     MoveIndex move;
+    std::uint32_t unused = 0;
     DirectoryFilter<8> walk;
   };
   struct Block {
