@@ -56,10 +56,13 @@ FrameHeader OwnFeed::NextHeader(std::span<const crdt::Op> ops, const Dependencie
 }
 
 absl::Status OwnFeed::Write(std::span<const crdt::Op> ops, std::vector<Grant> grants, Dependencies known,
-                            std::uint64_t& durable) {
+                            std::uint64_t border, std::uint64_t& durable) {
   known.erase(identity_.actor);
   while (!ops.empty() || !grants.empty()) {
-    const std::size_t length = ops.empty() ? 0 : FrameLength(ops, frame_bytes_max_);
+    const std::uint64_t written = feed_.end().ops;
+    const bool has_border = border > written && border - written < ops.size();
+    const std::span<const crdt::Op> within = has_border ? ops.first(static_cast<std::size_t>(border - written)) : ops;
+    const std::size_t length = within.empty() ? 0 : FrameLength(within, frame_bytes_max_);
     COPSE_CHECK(ops.empty() || length > 0);
     const std::span<const crdt::Op> frame_ops = ops.first(length);
     FrameHeader header = NextHeader(frame_ops, known);

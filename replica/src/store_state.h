@@ -45,8 +45,17 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   absl::Status CheckWritable() const;
   void Fail(const absl::Status& status);
   absl::StatusOr<std::string> Get(const base::ChunkRef& chunk);
-  /// Makes `grants` part of the own feed; durable when it returns.
-  absl::Status WriteGrants(std::vector<Grant> grants);
+  /// Makes `new_grants` part of the own feed; durable when it returns.
+  absl::Status WriteGrants(std::vector<Grant> new_grants);
+
+  // store_snapshots.cc
+  using Readers = std::vector<std::unique_ptr<FeedReader>>;
+  /// Readers of all feeds, from the beginning.
+  absl::StatusOr<Readers> OpenReaders();
+  /// Uses the newest snapshot that fits: returns what it covers, with readers that go on behind it.
+  absl::StatusOr<Dependencies> RestoreSnapshot(Readers& readers);
+  absl::Status RestoreFrom(const std::string& path, Readers& readers, Dependencies& covered);
+  absl::Status WriteSnapshot(const crdt::VersionVector& version, const std::vector<std::string>& parts);
 
   // store_exchange.cc
   std::vector<FeedHead> Heads() override;
@@ -92,15 +101,21 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   mutable std::mutex feeds_mutex;                        // Guards:
   std::map<crdt::ActorId, std::unique_ptr<Feed>> feeds;  // A feed, once there, stays.
   std::optional<Members> members;
+  std::map<crdt::ActorId, std::vector<GrantRecord>> grants;  // All, in the order of each feed.
+
+  std::mutex snapshot_mutex;       // One at a time.
+  std::uint64_t snapshot_ops = 0;  // Set by Open, as is notes.
+  std::vector<std::string> notes;
 
   mutable std::mutex mutex;  // Guards all below.
   std::condition_variable round_ended;
   std::unique_ptr<base::StorageLock> storage_lock;
   std::vector<crdt::Op> pending;
   std::vector<Grant> pending_grants;
-  Dependencies known;             // Applied, or about to be.
-  std::uint64_t own_ops = 0;      // Appended, durable or not.
-  std::uint64_t durable_ops = 0;  // Of these, in a synced frame.
+  Dependencies known;              // Applied, or about to be.
+  std::uint64_t own_ops = 0;       // Appended, durable or not.
+  std::uint64_t durable_ops = 0;   // Of these, in a synced frame.
+  std::uint64_t frame_border = 0;  // Of own ops: see EndFrameHere.
   bool is_leader_active = false;
   bool is_connected = false;
   bool is_closed = false;
@@ -113,8 +128,8 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
  private:
   bool IsDurable(std::uint64_t ops, const ChunkStore::End& chunks_end) const;
   absl::Status LeadSync(std::unique_lock<std::mutex>& lock);
-  absl::Status WriteRound(std::span<const crdt::Op> ops, std::vector<Grant> grants, const Dependencies& round_known,
-                          std::uint64_t& written);
+  absl::Status WriteRound(std::span<const crdt::Op> ops, std::vector<Grant> grants_to_write,
+                          const Dependencies& round_known, std::uint64_t border, std::uint64_t& written);
   void ScheduleSync();
   void RunScheduledSync();
 };

@@ -75,9 +75,9 @@ absl::Status Store::State::Sync() {
   }
 }
 
-absl::Status Store::State::WriteGrants(std::vector<Grant> grants) {
+absl::Status Store::State::WriteGrants(std::vector<Grant> new_grants) {
   std::unique_lock lock(mutex);
-  for (Grant& grant : grants) pending_grants.push_back(std::move(grant));
+  for (Grant& grant : new_grants) pending_grants.push_back(std::move(grant));
   for (;;) {
     if (!failure.ok()) return failure;
     if (is_closed) return absl::FailedPreconditionError(layout.store + " is closed");
@@ -90,31 +90,36 @@ absl::Status Store::State::WriteGrants(std::vector<Grant> grants) {
   }
 }
 
-absl::Status Store::State::WriteRound(std::span<const crdt::Op> ops, std::vector<Grant> grants,
-                                      const Dependencies& round_known, std::uint64_t& written) {
+absl::Status Store::State::WriteRound(std::span<const crdt::Op> ops, std::vector<Grant> grants_to_write,
+                                      const Dependencies& round_known, std::uint64_t border, std::uint64_t& written) {
   // The chunks that these ops may name were put before them, so this covers them.
   COPSE_RETURN_IF_ERROR(chunks->Sync());
-  if (ops.empty() && grants.empty()) return absl::OkStatus();
+  if (ops.empty() && grants_to_write.empty()) return absl::OkStatus();
+  const std::uint64_t number = FindFeed(identity.actor)->end().frames;  // Of the frame that bears the grants.
   const bool is_founder = identity.signing_public == identity.founder;
-  if (is_founder && FindFeed(identity.actor)->end().frames == 0) {
-    grants.insert(grants.begin(),
-                  {identity.signing_public, Role::kAdmin, identity.actor, identity.actor_range_end, identity.label});
+  if (is_founder && number == 0) {
+    grants_to_write.insert(grants_to_write.begin(), {identity.signing_public, Role::kAdmin, identity.actor,
+                                                     identity.actor_range_end, identity.label});
   }
-  COPSE_RETURN_IF_ERROR(own_feed->Write(ops, grants, round_known, written));
+  COPSE_RETURN_IF_ERROR(own_feed->Write(ops, grants_to_write, round_known, border, written));
   const std::lock_guard lock(feeds_mutex);
-  for (const Grant& grant : grants) members->Add(identity.actor, grant);
+  for (const Grant& grant : grants_to_write) {
+    members->Add(identity.actor, grant);
+    grants[identity.actor].push_back({number, grant});
+  }
   return absl::OkStatus();
 }
 
 absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
   is_leader_active = true;
   std::vector<crdt::Op> ops = std::exchange(pending, {});
-  std::vector<Grant> grants = std::exchange(pending_grants, {});
+  const std::vector<Grant> grants_to_write = std::exchange(pending_grants, {});
   const Dependencies round_known = known;
+  const std::uint64_t border = frame_border;
   lock.unlock();
   std::uint64_t written = 0;
-  const absl::Status status = WriteRound(ops, grants, round_known, written);
-  const bool has_news = status.ok() && (!ops.empty() || !grants.empty());
+  const absl::Status status = WriteRound(ops, grants_to_write, round_known, border, written);
+  const bool has_news = status.ok() && (!ops.empty() || !grants_to_write.empty());
   lock.lock();
   is_leader_active = false;
   durable_ops += written;

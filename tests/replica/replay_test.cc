@@ -158,7 +158,7 @@ TEST_F(ReplayTest, OwnFramesOfAnotherSegmentStateWhatTheReplicaKnowsAgain) {
   OwnFeed feed(identity_, clock, random_, on_disk, {}, 1 << 20);
   for (std::uint64_t counter = 1; counter <= 6; ++counter) {
     std::uint64_t durable = 0;
-    ASSERT_TRUE(feed.Write(Batch(counter), {}, known, durable).ok());
+    ASSERT_TRUE(feed.Write(Batch(counter), {}, known, 0, durable).ok());
     EXPECT_EQ(durable, 1U);
   }
   auto reader = FeedReader::Open(storage_, "/0001", identity_.volume, 1).value();
