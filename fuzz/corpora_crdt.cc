@@ -79,7 +79,7 @@ Inputs ImageInputs() {
   const auto make = [&](crdt::NodeId parent, const char* name) {
     const crdt::NodeId node = replica.NodeOfNextOp(0);
     const crdt::Field field{{1, "key"}, std::string(200, 'v'), std::nullopt};
-    const crdt::Field version{{2, ""}, "one", std::vector<Timestamp>{Timestamp::Of(1, 9)}};
+    const crdt::Field version{{2, ""}, "one", std::vector<Timestamp>{Timestamp::Of(0, 9)}};
     Require(replica.Submit({{node, crdt::Place{parent, name}, std::nullopt, {field, version}}}).ok());
     return node;
   };

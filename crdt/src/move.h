@@ -106,6 +106,7 @@ class MoveTable : public StableVector<Move> {
   absl::Status Load(ImageReader& image);
   /// Whether the name of `move` lies where names lie: for what comes from an image.
   bool HasName(MoveIndex move) const { return names_.Holds((*this)[move].name); }
+  std::size_t guard_count() const { return guards_.size(); }
   std::size_t bytes_used() const { return std::size_t{size()} * sizeof(Move) + names_.bytes_used(); }
 
   /// Adds a move equal to one of another table, but for the links to others.

@@ -100,20 +100,13 @@ struct Tree::State {
     CRDT_RETURN_IF_ERROR(registers.Load(image));
     CRDT_ASSIGN_OR_RETURN(horizon.value, image.Number());
     CRDT_ASSIGN_OR_RETURN(const std::uint64_t latest, image.Number());
+    CRDT_ASSIGN_OR_RETURN(log_size, image.Number());
     CRDT_RETURN_IF_ERROR(CheckImage(nodes, moves, structural));
     sweep.SetLatest(Timestamp{latest});
-    CountLog();
     for (DirectoryNumber number = 0; number < nodes.directory_count(); ++number) {
       chains.NoteEnd(nodes.directory(number).node);
     }
     return absl::OkStatus();
-  }
-
-  void CountLog() {
-    log_size = 0;
-    for (MoveIndex move = 0; move < moves.size(); ++move) {
-      if (moves[move].time() > horizon) ++log_size;
-    }
   }
 
   // As the tree shows it now: as of another time, if that was asked for.
@@ -215,7 +208,10 @@ void Tree::Truncate(Timestamp stable) {
   if (stable <= state_->horizon) return;
   state_->horizon = stable;
   crdt::Truncate(stable, state_->nodes, state_->moves, state_->chains, state_->structural);
-  state_->CountLog();
+  state_->log_size = 0;
+  for (MoveIndex move = 0; move < state_->moves.size(); ++move) {
+    if (state_->moves[move].time() > stable) ++state_->log_size;
+  }
 }
 
 Timestamp Tree::Horizon() const { return state_->horizon; }
@@ -228,6 +224,7 @@ void Tree::Save(ImageWriter& image) const {
   state_->registers.Save(image);
   image.Number(state_->horizon.value);
   image.Number(state_->sweep.latest().value);
+  image.Number(state_->log_size);
 }
 
 absl::Status Tree::Load(ImageReader& image) {

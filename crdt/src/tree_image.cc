@@ -18,14 +18,25 @@ class Check {
       : nodes_(nodes), moves_(moves), structural_(structural) {}
 
   absl::Status Run() const {
-    for (MoveIndex move = 0; move < moves_.size(); ++move) {
-      if (!IsMove(move)) return Wrong("move", move);
-    }
-    std::size_t placed = 0;
+    std::size_t moved = 0;
     for (Slot slot = 0; slot < nodes_.end(); ++slot) {
       if (!IsNode(slot)) return Wrong("node", slot);
-      if (ParentOf(slot) != kNoDirectory) ++placed;
+      if (nodes_.Last(slot) != kNoMove) ++moved;
     }
+    // The newest move of each node must be one of that node. Seen from the moves, which lie in memory far apart from
+    // nodes: as many are the newest of their child as there are nodes with a newest.
+    std::size_t newest = 0;
+    std::size_t placed = 0;
+    std::size_t guarded = 0;
+    for (MoveIndex move = 0; move < moves_.size(); ++move) {
+      if (!IsMove(move)) return Wrong("move", move);
+      if (moves_[move].has_guard()) ++guarded;
+      if (move == kNoMove || nodes_.Last(moves_[move].child()) != move) continue;
+      ++newest;
+      if (moves_[moves_.After(move)].parent() != kNoDirectory) ++placed;
+    }
+    if (newest != moved) return Wrong("the number of nodes", moved);
+    if (guarded != moves_.guard_count()) return Wrong("the number of guards", guarded);
     std::size_t listed = 0;
     for (DirectoryNumber number = 0; number < nodes_.directory_count(); ++number) {
       if (!HasItsChildren(nodes_.directory(number), number)) return Wrong("directory", number);
@@ -68,8 +79,7 @@ class Check {
       const DirectoryNumber number = nodes_.DirectoryNumberOf(slot);
       if (number >= nodes_.directory_count() || nodes_.directory(number).node != slot) return false;
     }
-    const MoveIndex last = nodes_.Last(slot);
-    return last == kNoMove || (last < moves_.size() && moves_[last].child() == slot);
+    return nodes_.Last(slot) < moves_.size();
   }
 
   bool HasItsChildren(const Directory& directory, DirectoryNumber number) const {
