@@ -4,6 +4,7 @@
 #include <copse/crdt/json.h>
 #include <copse/crdt/op_codec.h>
 #include <copse/crdt/op_columns.h>
+#include <copse/crdt/tree_replica.h>
 
 #include "corpora.h"
 #include "fuzz.h"
@@ -70,11 +71,34 @@ Inputs JsonInputs() {
           {"document", crdt::ToJson(SmallDocument()).dump()}};
 }
 
+/// Nodes that were made, moved, deleted and written, by one actor.
+Inputs ImageInputs() {
+  crdt::NullJournal journal;
+  crdt::TreeReplica replica(1, journal);
+  Inputs inputs = {{"empty", replica.Save()}};
+  const auto make = [&](crdt::NodeId parent, const char* name) {
+    const crdt::NodeId node = replica.NodeOfNextOp(0);
+    const crdt::Field field{{1, "key"}, std::string(200, 'v'), std::nullopt};
+    const crdt::Field version{{2, ""}, "one", std::vector<Timestamp>{Timestamp::Of(0, 9)}};
+    Require(replica.Submit({{node, crdt::Place{parent, name}, std::nullopt, {field, version}}}).ok());
+    return node;
+  };
+  const crdt::NodeId a = make(crdt::kRoot, "a");
+  const crdt::NodeId b = make(a, "b");
+  inputs.push_back({"two", replica.Save()});
+  const Timestamp claim = replica.tree().PlacementOf(b)->claim;
+  Require(replica.Submit({{a, crdt::Place{b, "below itself"}, std::nullopt, {}}}).ok());
+  Require(replica.Submit({{b, crdt::Place{crdt::kTrash, "b"}, claim, {}}}).ok());
+  inputs.push_back({"deleted", replica.Save()});
+  return inputs;
+}
+
 }  // namespace
 
 std::vector<Corpus> CrdtCorpora() {
   return {{"op_codec", OpInputs()},       {"op_columns", ColumnInputs()}, {"op_delta", DeltaInputs()},
-          {"document", DocumentInputs()}, {"json", JsonInputs()},         {"tree", RandomInputs("tree", 4, 12)}};
+          {"document", DocumentInputs()}, {"json", JsonInputs()},         {"tree", RandomInputs("tree", 4, 12)},
+          {"tree_image", ImageInputs()}};
 }
 
 }  // namespace copse::fuzz

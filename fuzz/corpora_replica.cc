@@ -19,6 +19,7 @@
 #include "messages.h"
 #include "pack.h"
 #include "segment.h"
+#include "snapshot.h"
 #include "store_examples.h"
 
 namespace copse::fuzz {
@@ -158,6 +159,26 @@ Inputs StoreFileInputs() {
           {"joining", "j" + file("/store/joining")}};
 }
 
+/// The store's part of a snapshot, and a file.
+Inputs SnapshotInputs() {
+  replica::SnapshotState state;
+  replica::SnapshotFeed& feed = state.feeds[7];
+  feed.ops = 5;
+  feed.frames = 2;
+  feed.resume.frames = 1;
+  feed.resume.ops = 3;
+  feed.resume.segment = "0000000000000000.segment";
+  feed.index.segments = {"0000000000000000.segment"};
+  feed.index.frames = {{0, 100, 54}, {0, 90, 166}};
+  feed.grants = {{0, {std::string(32, 'k'), replica::Role::kWriter, 17, 33, "desk"}}};
+  state.wanted.push_back({{.plain_length = 9, .epoch = 1}, 2});
+  base::MemoryStorage storage;
+  Require(replica::WriteSnapshotFile(storage, "/one", {}, 1, {"a part", ""}).ok());
+  return {{"empty", replica::EncodeSnapshotState({})},
+          {"state", replica::EncodeSnapshotState(state)},
+          {"file", *base::ReadWholeFile(storage, "/one")}};
+}
+
 }  // namespace
 
 std::vector<Corpus> ReplicaCorpora() {
@@ -169,7 +190,8 @@ std::vector<Corpus> ReplicaCorpora() {
           {"messages", MessageInputs()},
           {"session", RandomInputs("session", 8, 6)},
           {"members", RandomInputs("members", 4, 4)},
-          {"store_files", StoreFileInputs()}};
+          {"store_files", StoreFileInputs()},
+          {"snapshot", SnapshotInputs()}};
 }
 
 }  // namespace copse::fuzz

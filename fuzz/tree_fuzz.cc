@@ -125,8 +125,8 @@ World WorldOf(const crdt::Tree& tree) {
     const std::vector<NodeId> children = tree.ChildrenOf(node);
     if (!children.empty()) world.children[node] = {children.begin(), children.end()};
     for (const crdt::FieldId& id : kFields) {
-      if (const auto* value = tree.Value(node, id.number, id.key)) {
-        world.values[{node, id}] = {value->time, value->value};
+      if (const auto value = tree.Value(node, id.number, id.key)) {
+        world.values[{node, id}] = {value->time, crdt::RegisterVersion(*value).value};
       }
       for (const auto& version : tree.Versions(node, id.number, id.key)) {
         world.versions[{node, id}][version.time] = version.value.value();

@@ -3,9 +3,9 @@ name=mount
 check=no
 for word in "$@"; do
   case $word in
-    mount | exchange | tree) name=$word ;;
+    mount | exchange | tree | start) name=$word ;;
     --check) check=yes ;;
-    *) fail "no benchmark '$word'; there are: mount, exchange, tree" ;;
+    *) fail "no benchmark '$word'; there are: mount, exchange, tree, start" ;;
   esac
 done
 . scripts/bench_report.sh

@@ -4,7 +4,12 @@
 
 #include <boost/crc.hpp>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
+
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#endif
 
 namespace copse::base {
 namespace {
@@ -36,6 +41,28 @@ std::uint32_t ReverseBits(std::uint32_t value) {
   return reversed;
 }
 
+std::uint32_t Crc32cByTable(std::string_view bytes, std::uint32_t seed) {
+  // The checksum is the register bit-reversed and inverted; Boost takes the register as it is.
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc(ReverseBits(~seed));
+  crc.process_bytes(bytes.data(), bytes.size());
+  return crc.checksum();
+}
+
+#if defined(__x86_64__)
+// Some gigabytes a second, where the table makes some hundred megabytes: a snapshot is checked while someone waits.
+__attribute__((target("sse4.2"))) std::uint32_t Crc32cByInstruction(std::string_view bytes, std::uint32_t seed) {
+  std::uint64_t crc = ~seed;
+  for (; bytes.size() >= sizeof(std::uint64_t); bytes.remove_prefix(sizeof(std::uint64_t))) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data(), sizeof word);
+    crc = _mm_crc32_u64(crc, word);
+  }
+  auto rest = static_cast<std::uint32_t>(crc);
+  for (const char byte : bytes) rest = _mm_crc32_u8(rest, static_cast<unsigned char>(byte));
+  return ~rest;
+}
+#endif
+
 }  // namespace
 
 Hash Sha256(std::string_view bytes) {
@@ -65,10 +92,10 @@ Hash HmacSha256(std::string_view key, std::string_view bytes) {
 }
 
 std::uint32_t Crc32c(std::string_view bytes, std::uint32_t seed) {
-  // The checksum is the register bit-reversed and inverted; Boost takes the register as it is.
-  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc(ReverseBits(~seed));
-  crc.process_bytes(bytes.data(), bytes.size());
-  return crc.checksum();
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("sse4.2")) return Crc32cByInstruction(bytes, seed);
+#endif
+  return Crc32cByTable(bytes, seed);
 }
 
 std::string Hex(std::string_view bytes) {

@@ -30,9 +30,13 @@ void BatchChanges::Note(Slot node, MoveIndex in_effect) {
   nodes_[node].SetHasChanged(true);
 }
 
-void BatchChanges::AboutToWrite(Slot node, const Register& one) {
+void BatchChanges::AboutToWrite(Slot node, std::span<const Field> fields) {
+  if (events_ == nullptr) return;
   AboutToPlace(node);
-  notes_.push_back(RegisterBefore{node, one.id(), one.kind(), one.VersionTimes()});
+  for (const Field& field : fields) {
+    const RegisterKind kind = KindOf(field);
+    notes_.push_back(RegisterBefore{node, field.id, kind, registers_.TimesOf(node, field.id, kind)});
+  }
 }
 
 std::vector<FieldId> BatchChanges::ChangedFields(Slot node) const {
@@ -41,8 +45,7 @@ std::vector<FieldId> BatchChanges::ChangedFields(Slot node) const {
   auto note = std::lower_bound(notes_.begin(), notes_.end(), node, of_node);
   while (note != notes_.end() && note->node == node) {
     // Of several notes on one register the first tells how it was before the batch.
-    const Register* now = registers_.Find(node)->Find(note->id.number, note->id.key, note->kind);
-    const bool changed = now->VersionTimes() != note->times;
+    const bool changed = registers_.TimesOf(node, note->id, note->kind) != note->times;
     if (changed && (fields.empty() || fields.back() != note->id)) fields.push_back(note->id);
     const auto& first = *note;
     note = std::find_if(note, notes_.end(), [&first](const RegisterBefore& other) {

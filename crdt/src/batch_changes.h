@@ -10,7 +10,7 @@
 #include "chains.h"
 #include "move.h"
 #include "node_table.h"
-#include "register_table.h"
+#include "registers.h"
 
 namespace copse::crdt {
 
@@ -50,7 +50,7 @@ class BatchChanges {
     MoveBetweenParents(nodes_, moves_, node, before, after);
     if (alone_ != nullptr) Tell(before, after);
   }
-  void AboutToWrite(Slot node, const Register& one);
+  void AboutToWrite(Slot node, std::span<const Field> fields);
 
   /// Brings children in line with places, and forgets everything. Adds to `events`, given if they are wanted, one event
   /// for each node that differs from before, ascending.
@@ -67,7 +67,7 @@ class BatchChanges {
     Slot node;
     FieldId id;
     RegisterKind kind;
-    Register::Times times;
+    RegisterTable::Times times;
   };
 
   void Note(Slot node, MoveIndex in_effect);

@@ -85,6 +85,12 @@ void ChildSet::Settle(const SlotIds& ids) {
   sorted_ = static_cast<std::uint32_t>(settled);
 }
 
+std::vector<Slot> ChildSet::Sorted(const SlotIds& ids) const {
+  ChildSet copy = *this;
+  if (!copy.IsSettled()) copy.Settle(ids);
+  return std::move(copy.children_);
+}
+
 std::vector<NodeId> ChildSet::List(NodeId after, std::size_t limit, const SlotIds& ids) const {
   const auto end = children_.begin() + sorted_;
   auto at = std::upper_bound(children_.begin(), end, after, [&ids](NodeId id, Slot slot) { return id < ids[slot]; });

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "move.h"
@@ -41,6 +42,17 @@ class ChildSet {
   /// At most `limit` of the ids higher than `after`, ascending. Cost: O(what is returned + sqrt(size) log size) at the
   /// most.
   std::vector<NodeId> List(NodeId after, std::size_t limit, const SlotIds& ids) const;
+
+  /// The slots of all children, ascending by id; and takes such for its own. Cost: O(size).
+  std::vector<Slot> Sorted(const SlotIds& ids) const;
+  void Adopt(std::span<const Slot> sorted) {
+    children_.assign(sorted.begin(), sorted.end());
+    sorted_ = static_cast<std::uint32_t>(sorted.size());
+  }
+
+  /// The same, of one that was adopted and has not changed.
+  std::span<const Slot> settled() const { return {children_.data(), sorted_}; }
+  std::size_t size() const { return children_.size(); }
 
   /// Has what Insert and Erase want brought near.
   void PrefetchEnd() const { __builtin_prefetch(children_.data() + children_.size()); }

@@ -7,7 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "name_arena.h"
+#include "byte_arena.h"
+#include "image.h"
 #include "stable_vector.h"
 
 namespace copse::crdt {
@@ -53,7 +54,7 @@ class Move {
 
   MoveIndex before = kNoMove;   ///< In effect for the child just before this one: the paper's old parent.
   MoveIndex earlier = kNoMove;  ///< The move on the same child next before in time. See Chains.
-  NameArena::Ref name = 0;
+  ByteArena::Ref name = 0;
 
  private:
   std::uint32_t time_low_ = 0;
@@ -98,25 +99,33 @@ class MoveTable : public StableVector<Move> {
   /// `move` has none, and no later one has been given any.
   void SetGuard(MoveIndex move, Timestamp guard) {
     (*this)[move].SetHasGuard();
-    guards_.push_back(Guard{move, guard});
+    guards_.push_back(Guard{move, 0, guard});
   }
+
+  void Save(ImageWriter& image) const;
+  absl::Status Load(ImageReader& image);
+  /// Whether the name of `move` lies where names lie: for what comes from an image.
+  bool HasName(MoveIndex move) const { return names_.Holds((*this)[move].name); }
+  std::size_t guard_count() const { return guards_.size(); }
+  std::size_t bytes_used() const { return std::size_t{size()} * sizeof(Move) + names_.bytes_used(); }
 
   /// Adds a move equal to one of another table, but for the links to others.
   MoveIndex AddCopy(const MoveTable& from, MoveIndex move) {
     const MoveIndex index = size();
     Grow() = from[move];
     (*this)[index].name = names_.Add(from.NameOf(move));
-    if (from[move].has_guard()) guards_.push_back(Guard{index, from.GuardOf(move)});
+    if (from[move].has_guard()) guards_.push_back(Guard{index, 0, from.GuardOf(move)});
     return index;
   }
 
  private:
   struct Guard {
     MoveIndex move;
+    std::uint32_t unused = 0;
     Timestamp guard;
   };
 
-  NameArena names_;
+  ByteArena names_;
   std::vector<Guard> guards_;  // Ascending by move.
 };
 

@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "child_set.h"
+#include "image.h"
 #include "move.h"
 #include "page_index.h"
 #include "slot_ids.h"
@@ -132,6 +133,11 @@ class NodeTable {
       node.link_ = move & (kMovesMax - 1);
     }
   }
+
+  /// Flags are not saved: they belong to what the parts of the tree do with nodes for a time.
+  void Save(ImageWriter& image) const;
+  /// Proves what can be seen without the moves: see CheckImage for the rest.
+  absl::Status Load(ImageReader& image);
 
   /// Has what a later call wants brought near. `slot` may be kNoSlot, and `number` kNoDirectory.
   void PrefetchNode(Slot slot) const {

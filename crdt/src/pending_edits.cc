@@ -18,9 +18,9 @@ std::optional<PendingEdits::Held> PendingEdits::PlaceBeforeTrash(NodeId node) co
 
 std::optional<PendingEdits::Written> PendingEdits::ValueOf(NodeId node, const FieldId& field) const {
   if (const auto found = values_.find({node, field}); found != values_.end()) return found->second;
-  const auto* version = replica_->tree().Value(node, field.number, field.key);
-  if (version == nullptr) return std::nullopt;
-  return Written{version->value, version->time};
+  const auto version = replica_->tree().Value(node, field.number, field.key);
+  if (!version) return std::nullopt;
+  return Written{crdt::RegisterVersion(*version).value, version->time};
 }
 
 std::optional<NodeId> PendingEdits::ParentOf(NodeId node) const {

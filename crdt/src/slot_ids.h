@@ -18,6 +18,8 @@ class SlotIds {
   NodeId operator[](Slot slot) const { return NodeId{numbers_[slot / kPage] * kPage + slot % kPage}; }
   /// Gives the next kPage slots to the ids from `number` * kPage on.
   void AddPage(std::uint64_t number) { numbers_.push_back(number); }
+  /// Of all pages.
+  const std::vector<std::uint64_t>& numbers() const { return numbers_; }
 
  private:
   std::vector<std::uint64_t> numbers_;

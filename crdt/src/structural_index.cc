@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "check.h"
+#include "status_macros.h"
 
 namespace copse::crdt {
 
@@ -136,6 +137,33 @@ void StructuralIndex::DropUntil(Timestamp time) {
     if (!entries.empty()) kept.push_back(std::move(block));
   }
   blocks_ = std::move(kept);
+}
+
+void StructuralIndex::Save(ImageWriter& image) const {
+  image.Number(blocks_.size());
+  for (const auto& block : blocks_) {
+    image.Number(block->entries.size());
+    image.Array(std::span<const BlockFilter>(&block->walks, 1));
+    image.Array(block->entries);
+  }
+}
+
+absl::Status StructuralIndex::Load(ImageReader& image) {
+  *this = StructuralIndex();
+  CRDT_ASSIGN_OR_RETURN(std::uint64_t count, image.Number());
+  for (Timestamp last; count > 0; --count) {
+    CRDT_ASSIGN_OR_RETURN(const std::uint64_t size, image.Number());
+    if (size == 0 || size > kBlockMax) return image.Error("a block of structural moves");
+    CRDT_ASSIGN_OR_RETURN(const auto walks, image.Array<BlockFilter>(1));
+    CRDT_ASSIGN_OR_RETURN(const auto entries, image.Array<Entry>(size));
+    for (const Entry& entry : entries) {
+      if (entry.time <= last) return image.Error("structural moves in order of time");
+      last = entry.time;
+    }
+    blocks_.push_back(std::make_unique<Block>(Block{{entries.begin(), entries.end()}, walks.front()}));
+    size_ += entries.size();
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace copse::crdt

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "directory_filter.h"
+#include "image.h"
 #include "move.h"
 
 namespace copse::crdt {
@@ -65,12 +66,22 @@ class StructuralIndex {
   /// Calls `visit` with each move from `from` on and its child, in order of time. Cost: O(log size) and the calls.
   template <typename Visit>
   void ForEachFrom(Timestamp from, Visit visit) const {
-    ForEach(*this, from, [&visit](const Block&, const Entry& entry) { visit(entry.move, entry.child); });
+    VisitFrom(*this, from, [&visit](const Block&, const Entry& entry) { visit(entry.move, entry.child); });
   }
   /// The same, where each is judged again: `judge` is given a NewWalk, for the directories whose places it reads, too.
   /// `look_ahead` is called with moves that come soon after.
   template <typename LookAhead, typename Judge>
   void JudgeFrom(Timestamp from, LookAhead look_ahead, Judge judge);
+
+  void Save(ImageWriter& image) const;
+  absl::Status Load(ImageReader& image);
+  /// Calls `visit(time, move, child)` for each, in order.
+  template <typename Visit>
+  void ForEach(const Visit& visit) const {
+    for (const auto& block : blocks_) {
+      for (const Entry& entry : block->entries) visit(entry.time, entry.move, entry.child);
+    }
+  }
 
   /// Drops the moves not later than `time`.
   void DropUntil(Timestamp time);
@@ -108,7 +119,7 @@ class StructuralIndex {
   template <typename Filter>
   static bool MayHoldOne(const Filter& walk, std::span<const DirectoryNumber> directories);
   template <typename Index, typename Visit>
-  static void ForEach(Index& index, Timestamp from, Visit visit) {
+  static void VisitFrom(Index& index, Timestamp from, Visit visit) {
     if (index.size_ == 0) return;
     for (auto [block, at] = index.PositionOf(from); block < index.blocks_.size(); ++block, at = 0) {
       auto& entries = index.blocks_[block]->entries;
@@ -152,7 +163,7 @@ class StructuralIndex::NewWalk {
 
 template <typename LookAhead, typename Judge>
 void StructuralIndex::JudgeFrom(Timestamp from, LookAhead look_ahead, Judge judge) {
-  ForEach(*this, from, [&](Block& block, Entry& entry) {
+  VisitFrom(*this, from, [&](Block& block, Entry& entry) {
     constexpr std::ptrdiff_t kAhead = 4;
     if (&block.entries.back() - &entry >= kAhead) look_ahead((&entry + kAhead)->move);
     NewWalk walk(block.walks);

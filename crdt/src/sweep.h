@@ -43,6 +43,12 @@ class Sweep {
     return number;
   }
 
+  /// Of all moves that were ever added.
+  Timestamp latest() const { return latest_; }
+  /// The moves that there are now come from an image.
+  void SetLatest(Timestamp latest) { latest_ = latest; }
+
+  const Tree::LateMoves& late() const { return late_; }
   /// Whether a move at `time` is later than all that were ever added.
   bool IsNewest(Timestamp time) const { return latest_ < time; }
 

@@ -12,12 +12,15 @@
 #include "batch_changes.h"
 #include "chains.h"
 #include "check.h"
+#include "image.h"
 #include "look_ahead.h"
 #include "move.h"
 #include "node_table.h"
-#include "register_table.h"
+#include "registers.h"
+#include "status_macros.h"
 #include "structural_index.h"
 #include "sweep.h"
+#include "tree_image.h"
 #include "truncation.h"
 
 namespace copse::crdt {
@@ -26,7 +29,7 @@ struct Tree::State {
   NodeTable nodes;
   MoveTable moves;
   Chains chains{nodes, moves};
-  RegisterTable registers;
+  RegisterTable registers{nodes.ids()};
   StructuralIndex structural;
   BatchChanges changes{nodes, moves, chains, registers};
   Sweep sweep;
@@ -66,11 +69,9 @@ struct Tree::State {
   }
 
   void WriteFields(const Op& op, Slot slot) {
-    for (const Field& field : op.fields) {
-      Register& target = registers.Of(slot).ForWrite(field);
-      changes.AboutToWrite(slot, target);
-      target.Write(field, op.time);
-    }
+    if (op.fields.empty()) return;
+    changes.AboutToWrite(slot, op.fields);
+    registers.Write(slot, op.fields, op.time);
   }
 
   void Take(const Op& op, const Named& named) {
@@ -95,6 +96,24 @@ struct Tree::State {
     changes.Take();
   }
 
+  absl::Status Load(ImageReader& image) {
+    CRDT_RETURN_IF_ERROR(nodes.Load(image));
+    CRDT_RETURN_IF_ERROR(moves.Load(image));
+    CRDT_RETURN_IF_ERROR(structural.Load(image));
+    CRDT_RETURN_IF_ERROR(registers.Load(image));
+    CRDT_ASSIGN_OR_RETURN(horizon.value, image.Number());
+    CRDT_ASSIGN_OR_RETURN(const std::uint64_t latest, image.Number());
+    CRDT_ASSIGN_OR_RETURN(log_size, image.Number());
+    CRDT_ASSIGN_OR_RETURN(nodes_moved, image.Number());
+    if (nodes_moved >= moves.size()) return image.Error("fewer nodes with a move than moves");
+    CRDT_RETURN_IF_ERROR(CheckImage(nodes, moves, structural));
+    sweep.SetLatest(Timestamp{latest});
+    for (DirectoryNumber number = 0; number < nodes.directory_count(); ++number) {
+      chains.NoteEnd(nodes.directory(number).node);
+    }
+    return absl::OkStatus();
+  }
+
   // As the tree shows it now: as of another time, if that was asked for.
   MoveIndex InEffect(Slot slot) const {
     if (is_as_of) {
@@ -107,10 +126,6 @@ struct Tree::State {
     if (move == kNoMove) return std::nullopt;
     return PlacementView(nodes.IdOf(nodes.directory(moves[move].parent()).node), moves.NameOf(move),
                          moves[move].time());
-  }
-  const Registers* RegistersOf(NodeId node) const {
-    const Slot slot = nodes.Find(node);
-    return slot == kNoSlot ? nullptr : registers.Find(slot);
   }
   const Directory* DirectoryOf(NodeId node) const {
     const Slot slot = nodes.Find(node);
@@ -165,30 +180,29 @@ std::vector<NodeId> Tree::ChildrenOf(NodeId parent, NodeId after, std::size_t li
   return directory == nullptr ? std::vector<NodeId>() : directory->children.List(after, limit, state_->nodes.ids());
 }
 
-const RegisterVersion* Tree::Value(NodeId node, std::uint32_t number, std::string_view key) const {
-  const Registers* registers = state_->RegistersOf(node);
-  const Register* one = registers == nullptr ? nullptr : registers->Find(number, key, RegisterKind::kLastWriterWins);
-  return one == nullptr ? nullptr : &one->versions().front();
+std::optional<RegisterVersionView> Tree::Value(NodeId node, std::uint32_t number, std::string_view key) const {
+  const Slot slot = state_->nodes.Find(node);
+  return slot == kNoSlot ? std::nullopt : state_->registers.Last(slot, number, key);
 }
 
-std::span<const RegisterVersion> Tree::Versions(NodeId node, std::uint32_t number, std::string_view key) const {
-  const Registers* registers = state_->RegistersOf(node);
-  const Register* one = registers == nullptr ? nullptr : registers->Find(number, key, RegisterKind::kMultiValue);
-  return one == nullptr ? std::span<const RegisterVersion>() : one->versions();
+RegisterVersions Tree::Versions(NodeId node, std::uint32_t number, std::string_view key) const {
+  const Slot slot = state_->nodes.Find(node);
+  return slot == kNoSlot ? RegisterVersions() : state_->registers.Versions(slot, number, key);
 }
 
 std::vector<FieldId> Tree::FieldsOf(NodeId node, std::uint32_t number) const {
-  const Registers* registers = state_->RegistersOf(node);
-  return registers == nullptr ? std::vector<FieldId>() : registers->HoldingValue(number);
+  const Slot slot = state_->nodes.Find(node);
+  return slot == kNoSlot ? std::vector<FieldId>() : state_->registers.HoldingValue(slot, number);
 }
 
 std::vector<NodeId> Tree::Nodes() const {
   std::vector<NodeId> nodes;
   for (Slot slot = 0; slot < state_->nodes.end(); ++slot) {
-    const bool is_known = state_->InEffect(slot) != kNoMove || state_->registers.Find(slot) != nullptr;
+    const bool is_known = state_->InEffect(slot) != kNoMove || state_->registers.Has(slot);
     if (NodeTable::IsPermanent(slot) || is_known) nodes.push_back(state_->nodes.IdOf(slot));
   }
-  std::sort(nodes.begin(), nodes.end());
+  // Those of one actor nearly always are.
+  if (!std::is_sorted(nodes.begin(), nodes.end())) std::sort(nodes.begin(), nodes.end());
   return nodes;
 }
 
@@ -216,6 +230,30 @@ void Tree::Truncate(Timestamp stable) {
 }
 
 Timestamp Tree::Horizon() const { return state_->horizon; }
+
+void Tree::Save(ImageWriter& image) const {
+  CRDT_CHECK(!state_->is_as_of);
+  state_->nodes.Save(image);
+  state_->moves.Save(image);
+  state_->structural.Save(image);
+  state_->registers.Save(image);
+  image.Number(state_->horizon.value);
+  image.Number(state_->sweep.latest().value);
+  image.Number(state_->log_size);
+  image.Number(state_->nodes_moved);
+}
+
+absl::Status Tree::Load(ImageReader& image) {
+  auto loaded = std::make_unique<State>(state_->sweep.late());
+  CRDT_RETURN_IF_ERROR(loaded->Load(image));
+  state_ = std::move(loaded);
+  return absl::OkStatus();
+}
+
+std::size_t Tree::BytesUsed() const {
+  return state_->moves.bytes_used() + state_->registers.bytes_used() +
+         std::size_t{state_->nodes.end()} * 2 * sizeof(Slot);
+}
 
 void Tree::UndoAfter(Timestamp time) {
   CRDT_CHECK(!state_->is_as_of && time >= state_->horizon);

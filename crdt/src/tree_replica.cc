@@ -7,10 +7,16 @@
 #include <utility>
 
 #include "check.h"
+#include "image.h"
 #include "status_macros.h"
 
 namespace copse::crdt {
 namespace {
+
+// "cptrimag" where bytes are ordered as the format says; on any other machine the first number is another.
+constexpr std::uint64_t kImageMagic = 0x6761'6d69'7274'7063;
+// Rises with each change of the image, also of how structures lie in memory.
+constexpr std::uint64_t kImageFormat = 1;
 
 /// The batch that `ops`, not empty, begins with.
 std::span<const Op> FirstBatch(std::span<const Op> ops) {
@@ -127,6 +133,50 @@ void TreeReplica::Know(ActorId actor, const Known& known) {
 
 bool TreeReplica::IsValid(std::span<const Op> batch) const {
   return std::all_of(batch.begin(), batch.end(), [this](const Op& op) { return Validate(op).ok(); });
+}
+
+std::string TreeReplica::Save() const {
+  constexpr std::size_t kSlack = 1 << 16;
+  ImageWriter image(tree_.BytesUsed() + tree_.BytesUsed() / 8 + kSlack);
+  image.Number(kImageMagic);
+  image.Number(kImageFormat);
+  image.Number(actor());
+  image.Number(lamport_counter());
+  image.Number(latest_.size());
+  for (const auto& [actor, latest] : latest_) {
+    image.Number(actor);
+    image.Number(version_[actor]);
+    image.Number(latest.value);
+  }
+  tree_.Save(image);
+  return std::move(image).Take();
+}
+
+absl::Status TreeReplica::Load(ImageBuffer bytes) {
+  CRDT_CHECK(version_.counts().empty());
+  ImageReader image(std::move(bytes));
+  CRDT_ASSIGN_OR_RETURN(const std::uint64_t magic, image.Number());
+  CRDT_ASSIGN_OR_RETURN(const std::uint64_t format, image.Number());
+  CRDT_ASSIGN_OR_RETURN(const std::uint64_t author, image.Number());
+  CRDT_ASSIGN_OR_RETURN(const std::uint64_t counter, image.Number());
+  CRDT_ASSIGN_OR_RETURN(std::uint64_t actors, image.Number());
+  if (magic != kImageMagic || format != kImageFormat)
+    return absl::FailedPreconditionError("an image of another format");
+  if (author != actor()) {
+    return absl::FailedPreconditionError("an image of actor " + std::to_string(author) + ", which is another");
+  }
+  std::map<ActorId, Known> known;
+  for (; actors > 0; --actors) {
+    CRDT_ASSIGN_OR_RETURN(const std::uint64_t known_actor, image.Number());
+    CRDT_ASSIGN_OR_RETURN(const std::uint64_t count, image.Number());
+    CRDT_ASSIGN_OR_RETURN(const std::uint64_t latest, image.Number());
+    if (known_actor == 0 || known_actor > UINT16_MAX || count == 0) return image.Error("an actor");
+    known[static_cast<ActorId>(known_actor)] = {count, Timestamp{latest}};
+  }
+  CRDT_RETURN_IF_ERROR(tree_.Load(image));
+  for (const auto& [known_actor, what] : known) Know(known_actor, what);
+  clock_.Observe(Timestamp::Of(counter, 0));
+  return absl::OkStatus();
 }
 
 }  // namespace copse::crdt

@@ -21,6 +21,8 @@
 #include <optional>
 #include <utility>
 
+#include "cli/snapshots.h"
+
 namespace copse::cli {
 namespace {
 
@@ -65,22 +67,28 @@ struct OpenVolume::State {
   std::vector<std::string> notes;
   bool read_only = false;
   std::unique_ptr<fs::Volume> volume;
+  std::unique_ptr<Snapshots> snapshots;
 
   ~State() {
+    if (snapshots != nullptr) volume->Flush().IgnoreError();  // What is published now is in the last snapshot.
+    snapshots.reset();
     if (store != nullptr) store->set_receiver(nullptr);
   }
+  absl::Status MakeTree(const std::string& path);
   absl::Status OpenStore(const std::string& path, const Options& options);
   absl::Status OpenTop(const std::string& path);
 };
 
+absl::Status OpenVolume::State::MakeTree(const std::string& path) {
+  COPSE_ASSIGN_OR_RETURN(const replica::Identity identity, replica::ReadIdentity(machine.storage, path + "/identity"));
+  tree.emplace(identity.actor, journal, fs::ValidateFileSystemOp);
+  return absl::OkStatus();
+}
+
 absl::Status OpenVolume::State::OpenStore(const std::string& path, const Options& options) {
   std::uint64_t replayed = 0;
   const auto replay = [&](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) -> absl::Status {
-    if (!tree) {
-      COPSE_ASSIGN_OR_RETURN(const replica::Identity identity,
-                             replica::ReadIdentity(machine.storage, path + "/identity"));
-      tree.emplace(identity.actor, journal, fs::ValidateFileSystemOp);
-    }
+    if (!tree) COPSE_RETURN_IF_ERROR(MakeTree(path));
     COPSE_RETURN_IF_ERROR(tree->Ingest(actor, first, ops).status());
     replayed += ops.size();
     if (options.on_progress) options.on_progress(replayed);
@@ -89,6 +97,11 @@ absl::Status OpenVolume::State::OpenStore(const std::string& path, const Options
   replica::Store::Options store_options;
   store_options.namer = {fs::ContentNamedBy, fs::ContentNamedByPage};
   store_options.allow_joining = options.joining;
+  store_options.restorer = [&](std::vector<crdt::ImageBuffer> parts) -> absl::Status {
+    COPSE_RETURN_IF_ERROR(MakeTree(path));
+    if (parts.size() != 1) return absl::DataLossError("it has another number of parts");
+    return tree->Load(std::move(parts.front()));
+  };
   COPSE_ASSIGN_OR_RETURN(store, replica::Store::Open(machine.store_environment(), path, store_options, replay));
   journal.set_store(store.get());
   if (!tree) tree.emplace(store->identity().actor, journal, fs::ValidateFileSystemOp);
@@ -108,6 +121,8 @@ absl::Status OpenVolume::State::OpenTop(const std::string& path) {
   store->set_receiver([shown = volume.get()](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
     return shown->Ingest(actor, first, ops);
   });
+  notes.insert(notes.end(), store->notes().begin(), store->notes().end());
+  if (!read_only) snapshots = std::make_unique<Snapshots>(*store, *volume, std::make_unique<base::ThreadExecutor>());
   return absl::OkStatus();
 }
 

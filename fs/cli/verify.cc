@@ -10,6 +10,7 @@
 #include <copse/crdt/tree_replica.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,40 +49,58 @@ absl::Status CopyDirectory(base::Storage& from, const std::string& from_path, ba
   return absl::OkStatus();
 }
 
-/// All of a store but chunks and staged contents: these have no part in the tree.
-absl::Status CopyLog(base::Storage& from, const std::string& store, base::Storage& to) {
+/// All of a store but chunks and staged contents: these have no part in the tree. Snapshots only where asked for.
+absl::Status CopyLog(base::Storage& from, const std::string& store, bool with_snapshots, base::Storage& to) {
   const std::string copy = kCopy;
   COPSE_RETURN_IF_ERROR(to.CreateDirectory(copy));
   for (const char* file : {"/format", "/identity"}) {
     COPSE_RETURN_IF_ERROR(CopyFile(from, store + file, to, copy + file));
   }
   for (const char* directory : {"/chunks", "/staging"}) COPSE_RETURN_IF_ERROR(to.CreateDirectory(copy + directory));
-  return CopyDirectory(from, store + "/feeds", to, copy + "/feeds");
+  COPSE_RETURN_IF_ERROR(CopyDirectory(from, store + "/feeds", to, copy + "/feeds"));
+  const std::string snapshots = store + "/snapshots";
+  const bool has_any = with_snapshots && from.Stat(snapshots).ok();
+  return has_any ? CopyDirectory(from, snapshots, to, copy + "/snapshots") : absl::OkStatus();
 }
 
-/// The dump of a tree made of nothing but the log on the disk, as far as `known` goes.
-absl::StatusOr<std::string> DumpOfReplay(OpenVolume& opened, const crdt::VersionVector& known) {
+enum class Beginning { kLog, kSnapshot };
+
+/// The dump of a tree made of nothing but what lies on the disk, as far as `known` goes; nothing if a snapshot has been
+/// made that goes further. Adds to `notes` what is said of snapshots.
+absl::StatusOr<std::optional<std::string>> DumpOfReplay(OpenVolume& opened, const crdt::VersionVector& known,
+                                                        Beginning beginning, std::vector<std::string>& notes) {
   base::MemoryStorage disk;
-  COPSE_RETURN_IF_ERROR(CopyLog(opened.storage(), opened.store().path(), disk));
+  COPSE_RETURN_IF_ERROR(CopyLog(opened.storage(), opened.store().path(), beginning == Beginning::kSnapshot, disk));
   base::SystemRandom random;
   base::ManualExecutor executor([&] { return opened.clock().Monotonic(); });
   crdt::NullJournal journal;
   const replica::Identity& identity = opened.store().identity();
-  crdt::TreeReplica tree(identity.actor, journal, fs::ValidateFileSystemOp);
+  std::optional<crdt::TreeReplica> tree;
+  tree.emplace(identity.actor, journal, fs::ValidateFileSystemOp);
   const auto replay = [&](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) -> absl::Status {
     const std::uint64_t wanted = known[actor] > first ? known[actor] - first : 0;
     ops = ops.first(std::min<std::uint64_t>(wanted, ops.size()));
-    return ops.empty() ? absl::OkStatus() : tree.Ingest(actor, first, ops).status();
+    return ops.empty() ? absl::OkStatus() : tree->Ingest(actor, first, ops).status();
   };
+  replica::Store::Options store_options;
+  if (beginning == Beginning::kSnapshot) {
+    store_options.restorer = [&](std::vector<crdt::ImageBuffer> parts) -> absl::Status {
+      tree.emplace(identity.actor, journal, fs::ValidateFileSystemOp);
+      return parts.size() == 1 ? tree->Load(std::move(parts.front())) : absl::DataLossError("it has other parts");
+    };
+  }
   COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<replica::Store> copy,
-                         replica::Store::Open({disk, opened.clock(), random, executor}, kCopy, {}, replay));
+                         replica::Store::Open({disk, opened.clock(), random, executor}, kCopy, store_options, replay));
+  notes.insert(notes.end(), copy->notes().begin(), copy->notes().end());
+  if (!known.Covers(tree->version())) return std::nullopt;
   fs::Volume::Options options;
   options.staging_directory = std::string(kCopy) + "/staging";
   options.volume_key = identity.volume_key;
   options.read_only = true;
-  std::vector<std::string> notes;
-  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<fs::Volume> volume,
-                         fs::Volume::Open({disk, opened.clock(), executor, *copy, journal}, tree, options, notes));
+  std::vector<std::string> staging_notes;
+  COPSE_ASSIGN_OR_RETURN(
+      const std::unique_ptr<fs::Volume> volume,
+      fs::Volume::Open({disk, opened.clock(), executor, *copy, journal}, *tree, options, staging_notes));
   return volume->Dump();
 }
 
@@ -96,13 +115,22 @@ absl::StatusOr<Json> Verify(const VolumeContext& context) {
   const std::string live = opened.volume().Dump(&known);
   // The dump may show ops that are younger than the flush.
   if (!opened.read_only()) COPSE_RETURN_IF_ERROR(opened.volume().Flush());
-  const absl::StatusOr<std::string> replayed = DumpOfReplay(opened, known);
+  std::vector<std::string> notes;
+  const auto replayed = DumpOfReplay(opened, known, Beginning::kLog, notes);
   if (!replayed.ok()) {
     found.problems.push_back("the log cannot be replayed: " + std::string(replayed.status().message()));
   } else if (*replayed != live) {
     found.problems.push_back(
         "replaying the log gives another tree than the one in use; keep STORE/feeds and report it");
   }
+  const auto restored = DumpOfReplay(opened, known, Beginning::kSnapshot, notes);
+  if (!restored.ok()) {
+    found.problems.push_back("the snapshot cannot be gone on from: " + std::string(restored.status().message()));
+  } else if (*restored && replayed.ok() && *restored != *replayed) {
+    found.problems.push_back("the newest snapshot gives another tree than the log; remove " + opened.store().path() +
+                             "/snapshots");
+  }
+  for (const std::string& note : notes) found.problems.push_back(note + "; remove it");
   return Json{{"store", opened.store().path()},
               {"frames", found.frames},
               {"ops", found.ops},

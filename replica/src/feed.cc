@@ -62,6 +62,32 @@ absl::StatusOr<std::unique_ptr<FeedReader>> FeedReader::Open(base::Storage& stor
   return reader;
 }
 
+absl::Status FeedReader::ResumeAt(const FeedEnd& end, FeedIndex index) {
+  if (end.frames == 0) return absl::OkStatus();
+  const absl::Status other = Damage(directory_, "is not the feed that the snapshot covers");
+  index.frames.resize(std::min<std::size_t>(index.frames.size(), end.frames));
+  if (index.frames.size() != end.frames || index.frames.back().segment >= index.segments.size()) return other;
+  index.segments.resize(index.frames.back().segment + 1);
+  if (index.segments.back() != end.segment || index.segments.size() > segments_.size() ||
+      !std::equal(index.segments.begin(), index.segments.end(), segments_.begin())) {
+    return other;
+  }
+  next_segment_ = index.segments.size();
+  const std::string path = Path(end.segment);
+  COPSE_ASSIGN_OR_RETURN(std::unique_ptr<base::File> file, storage_.Open(path, base::Storage::OpenMode::kRead));
+  COPSE_ASSIGN_OR_RETURN(const std::uint64_t size, file->Size());
+  segment_.emplace(std::move(file), size);
+  const absl::StatusOr<SegmentHeader> header = segment_->ReadHeader();
+  if (!header.ok() || size < end.segment_bytes || header->volume != volume_ || header->actor != actor_) return other;
+  segment_->Seek(end.segment_bytes);
+  end_ = end;
+  end_.segment = path;
+  end_.bytes += size - end.segment_bytes;
+  for (std::string& segment : index.segments) segment = Path(segment);
+  index_ = std::move(index);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<bool> FeedReader::OpenNextSegment() {
   if (IsLastSegment()) return false;
   const std::string& name = segments_[next_segment_++];
@@ -283,6 +309,11 @@ absl::Status Feed::Append(std::span<const Frame> run) {
     run = run.subspan(length);
   }
   return absl::OkStatus();
+}
+
+FeedIndex Feed::index() const {
+  const std::lock_guard lock(mutex_);
+  return index_;
 }
 
 absl::StatusOr<std::vector<std::string>> Feed::Read(std::uint64_t first, std::size_t bytes_max) const {

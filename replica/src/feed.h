@@ -60,6 +60,10 @@ class FeedReader {
                                                           const VolumeId& volume, crdt::ActorId actor,
                                                           const FeedEnd* limit = nullptr);
 
+  /// Goes on behind what a snapshot covers, instead of at the beginning: `index` is of the frames up to `end`, with the
+  /// names of the segments. To be called first. Errors: kDataLoss the feed on the disk is another, or shorter.
+  absl::Status ResumeAt(const FeedEnd& end, FeedIndex index);
+
   /// Returns false at the end. A torn tail of the last segment is the end.
   /// Errors: kDataLoss with file and offset; another call goes on behind the damage. Any other error is the disk's.
   absl::StatusOr<bool> Next(FeedItem& item);
@@ -127,6 +131,8 @@ class Feed {
 
   crdt::ActorId actor() const { return actor_; }
   FeedEnd end() const;
+  /// Where its frames lie. A copy: 16 bytes a frame.
+  FeedIndex index() const;
 
   /// Whether the next frame should be the first of a segment, and therefore state all its dependencies.
   bool WantsSegment() const;

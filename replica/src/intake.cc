@@ -128,6 +128,12 @@ std::optional<std::chrono::nanoseconds> Intake::Run() {
 
 std::vector<base::Hash> Intake::TakeNewlyWanted() { return std::exchange(newly_wanted_, {}); }
 
+std::vector<base::NamedContent> Intake::AllWantedContents() const {
+  std::vector<base::NamedContent> contents;
+  for (const base::Hash& id : AllWanted()) contents.push_back(*Wanted(id));
+  return contents;
+}
+
 std::vector<base::Hash> Intake::AllWanted() const {
   std::vector<base::Hash> ids;
   ids.reserve(wanted_.size());

@@ -48,6 +48,8 @@ class Intake {
 
   /// The ops of an applied frame, at start: what they name and is not here is wanted.
   void AddApplied(std::span<const crdt::Op> ops);
+  /// What a snapshot says was not here when it was made.
+  void AddWanted(const base::NamedContent& content) { Want(content, nullptr); }
   /// A frame that is stored, the next one of its feed, and its ops, if it has any.
   void Add(const FrameHeader& header, const base::Hash& hash, std::size_t bytes, std::vector<crdt::Op> ops);
   /// Own ops are applied as they are made.
@@ -66,6 +68,8 @@ class Intake {
   /// Chunks that became wanted since the last call.
   std::vector<base::Hash> TakeNewlyWanted();
   std::vector<base::Hash> AllWanted() const;
+  /// The same, with all that is known of it.
+  std::vector<base::NamedContent> AllWantedContents() const;
   std::uint64_t chunks_missing() const { return wanted_.size(); }
   std::uint64_t bytes_missing() const { return bytes_missing_; }
   const std::map<crdt::ActorId, std::string>& refused() const { return refused_; }

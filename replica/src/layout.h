@@ -21,6 +21,7 @@ struct Layout {
   std::string feeds() const { return store + "/feeds"; }
   std::string feed(crdt::ActorId actor) const;
   std::string chunks() const { return store + "/chunks"; }
+  std::string snapshots() const { return store + "/snapshots"; }
   std::string invitations() const { return store + "/invitations"; }
   std::string joining() const { return store + "/joining"; }
   std::string addresses() const { return store + "/addresses"; }

@@ -70,10 +70,13 @@ absl::Status OwnFeed::WriteFrame(FrameHeader header, std::span<const crdt::Op> o
 }
 
 absl::Status OwnFeed::Write(std::span<const crdt::Op> ops, std::vector<Grant> grants, Dependencies known,
-                            std::vector<FrameHeader>& written) {
+                            std::uint64_t border, std::vector<FrameHeader>& written) {
   known.erase(identity_.actor);
   while (!ops.empty() || !grants.empty()) {
-    const std::size_t length = ops.empty() ? 0 : FrameLength(ops, frame_bytes_max_);
+    const std::uint64_t end = feed_.end().ops;
+    const bool has_border = border > end && border - end < ops.size();
+    const std::span<const crdt::Op> within = has_border ? ops.first(static_cast<std::size_t>(border - end)) : ops;
+    const std::size_t length = within.empty() ? 0 : FrameLength(within, frame_bytes_max_);
     COPSE_CHECK(ops.empty() || length > 0);
     const std::span<const crdt::Op> frame_ops = ops.first(length);
     FrameHeader header = NextHeader(frame_ops, known);

@@ -35,7 +35,8 @@ class OwnFeed {
   /// Writes whole batches of ops as frames, each synced before the next is written; the first bears `grants`, and is
   /// written for their sake where there are no ops. `known`: at least all that the ops build on. Adds to `written` the
   /// headers of the frames that are on disk, also when an error ends it. Errors: as Feed::Append.
-  absl::Status Write(std::span<const crdt::Op> ops, std::vector<Grant> grants, Dependencies known,
+  /// `border`: a number of the feed's ops with which a frame is to end, where it is among these.
+  absl::Status Write(std::span<const crdt::Op> ops, std::vector<Grant> grants, Dependencies known, std::uint64_t border,
                      std::vector<FrameHeader>& written);
 
   /// Writes a frame without ops if `known` has ops of others that no frame has stated yet: so others learn that they

@@ -16,7 +16,11 @@ struct Cursor {
 
 class Replay {
  public:
-  Replay(crdt::ActorId own, const OpenItem& open, const ReplayFrame& apply) : own_(own), open_(open), apply_(apply) {}
+  Replay(crdt::ActorId own, const OpenItem& open, const ReplayFrame& apply, Dependencies known, Stability stability)
+      : own_(own), open_(open), apply_(apply) {
+    result_.known = std::move(known);
+    result_.stability = std::move(stability);
+  }
 
   absl::Status Add(FeedReader& feed) {
     cursors_.push_back({&feed, nullptr});
@@ -46,8 +50,7 @@ class Replay {
     COPSE_ASSIGN_OR_RETURN(const bool more, cursor.feed->Next(*item));
     if (more) {
       const FrameHeader& header = item->frame.header;
-      std::vector<Grant>& grants = result_.grants[header.actor];
-      grants.insert(grants.end(), header.grants.begin(), header.grants.end());
+      for (const Grant& grant : header.grants) result_.grants[header.actor].push_back({header.number, grant});
       cursor.head = std::move(item);
     } else if (cursor.head != nullptr) {
       result_.newest.push_back(std::move(cursor.head));
@@ -114,14 +117,16 @@ bool IsCovered(const FrameHeader& header, const Dependencies& known) {
 
 void Know(const FrameHeader& header, const base::Hash& hash, Dependencies& known) {
   Dependency& dependency = known[header.actor];
+  if (dependency.count > header.first_op + header.op_count) return;
   dependency.actor = header.actor;
   dependency.count = header.first_op + header.op_count;
   std::copy_n(hash.begin(), dependency.frame.size(), dependency.frame.begin());
 }
 
 absl::StatusOr<ReplayResult> ReplayFeeds(const std::vector<std::unique_ptr<FeedReader>>& feeds, crdt::ActorId own,
-                                         const OpenItem& open, const ReplayFrame& apply) {
-  Replay replay(own, open, apply);
+                                         const OpenItem& open, const ReplayFrame& apply, Dependencies known,
+                                         Stability stability) {
+  Replay replay(own, open, apply, std::move(known), std::move(stability));
   for (const std::unique_ptr<FeedReader>& feed : feeds) COPSE_RETURN_IF_ERROR(replay.Add(*feed));
   COPSE_RETURN_IF_ERROR(replay.Run());
   return replay.Take();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "feed.h"
+#include "grant_record.h"
 #include "own_feed.h"
 #include "stability.h"
 
@@ -23,7 +24,7 @@ using ReplayFrame =
 /// What a replay found.
 struct ReplayResult {
   Dependencies known;  ///< Of each actor: the ops handed on, and the frame that they end with.
-  std::map<crdt::ActorId, std::vector<Grant>> grants;  ///< Of each feed, in its order.
+  std::map<crdt::ActorId, std::vector<GrantRecord>> grants;  ///< Of each feed, in its order.
   std::vector<std::unique_ptr<FeedItem>> waiting;  ///< Not handed on: their dependencies are missing. In feed order.
   std::vector<std::unique_ptr<FeedItem>> newest;   ///< The last frame of each feed: its signature proves the feed.
   Stability stability;                             ///< What the frames say that were handed on.
@@ -34,13 +35,15 @@ struct ReplayResult {
 /// that it depends on. Frames of `own` whose dependencies are missing are handed on all the same, after everything
 /// else; those of others are not. Where `apply` refuses a frame of another actor with kInvalidArgument, that feed is
 /// handed on no further. Signatures are left to the caller. Errors: kDataLoss with file and offset; any of `apply`.
+/// `known`, `stability`: what has been handed on before, where the feeds are read from behind that on.
 absl::StatusOr<ReplayResult> ReplayFeeds(const std::vector<std::unique_ptr<FeedReader>>& feeds, crdt::ActorId own,
-                                         const OpenItem& open, const ReplayFrame& apply);
+                                         const OpenItem& open, const ReplayFrame& apply, Dependencies known = {},
+                                         Stability stability = {});
 
 /// Whether `known` has all that `header` depends on.
 bool IsCovered(const FrameHeader& header, const Dependencies& known);
 
-/// Notes that the frame of `header`, whose hash is `hash`, is known.
+/// Notes that the frame of `header`, whose hash is `hash`, is known, unless more of its feed is.
 void Know(const FrameHeader& header, const base::Hash& hash, Dependencies& known);
 
 }  // namespace copse::replica

@@ -1,9 +1,46 @@
 #include "stability.h"
 
+#include <copse/base/status_macros.h>
+
 #include <algorithm>
 #include <limits>
 
 namespace copse::replica {
+namespace {
+
+template <typename Clocks>
+void WriteClocks(const Clocks& clocks, crdt::ByteWriter& out) {
+  out.Varint(clocks.size());
+  for (const auto& [actor, clock] : clocks) {
+    out.U16(actor);
+    out.Varint(clock);
+  }
+}
+
+template <typename Clocks>
+absl::Status ReadClocks(crdt::ByteReader& reader, Clocks& clocks) {
+  COPSE_ASSIGN_OR_RETURN(std::uint64_t count, reader.Varint());
+  for (; count > 0; --count) {
+    COPSE_ASSIGN_OR_RETURN(const std::uint16_t actor, reader.U16());
+    COPSE_ASSIGN_OR_RETURN(clocks[actor], reader.Varint());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void Stability::Save(crdt::ByteWriter& out) const {
+  out.Varint(clock_);
+  WriteClocks(clocks_, out);
+  WriteClocks(clocks_at_grant_, out);
+}
+
+absl::Status Stability::Load(crdt::ByteReader& reader) {
+  *this = Stability();
+  COPSE_ASSIGN_OR_RETURN(clock_, reader.Varint());
+  COPSE_RETURN_IF_ERROR(ReadClocks(reader, clocks_));
+  return ReadClocks(reader, clocks_at_grant_);
+}
 
 void Stability::NoteFrame(const FrameHeader& header) {
   std::uint64_t& clock = clocks_[header.actor];

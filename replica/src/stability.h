@@ -1,5 +1,7 @@
 #pragma once
 
+#include <absl/status/status.h>
+#include <copse/crdt/bytes.h>
 #include <copse/crdt/timestamp.h>
 #include <copse/replica/member.h>
 
@@ -25,6 +27,10 @@ class Stability {
   /// durable.
   void NoteFrame(const FrameHeader& header);
 
+  void Save(crdt::ByteWriter& out) const;
+  /// Errors: kDataLoss with the offset.
+  absl::Status Load(crdt::ByteReader& reader);
+
   /// The highest counter of an op that was applied; 0 if there was none. What this replica will make is later.
   std::uint64_t clock() const { return clock_; }
 
@@ -34,9 +40,11 @@ class Stability {
   crdt::Timestamp StableTime(const std::vector<Member>& members, crdt::ActorId own) const;
 
  private:
+  using Clocks = std::map<crdt::ActorId, std::uint64_t>;
+
   std::uint64_t clock_ = 0;
-  std::map<crdt::ActorId, std::uint64_t> clocks_;           // Of each author's newest frame.
-  std::map<crdt::ActorId, std::uint64_t> clocks_at_grant_;  // Of the frame that let it in; of several, the lowest.
+  Clocks clocks_;           // Of each author's newest frame.
+  Clocks clocks_at_grant_;  // Of the frame that let it in; of several, the lowest.
 };
 
 }  // namespace copse::replica

@@ -15,11 +15,7 @@
 namespace copse::replica {
 
 absl::Status Store::State::OpenFeeds(const Replayer& replayer, std::vector<std::unique_ptr<FeedReader>>& readers) {
-  COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::ActorId> actors, ListFeeds(environment.storage, layout));
-  for (const crdt::ActorId actor : actors) {
-    COPSE_ASSIGN_OR_RETURN(readers.emplace_back(),
-                           FeedReader::Open(environment.storage, layout.feed(actor), identity.volume, actor));
-  }
+  COPSE_ASSIGN_OR_RETURN(const Dependencies covered, RestoreSnapshot(readers));
   const OpenItem open = [this](const FeedItem& item) -> absl::StatusOr<std::vector<crdt::Op>> {
     absl::StatusOr<std::vector<crdt::Op>> ops = OpenFrameWith(identity, item.frame);
     if (!ops.ok()) return At(item, ops.status());
@@ -29,7 +25,7 @@ absl::Status Store::State::OpenFeeds(const Replayer& replayer, std::vector<std::
     if (actor != identity.actor) intake->AddApplied(ops);
     return replayer(actor, first, ops);
   };
-  COPSE_ASSIGN_OR_RETURN(ReplayResult replayed, ReplayFeeds(readers, identity.actor, open, apply));
+  COPSE_ASSIGN_OR_RETURN(ReplayResult replayed, ReplayFeeds(readers, identity.actor, open, apply, covered, stability));
   COPSE_RETURN_IF_ERROR(TakeReplayed(std::move(replayed)));
   for (const std::unique_ptr<FeedReader>& reader : readers) {
     const crdt::ActorId actor = reader->actor();
@@ -42,7 +38,14 @@ absl::Status Store::State::OpenFeeds(const Replayer& replayer, std::vector<std::
 
 absl::Status Store::State::TakeReplayed(ReplayResult replayed) {
   members.emplace(identity.founder);
-  members->AddAll(replayed.grants);
+  for (auto& [actor, records] : replayed.grants) {
+    grants[actor].insert(grants[actor].end(), records.begin(), records.end());
+  }
+  std::map<crdt::ActorId, std::vector<Grant>> all;
+  for (const auto& [actor, records] : grants) {
+    for (const GrantRecord& record : records) all[actor].push_back(record.grant);
+  }
+  members->AddAll(all);
   for (const std::unique_ptr<FeedItem>& item : replayed.newest) {
     COPSE_RETURN_IF_ERROR(At(*item, VerifyAuthor(*members, item->frame, environment.signatures)));
   }

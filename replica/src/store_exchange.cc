@@ -164,7 +164,10 @@ absl::Status Store::State::StoreFrames(crdt::ActorId actor, const std::string& a
   {
     const std::lock_guard lock(feeds_mutex);
     for (const Frame& frame : run.frames) {
-      for (const Grant& grant : frame.header.grants) members->Add(actor, grant);
+      for (const Grant& grant : frame.header.grants) {
+        members->Add(actor, grant);
+        grants[actor].push_back({frame.header.number, grant});
+      }
     }
   }
   for (std::size_t i = 0; i < run.frames.size(); ++i) {

@@ -47,8 +47,17 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   absl::Status CheckWritable() const;
   void Fail(const absl::Status& status);
   absl::StatusOr<std::string> Get(const base::ChunkRef& chunk);
-  /// Makes `grants` part of the own feed; durable when it returns.
-  absl::Status WriteGrants(std::vector<Grant> grants);
+  /// Makes `new_grants` part of the own feed; durable when it returns.
+  absl::Status WriteGrants(std::vector<Grant> new_grants);
+
+  // store_snapshots.cc
+  using Readers = std::vector<std::unique_ptr<FeedReader>>;
+  /// Readers of all feeds, from the beginning.
+  absl::StatusOr<Readers> OpenReaders();
+  /// Uses the newest snapshot that fits: returns what it covers, with readers that go on behind it.
+  absl::StatusOr<Dependencies> RestoreSnapshot(Readers& readers);
+  absl::Status RestoreFrom(const std::string& path, Readers& readers, Dependencies& covered);
+  absl::Status WriteSnapshot(const crdt::VersionVector& version, const std::vector<std::string>& parts);
 
   // store_exchange.cc
   std::vector<FeedHead> Heads() override;
@@ -94,6 +103,11 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   mutable std::mutex feeds_mutex;                        // Guards:
   std::map<crdt::ActorId, std::unique_ptr<Feed>> feeds;  // A feed, once there, stays.
   std::optional<Members> members;
+  std::map<crdt::ActorId, std::vector<GrantRecord>> grants;  // All, in the order of each feed.
+
+  std::mutex snapshot_mutex;       // One at a time.
+  std::uint64_t snapshot_ops = 0;  // Set by Open, as is notes.
+  std::vector<std::string> notes;
 
   mutable std::mutex mutex;  // Guards all below.
   std::condition_variable round_ended;
@@ -101,10 +115,11 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   std::vector<crdt::Op> pending;
   std::vector<Grant> pending_grants;
   bool is_acknowledgement_due = false;
-  Dependencies known;             // Applied, or about to be.
-  Stability stability;            // Of what has been applied and, of own ops, is durable.
-  std::uint64_t own_ops = 0;      // Appended, durable or not.
-  std::uint64_t durable_ops = 0;  // Of these, in a synced frame.
+  Dependencies known;              // Applied, or about to be.
+  Stability stability;             // Of what has been applied and, of own ops, is durable.
+  std::uint64_t own_ops = 0;       // Appended, durable or not.
+  std::uint64_t durable_ops = 0;   // Of these, in a synced frame.
+  std::uint64_t frame_border = 0;  // Of own ops: see EndFrameHere.
   bool is_leader_active = false;
   bool is_connected = false;
   bool is_closed = false;
@@ -119,7 +134,8 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   /// What is written at once, taken at one moment.
   struct Round {
     std::vector<crdt::Op> ops;
-    std::vector<Grant> grants;
+    std::vector<Grant> grants_to_write;
+    std::uint64_t border = 0;
     bool acknowledges = false;
     Dependencies known;
     std::uint64_t clock = 0;

@@ -75,9 +75,9 @@ absl::Status Store::State::Sync() {
   }
 }
 
-absl::Status Store::State::WriteGrants(std::vector<Grant> grants) {
+absl::Status Store::State::WriteGrants(std::vector<Grant> new_grants) {
   std::unique_lock lock(mutex);
-  for (Grant& grant : grants) pending_grants.push_back(std::move(grant));
+  for (Grant& grant : new_grants) pending_grants.push_back(std::move(grant));
   for (;;) {
     if (!failure.ok()) return failure;
     if (is_closed) return absl::FailedPreconditionError(layout.store + " is closed");
@@ -93,18 +93,22 @@ absl::Status Store::State::WriteGrants(std::vector<Grant> grants) {
 absl::Status Store::State::WriteRound(Round& round, std::vector<FrameHeader>& written) {
   // The chunks that these ops may name were put before them, so this covers them.
   COPSE_RETURN_IF_ERROR(chunks->Sync());
-  std::vector<Grant>& grants = round.grants;
-  if (round.ops.empty() && grants.empty()) {
+  std::vector<Grant>& grants_to_write = round.grants_to_write;
+  if (round.ops.empty() && grants_to_write.empty()) {
     return round.acknowledges ? own_feed->Acknowledge(round.known, round.clock, written) : absl::OkStatus();
   }
+  const std::uint64_t number = FindFeed(identity.actor)->end().frames;  // Of the frame that bears the grants.
   const bool is_founder = identity.signing_public == identity.founder;
-  if (is_founder && FindFeed(identity.actor)->end().frames == 0) {
-    grants.insert(grants.begin(),
-                  {identity.signing_public, Role::kAdmin, identity.actor, identity.actor_range_end, identity.label});
+  if (is_founder && number == 0) {
+    grants_to_write.insert(grants_to_write.begin(), {identity.signing_public, Role::kAdmin, identity.actor,
+                                                     identity.actor_range_end, identity.label});
   }
-  COPSE_RETURN_IF_ERROR(own_feed->Write(round.ops, grants, round.known, written));
+  COPSE_RETURN_IF_ERROR(own_feed->Write(round.ops, grants_to_write, round.known, round.border, written));
   const std::lock_guard lock(feeds_mutex);
-  for (const Grant& grant : grants) members->Add(identity.actor, grant);
+  for (const Grant& grant : grants_to_write) {
+    members->Add(identity.actor, grant);
+    grants[identity.actor].push_back({number, grant});
+  }
   return absl::OkStatus();
 }
 
@@ -112,8 +116,12 @@ absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
   is_leader_active = true;
   // The clock counts only for an acknowledgement, so only where nothing is pending: then the own ops up to it are in
   // frames already, since what others' ops raise it to has been applied.
-  Round round{std::exchange(pending, {}), std::exchange(pending_grants, {}),
-              std::exchange(is_acknowledgement_due, false), known, stability.clock()};
+  Round round{std::exchange(pending, {}),
+              std::exchange(pending_grants, {}),
+              frame_border,
+              std::exchange(is_acknowledgement_due, false),
+              known,
+              stability.clock()};
   lock.unlock();
   std::vector<FrameHeader> written;
   const absl::Status status = WriteRound(round, written);

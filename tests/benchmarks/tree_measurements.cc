@@ -3,6 +3,7 @@
 #include <copse/crdt/op_codec.h>
 #include <copse/crdt/op_columns.h>
 #include <copse/crdt/tree.h>
+#include <copse/crdt/tree_replica.h>
 #include <malloc.h>
 
 #include <algorithm>
@@ -209,14 +210,23 @@ double ReplayRate(std::size_t size, Mix mix) {
   return static_cast<double>(size) / SecondsOf([&] { Replay(engine, bytes); });
 }
 
-/// Milliseconds from the bytes of a snapshot (of each node its last move) to the first entries of the root.
+/// Milliseconds from the image of a replica, in memory, to the first entries of the root.
 double SnapshotMilliseconds(std::size_t size) {
-  const std::string bytes = crdt::EncodeOpColumns(MadeByOne(size, Mix::kCreates));
-  OursWithoutEvents engine;
+  crdt::NullJournal journal;
+  crdt::ImageBuffer image;
+  {
+    crdt::TreeReplica saved(1, journal);
+    const std::vector<Op> ops = MadeByOne(size, Mix::kCreates);
+    if (!saved.Ingest(ops.front().time.actor(), 0, ops).ok()) std::abort();
+    const std::string bytes = saved.Save();
+    image = crdt::ImageBuffer(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), image.data());
+  }
+  crdt::TreeReplica replica(1, journal);
   std::size_t listed = 0;
   const double seconds = SecondsOf([&] {
-    Replay(engine, bytes);
-    listed = engine.tree.ChildrenOf(crdt::kRoot, crdt::kForest, 100).size();
+    if (!replica.Load(std::move(image)).ok()) std::abort();
+    listed = replica.tree().ChildrenOf(crdt::kRoot, crdt::kForest, 100).size();
   });
   return listed == 100 ? seconds * 1e3 : 0;
 }

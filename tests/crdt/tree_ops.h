@@ -56,7 +56,8 @@ inline NodeId ParentOf(const Tree& tree, NodeId node) { return tree.PlacementOf(
 
 inline std::vector<std::string> VersionsOf(const Tree& tree, NodeId node) {
   std::vector<std::string> values;
-  for (const RegisterVersion& version : tree.Versions(node, kNumber)) values.push_back(version.value.value());
+  for (const RegisterVersionView& version : tree.Versions(node, kNumber))
+    values.push_back(std::string(version.value.value()));
   return values;
 }
 

@@ -10,7 +10,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::IsNull;
 
 TEST(TreeTest, ANewTreeHasTheWellKnownNodesOnly) {
   const Tree tree;
@@ -237,7 +236,7 @@ TEST(TreeTest, RegistersOfOneNumberAreToldApartByKey) {
   op.fields.push_back(Field{FieldId{kNumber + 1, "user.a"}, "other number", std::nullopt});
   Apply(tree, op);
   EXPECT_EQ(tree.Value(kA, kNumber, "user.b")->value, "b");
-  EXPECT_THAT(tree.Value(kA, kNumber, "user.c"), IsNull());
+  EXPECT_FALSE(tree.Value(kA, kNumber, "user.c"));
   EXPECT_THAT(tree.FieldsOf(kA, kNumber),
               ElementsAre(FieldId{kNumber, ""}, FieldId{kNumber, "user.a"}, FieldId{kNumber, "user.b"}));
 }

@@ -21,7 +21,9 @@ WorldPlace PlaceOf(const crdt::PlacementView& placement) {
 void ReadRegister(const Tree& tree, NodeId node, const FieldId& id, World& world) {
   world.values.erase({node, id});
   world.versions.erase({node, id});
-  if (const auto* value = tree.Value(node, id.number, id.key)) world.values[{node, id}] = {value->time, value->value};
+  if (const auto value = tree.Value(node, id.number, id.key)) {
+    world.values[{node, id}] = {value->time, crdt::RegisterVersion(*value).value};
+  }
   for (const auto& version : tree.Versions(node, id.number, id.key)) {
     const bool fresh = world.versions[{node, id}].emplace(version.time, version.value.value()).second;
     RC_ASSERT(fresh);

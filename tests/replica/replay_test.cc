@@ -158,7 +158,7 @@ TEST_F(ReplayTest, OwnFramesOfAnotherSegmentStateWhatTheReplicaKnowsAgain) {
   OwnFeed feed(identity_, clock, random_, Ed25519(), on_disk, {}, 1 << 20);
   for (std::uint64_t counter = 1; counter <= 6; ++counter) {
     std::vector<FrameHeader> written;
-    ASSERT_TRUE(feed.Write(Batch(counter), {}, known, written).ok());
+    ASSERT_TRUE(feed.Write(Batch(counter), {}, known, 0, written).ok());
     ASSERT_EQ(written.size(), 1U);
     EXPECT_EQ(written.front().op_count, 1U);
   }

@@ -45,10 +45,10 @@ struct Times {
 
 void TakeTimeRegisters(const crdt::Tree& tree, NodeId node, Times& times) {
   // ctime last: within one op it has the last word.
-  if (const auto* mtime = tree.Value(node, schema::kMtime); mtime != nullptr && mtime->value) {
+  if (const auto mtime = tree.Value(node, schema::kMtime); mtime && mtime->value) {
     times.TakeMtime(mtime->time, schema::DecodeTime(*mtime->value).value_or(0));
   }
-  if (const auto* ctime = tree.Value(node, schema::kCtime); ctime != nullptr && ctime->value) {
+  if (const auto ctime = tree.Value(node, schema::kCtime); ctime && ctime->value) {
     times.TakeCtime(ctime->time, schema::DecodeTime(*ctime->value).value_or(0));
   }
 }
@@ -95,7 +95,7 @@ Attributes Volume::State::AttributesWith(const Subject& subject, const OpenFile*
       shown.size = kDirectoryBytes;
       break;
     case Kind::kSymlink:
-      if (const auto* target = tree().Value(node, schema::kSymlinkTarget); target != nullptr && target->value) {
+      if (const auto target = tree().Value(node, schema::kSymlinkTarget); target && target->value) {
         shown.size = target->value->size();
       }
       break;
@@ -140,9 +140,8 @@ Attributes Volume::State::AttributesWith(const Subject& subject, const OpenFile*
 void Volume::State::CountLookup(const Subject& subject) {
   const auto sibling = subject.is_sibling() ? projection->SiblingOf(subject.key) : std::nullopt;
   const std::lock_guard lock(local_mutex);
-  Local& local = locals[subject.number];
-  ++local.lookups;
-  if (sibling) SetServedVersion(subject.number, local, {sibling->inode, sibling->heads});
+  ++lookups[subject.number];
+  if (sibling) SetServedVersion(subject.number, locals[subject.number], {sibling->inode, sibling->heads});
 }
 
 Volume::Entry Volume::State::LookedUp(const Subject& subject) {
@@ -232,11 +231,11 @@ absl::StatusOr<Invalidations> Volume::State::SetRegisters(const Subject& subject
 absl::StatusOr<std::string> Volume::ReadLink(NodeId node) {
   const State::TreeReadLock lock(state_->tree_mutex);
   COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));
-  const crdt::RegisterVersion* target = state_->tree().Value(subject.inode, schema::kSymlinkTarget);
-  if (subject.kind != Kind::kSymlink || target == nullptr || !target->value) {
+  const auto target = state_->tree().Value(subject.inode, schema::kSymlinkTarget);
+  if (subject.kind != Kind::kSymlink || !target || !target->value) {
     return PosixError(std::errc::invalid_argument, "inode " + std::to_string(node.value) + " is no symbolic link");
   }
-  return *target->value;
+  return std::string(*target->value);
 }
 
 }  // namespace copse::fs

@@ -26,8 +26,8 @@ absl::Status CheckWriter(Volume::Handle* handle) {
 }
 
 bool HasCapability(const crdt::Tree& tree, NodeId inode) {
-  const crdt::RegisterVersion* capability = tree.Value(inode, schema::kXattr, kCapabilityXattr);
-  return capability != nullptr && capability->value.has_value();
+  const auto capability = tree.Value(inode, schema::kXattr, kCapabilityXattr);
+  return capability && capability->value.has_value();
 }
 
 }  // namespace

@@ -153,12 +153,13 @@ void Volume::State::AppendMove(Batch& batch, const EntryParts& parts, const crdt
   batch.Set(parts.inode, std::move(fields));
 }
 
-const std::string& Volume::State::VersionValue(const Sibling& sibling) const {
+std::string Volume::State::VersionValue(const Sibling& sibling) const {
   const auto versions = tree().Versions(sibling.inode, schema::kContent);
-  const auto version = std::find_if(versions.begin(), versions.end(),
-                                    [&](const crdt::RegisterVersion& one) { return one.time == sibling.heads.back(); });
+  const auto version = std::find_if(versions.begin(), versions.end(), [&](const crdt::RegisterVersionView& one) {
+    return one.time == sibling.heads.back();
+  });
   COPSE_CHECK(version != versions.end());  // What is shown is live.
-  return *version->value;
+  return std::string(*version->value);
 }
 
 Volume::State::OwnFile Volume::State::AppendOwnFile(Batch& batch, const Sibling& sibling, const crdt::Place& place,
@@ -169,7 +170,8 @@ Volume::State::OwnFile Volume::State::AppendOwnFile(Batch& batch, const Sibling&
                                      schema::Set(schema::kUid, schema::EncodeUnsigned(shown.uid)),
                                      schema::Set(schema::kGid, schema::EncodeUnsigned(shown.gid))};
   for (const crdt::FieldId& xattr : tree().FieldsOf(sibling.inode, schema::kXattr)) {
-    fields.push_back(schema::SetXattr(xattr.key, tree().Value(sibling.inode, schema::kXattr, xattr.key)->value));
+    const auto version = tree().Value(sibling.inode, schema::kXattr, xattr.key);
+    fields.push_back(schema::SetXattr(xattr.key, crdt::RegisterVersion(*version).value));
   }
   OwnFile own;
   own.inode = batch.Make({crdt::kFileInodes, {}}, std::move(fields));

@@ -11,8 +11,8 @@ constexpr const char* kChunkingXattr = "user.copse.chunking";
 constexpr const char* kFixedChunking = "fixed";
 
 bool HasFixedChunks(const crdt::Tree& tree, NodeId node) {
-  const crdt::RegisterVersion* chunking = tree.Value(node, schema::kXattr, kChunkingXattr);
-  return chunking != nullptr && chunking->value == kFixedChunking;
+  const auto chunking = tree.Value(node, schema::kXattr, kChunkingXattr);
+  return chunking && chunking->value == kFixedChunking;
 }
 
 }  // namespace
@@ -110,7 +110,7 @@ void Volume::State::DropIfUnused(absl::flat_hash_map<NodeId, Local>::iterator lo
     if (entry.open->is_behind.exchange(false)) --files_behind;
     entry.open.reset();
   }
-  if (entry.is_idle()) locals.erase(local);
+  if (entry.open == nullptr && !lookups.contains(local->first)) locals.erase(local);
 }
 
 void Volume::State::Unpin(OpenFile& file) {
@@ -123,14 +123,14 @@ void Volume::State::Unpin(OpenFile& file) {
       DropIfUnused(local);
       return;
     }
-    if (local->second.lookups > 0) return;  // A shared mapping may still read it. Forget asks again.
+    if (lookups.contains(file.key)) return;  // A shared mapping may still read it. Forget asks again.
   }
   if (MayPublish(file)) return;  // Publication is posted and asks again.
   {
     const std::lock_guard lock(local_mutex);
     const auto local = locals.find(file.key);
     const bool is_ours = local != locals.end() && local->second.open.get() == &file;
-    if (!is_ours || file.users > 0 || local->second.lookups > 0) return;
+    if (!is_ours || file.users > 0 || lookups.contains(file.key)) return;
     ++file.users;
   }
   AboutToWait();

@@ -44,7 +44,7 @@ NodeId Volume::State::NumberOf(const ShownEntry& entry) {
   if (members.size() == 1) return entry.target;
   const std::lock_guard lock(local_mutex);
   for (const NodeId member : members) {
-    if (const auto local = locals.find(member); local != locals.end() && local->second.lookups > 0) return member;
+    if (lookups.contains(member)) return member;
   }
   return entry.target;
 }
@@ -260,10 +260,13 @@ absl::Status Volume::RemoveDirectory(const Caller&, NodeId parent, std::string_v
 void Volume::Forget(NodeId node, std::uint64_t count) {
   State::Pin last_use;  // Its end drops what only the lookups kept.
   const std::lock_guard lock(state_->local_mutex);
+  if (const auto lookups = state_->lookups.find(node); lookups != state_->lookups.end()) {
+    lookups->second -= std::min(count, lookups->second);
+    if (lookups->second > 0) return;
+    state_->lookups.erase(lookups);
+  }
   const auto local = state_->locals.find(node);
   if (local == state_->locals.end()) return;
-  local->second.lookups -= std::min(count, local->second.lookups);
-  if (local->second.lookups > 0) return;
   if (local->second.open == nullptr) {
     state_->locals.erase(local);
   } else if (local->second.open->users == 0) {

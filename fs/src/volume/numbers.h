@@ -21,12 +21,11 @@ struct ServedVersion {
   std::vector<crdt::Timestamp> heads;
 };
 
-/// What this process alone knows of a number; gone when the kernel has forgotten it and nobody uses it.
+/// What this process alone knows of a number, if that is more than how often the kernel has looked it up; gone when the
+/// kernel has forgotten the number and nobody uses it.
 struct Local {
-  std::uint64_t lookups = 0;
   std::shared_ptr<OpenFile> open;
   std::optional<ServedVersion> version;  ///< Of siblings only.
-  bool is_idle() const { return lookups == 0 && open == nullptr; }
 };
 
 /// What a number that the kernel has leads to: inodes have several where directories are united, and where siblings

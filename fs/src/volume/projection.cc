@@ -98,15 +98,7 @@ std::optional<crdt::PlacementView> TreeProjection::ClaimedPlaceOf(NodeId node) c
   if (const auto ghost = ghosts_.find(node); ghost != ghosts_.end()) return ghost->second;
   const auto placement = tree_.PlacementOf(node);
   const Directory* table = placement ? TableOf(placement->parent) : nullptr;
-  return table == nullptr || FindClaimant(*table, placement->name, node) == nullptr ? std::nullopt : placement;
-}
-
-const Claimant* TreeProjection::FindClaimant(const Directory& table, std::string_view name, NodeId node) const {
-  const auto group = table.groups.find(name);
-  if (group == table.groups.end()) return nullptr;
-  const auto found = std::find_if(group->second.begin(), group->second.end(),
-                                  [&](const Claimant& claimant) { return claimant.node == node; });
-  return found == group->second.end() ? nullptr : &*found;
+  return table == nullptr || table->names.Find(tree_, placement->name, node) ? placement : std::nullopt;
 }
 
 std::optional<ShownEntry> TreeProjection::Lookup(NodeId directory, std::string_view name) const {
@@ -118,10 +110,9 @@ std::optional<ShownEntry> TreeProjection::Lookup(NodeId directory, std::string_v
     }
   }
   for (const NodeId member : MembersOf(directory, *table)) {
-    const auto& groups = directories_.at(member).groups;
-    const auto group = groups.find(name);
-    if (group == groups.end()) continue;
-    const Claimant& claimant = group->second.front();
+    const NameTable::Group group = directories_.at(member).names.Find(tree_, name);
+    if (group.empty()) continue;
+    const Claimant& claimant = group.front();
     return OrdinaryEntry(std::string(name), claimant, ghosts_.contains(claimant.node));
   }
   return std::nullopt;
@@ -161,8 +152,8 @@ std::optional<ShownEntry> TreeProjection::EntryAt(const Directory& table, NodeId
   const bool is_ghost = ghost != ghosts_.end();
   const crdt::PlacementView place = is_ghost ? ghost->second : *tree_.PlacementOf(id);
   const bool is_union = view != nullptr && view->is_union();
-  const Claimant* claimant = FindClaimant(is_union ? directories_.at(place.parent) : table, place.name, id);
-  if (claimant == nullptr) return std::nullopt;
+  const auto claimant = (is_union ? directories_.at(place.parent) : table).names.Find(tree_, place.name, id);
+  if (!claimant) return std::nullopt;
   return OrdinaryEntry(std::string(place.name), *claimant, is_ghost);
 }
 
@@ -174,8 +165,8 @@ void TreeProjection::List(NodeId directory, std::uint64_t after,
     Ascending children(ChildrenIn(tree_, directory), NodeAtPosition(after));
     while (const auto child = children.Next()) {
       const std::string_view name = tree_.PlacementOf(*child)->name;
-      const Claimant* claimant = FindClaimant(*table, name, *child);
-      if (claimant == nullptr) continue;
+      const auto claimant = table->names.Find(tree_, name, *child);
+      if (!claimant) continue;
       if (!visit(PositionOf(*child), OrdinaryEntry(std::string(name), *claimant, /*is_ghost=*/false))) return;
     }
     return;
@@ -237,9 +228,13 @@ std::vector<NodeId> TreeProjection::NamesOf(NodeId inode) const {
   return names;
 }
 
-std::span<const NodeId> TreeProjection::NamesEverOf(NodeId inode) const {
-  const auto names = names_.find(inode);
-  return names == names_.end() ? std::span<const NodeId>() : std::span<const NodeId>(names->second);
+absl::InlinedVector<NodeId, 2> TreeProjection::NamesEverOf(NodeId inode) const {
+  absl::InlinedVector<NodeId, 2> names;
+  if (schema::InodeOf(tree_, NameMadeWith(inode)) == inode) names.push_back(NameMadeWith(inode));
+  if (const auto further = further_names_.find(inode); further != further_names_.end()) {
+    names.insert(names.end(), further->second.begin(), further->second.end());
+  }
+  return names;
 }
 
 std::optional<NodeId> TreeProjection::ParentOf(NodeId directory) const {

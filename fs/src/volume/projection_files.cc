@@ -10,25 +10,25 @@
 namespace copse::fs {
 namespace {
 
-using crdt::RegisterVersion;
+using crdt::RegisterVersionView;
 using crdt::Timestamp;
 using Heads = std::vector<Timestamp>;
 
 // Versions with equal bytes are one to those who look: groups of equal ones, each ascending, the group of the highest
 // head first.
-std::vector<Heads> Fold(const std::vector<const RegisterVersion*>& versions) {
+std::vector<Heads> Fold(const std::vector<RegisterVersionView>& versions) {
   std::vector<Heads> groups;
-  if (versions.size() == 1) return {{versions.front()->time}};  // Nearly always: nothing to decode.
+  if (versions.size() == 1) return {{versions.front().time}};  // Nearly always: nothing to decode.
   std::vector<std::optional<base::Hash>> roots;
   for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
-    const auto manifest = DecodeManifest(*(*version)->value);
+    const auto manifest = DecodeManifest(*version->value);
     const std::optional<base::Hash> root = manifest.ok() ? std::optional(manifest->plain_root) : std::nullopt;
     const auto equal = root ? std::find(roots.begin(), roots.end(), root) : roots.end();
     if (equal == roots.end()) {
       roots.push_back(root);
-      groups.push_back({(*version)->time});
+      groups.push_back({version->time});
     } else {
-      groups[static_cast<std::size_t>(equal - roots.begin())].push_back((*version)->time);
+      groups[static_cast<std::size_t>(equal - roots.begin())].push_back(version->time);
     }
   }
   for (Heads& group : groups) std::reverse(group.begin(), group.end());
@@ -57,7 +57,7 @@ struct Deletions {
 
 Deletions DeletionsOf(const crdt::Tree& tree, NodeId inode) {
   Deletions deletions;
-  for (const RegisterVersion& version : tree.Versions(inode, schema::kUnlinked)) {
+  for (const RegisterVersionView& version : tree.Versions(inode, schema::kUnlinked)) {
     const auto unlinked = schema::DecodeUnlinked(*version.value);
     if (!unlinked) continue;
     deletions.dropped.insert(unlinked->dropped.begin(), unlinked->dropped.end());
@@ -83,7 +83,7 @@ bool TreeProjection::IsPlain(NodeId inode) const {
   return std::any_of(names.begin(), names.end(), [&](NodeId dentry) {
     const auto placement = tree_.PlacementOf(dentry);
     const Directory* table = !placement ? nullptr : TableOf(placement->parent);
-    return table != nullptr && table->is_directory && FindClaimant(*table, placement->name, dentry);
+    return table != nullptr && table->is_directory && table->names.Find(tree_, placement->name, dentry);
   });
 }
 
@@ -116,8 +116,8 @@ FilePresence TreeProjection::PresenceOf(NodeId inode) const {
 }
 
 void TreeProjection::PresentByLiveName(NodeId inode, FilePresence& presence) const {
-  std::vector<const RegisterVersion*> heads;
-  for (const RegisterVersion& version : tree_.Versions(inode, schema::kContent)) heads.push_back(&version);
+  std::vector<RegisterVersionView> heads;
+  for (const RegisterVersionView& version : tree_.Versions(inode, schema::kContent)) heads.push_back(version);
   if (heads.empty()) return;
   std::vector<Heads> groups = Fold(heads);
   presence.versions.file = std::move(groups.front());
@@ -127,13 +127,13 @@ void TreeProjection::PresentByLiveName(NodeId inode, FilePresence& presence) con
 
 void TreeProjection::PresentAfterDeletion(NodeId inode, std::optional<NodeId> deleted, FilePresence& presence) const {
   const Deletions deletions = DeletionsOf(tree_, inode);
-  std::vector<const RegisterVersion*> dropped;
-  std::vector<const RegisterVersion*> standing;
-  for (const RegisterVersion& version : tree_.Versions(inode, schema::kContent)) {
-    (deleted && !deletions.dropped.contains(version.time) ? standing : dropped).push_back(&version);
+  std::vector<RegisterVersionView> dropped;
+  std::vector<RegisterVersionView> standing;
+  for (const RegisterVersionView& version : tree_.Versions(inode, schema::kContent)) {
+    (deleted && !deletions.dropped.contains(version.time) ? standing : dropped).push_back(version);
   }
   FileVersions& versions = presence.versions;
-  for (const RegisterVersion* version : dropped) versions.dropped.push_back(version->time);
+  for (const RegisterVersionView& version : dropped) versions.dropped.push_back(version.time);
   std::vector<Heads> groups = Fold(standing);
   // The file is what somebody wrote who had not seen it deleted; what a deletion kept stays beside it.
   auto file = groups.end();

@@ -35,7 +35,7 @@ bool TreeProjection::IsContested(std::span<const NodeId> members, const std::str
   for (const NodeId member : members) {
     const Directory& table = directories_.at(member);
     if (table.rare != nullptr && table.rare->siblings.contains(stored)) return true;
-    if (const auto group = table.groups.find(stored); group != table.groups.end()) claimants += group->second.size();
+    claimants += table.names.Find(tree_, stored).size();
   }
   return claimants > 1;
 }
@@ -46,10 +46,8 @@ std::vector<Shown> TreeProjection::Resolve(std::span<const NodeId> members, cons
   std::vector<Shown> shown;
   for (const NodeId member : members) {
     const Directory& table = directories_.at(member);
-    if (const auto group = table.groups.find(stored); group != table.groups.end()) {
-      for (const Claimant& claimant : group->second) {
-        (claimant.is_directory() ? directories : dentries[claimant.target]).push_back(claimant.node);
-      }
+    for (const Claimant& claimant : table.names.Find(tree_, stored)) {
+      (claimant.is_directory() ? directories : dentries[claimant.target]).push_back(claimant.node);
     }
     if (table.rare == nullptr) continue;
     if (const auto siblings = table.rare->siblings.find(stored); siblings != table.rare->siblings.end()) {
@@ -145,7 +143,7 @@ void TreeProjection::NameEntries(View& view, const Groups& groups) const {
   };
   const auto is_stored_elsewhere = [&](const std::string& name) {
     return std::any_of(view.members.begin(), view.members.end(),
-                       [&](NodeId member) { return directories_.at(member).groups.contains(name); });
+                       [&](NodeId member) { return directories_.at(member).names.Contains(tree_, name); });
   };
   for (const auto& [stored, shown] : groups) {
     if (!shown.front().is_sibling()) add(stored, shown.front(), false);

@@ -33,11 +33,12 @@ TreeProjection::TreeProjection(const crdt::Tree& tree) : tree_(tree) {
   announces_ = false;
   for (const NodeId node : tree.Nodes()) {
     if (crdt::IsPermanent(node)) continue;
-    if (schema::InodeOf(tree, node)) RememberName(node);
-    AddStanding(node);
-    if (schema::KindOf(tree, node) == Kind::kDirectory) {
+    const auto kind = schema::KindOf(tree, node);
+    if (!kind) RememberName(node);
+    if (kind.value_or(Kind::kDirectory) == Kind::kDirectory) AddStanding(node);
+    if (kind == Kind::kDirectory) {
       TakeInDirectory(node, /*is_typed=*/false);
-    } else {
+    } else if (kind == Kind::kRegular) {
       TouchFile(node);
     }
   }
@@ -46,7 +47,10 @@ TreeProjection::TreeProjection(const crdt::Tree& tree) : tree_(tree) {
 }
 
 Invalidations TreeProjection::Update(std::span<const crdt::NetEvent> events) {
+  events_ = events;
+  TakeOut(events);
   for (const crdt::NetEvent& event : events) TakeIn(event);
+  events_ = {};
   Settle();
   SortUnique(changed_.names);
   SortUnique(changed_.targets);
@@ -59,6 +63,23 @@ void TreeProjection::Settle() {
   UpdateGhostDirectories();
   for (const NodeId directory : std::exchange(moved_directories_, {})) UpdateReachable(directory);
   UpdateViews();
+}
+
+// The tree has the new names already, so what has moved leaves its table before any name is looked for. Whoever knew
+// the old names knew them under the numbers of the unions that there were.
+void TreeProjection::TakeOut(std::span<const crdt::NetEvent> events) {
+  if (!with_views_.empty()) {
+    for (const crdt::NetEvent& event : events) {
+      const Directory* table = event.moved() && event.before ? TableOf(event.before->parent) : nullptr;
+      const bool had_name = table != nullptr && table->names.Find(tree_, event.before->name, event.node);
+      if (had_name) NoteName(event.before->parent, *table, event.before->name);
+    }
+  }
+  for (const crdt::NetEvent& event : events) {
+    if (event.moved() && event.before) {
+      RemoveClaimant(event.before->parent, event.before->name, event.node, /*is_ghost=*/false);
+    }
+  }
 }
 
 void TreeProjection::TakeIn(const crdt::NetEvent& event) {
@@ -75,14 +96,17 @@ void TreeProjection::TakeIn(const crdt::NetEvent& event) {
   }
   NoteAttributes(node);
   if (crdt::IsPermanent(node) || (!event.moved() && !is_typed && !event.place_before_trash_changed)) return;
-  Reindex(node, event.before ? &*event.before : nullptr);
+  Reindex(node);
   if (schema::KindOf(tree_, node) == Kind::kDirectory) {
     TakeInDirectory(node, is_typed);
   } else if (const auto inode = schema::InodeOf(tree_, node)) {
     TouchFile(*inode);
-  } else if (const auto names = names_.find(node); names != names_.end()) {
-    for (const NodeId dentry : names->second) Reindex(dentry, nullptr);
-    TouchFile(node);
+  } else {
+    const auto names = NamesEverOf(node);
+    for (const NodeId dentry : names) {
+      if (!HasMoved(dentry)) Reindex(dentry);  // Else it comes by itself.
+    }
+    if (!names.empty()) TouchFile(node);
   }
 }
 
@@ -98,16 +122,16 @@ void TreeProjection::TakeInDirectory(NodeId node, bool is_typed) {
   moved_directories_.push_back(node);
   if (!is_typed) return;
   // Names stand in it that did not count as long as it was not known to be a directory.
-  for (const auto& [name, group] : table.groups) {
+  table.names.ForEach(tree_, [&](std::string_view, const NameTable::Group& group) {
     for (const Claimant& claimant : group) TouchFile(claimant.target);
-  }
+  });
   for (const NodeId inode : lost_files_) TouchFile(inode);
 }
 
 void TreeProjection::RememberName(NodeId dentry) {
   const auto inode = schema::InodeOf(tree_, dentry);
-  if (!inode) return;
-  auto& names = names_[*inode];
+  if (!inode || dentry == NameMadeWith(*inode)) return;
+  auto& names = further_names_[*inode];
   if (std::find(names.begin(), names.end(), dentry) == names.end()) names.push_back(dentry);
 }
 
@@ -129,10 +153,15 @@ std::optional<NodeId> TreeProjection::TargetOf(NodeId node) const {
   return kind && *kind != Kind::kDirectory ? inode : std::nullopt;
 }
 
-// Takes `node` out of the tables, where `before` and the tree have it, and puts it where it belongs now.
-void TreeProjection::Reindex(NodeId node, const crdt::Placement* before) {
+bool TreeProjection::HasMoved(NodeId node) const {
+  const auto event = std::lower_bound(events_.begin(), events_.end(), node,
+                                      [](const crdt::NetEvent& one, NodeId bound) { return one.node < bound; });
+  return event != events_.end() && event->node == node && event->moved();
+}
+
+// Takes `node` out of the tables where the tree has it, and puts it where it belongs now.
+void TreeProjection::Reindex(NodeId node) {
   DropGhost(node);
-  if (before != nullptr) RemoveClaimant(before->parent, before->name, node, /*is_ghost=*/false);
   const auto placement = tree_.PlacementOf(node);
   if (!placement) return;
   if (IsStanding(*placement)) RemoveClaimant(placement->parent, placement->name, node, /*is_ghost=*/false);
@@ -166,8 +195,7 @@ void TreeProjection::DropGhost(NodeId node) {
 
 void TreeProjection::AddClaimant(NodeId parent, std::string_view name, Claimant claimant, bool is_ghost) {
   Directory& table = directories_[parent];
-  Directory::Group& group = table.groups[name];
-  group.push_back(claimant);
+  const std::size_t claimants = table.names.Add(tree_, name, claimant, is_ghost);
   if (claimant.is_directory()) ++table.subdirectories;
   if (is_ghost) {
     RareParts& rare = RareOf(table);
@@ -176,22 +204,17 @@ void TreeProjection::AddClaimant(NodeId parent, std::string_view name, Claimant 
   }
   AddEntries(parent, table, 1);
   NoteTarget(claimant.target);
-  MarkChanged(parent, table, name, group.size() > 1);
+  MarkChanged(parent, table, name, claimants > 1);
 }
 
 void TreeProjection::RemoveClaimant(NodeId parent, std::string_view name, NodeId node, bool is_ghost) {
   const auto directory = directories_.find(parent);
   if (directory == directories_.end()) return;
   Directory& table = directory->second;
-  const auto group = table.groups.find(name);
-  if (group == table.groups.end()) return;
-  const auto found = std::find_if(group->second.begin(), group->second.end(),
-                                  [&](const Claimant& claimant) { return claimant.node == node; });
-  if (found == group->second.end()) return;
-  const Claimant claimant = *found;
-  MarkChanged(parent, table, name, group->second.size() > 1);
-  group->second.erase(found);
-  if (group->second.empty()) table.groups.erase(group);
+  const auto removed = table.names.Remove(tree_, name, node);
+  if (!removed) return;
+  const Claimant claimant = removed->claimant;
+  MarkChanged(parent, table, name, removed->had_rivals);
   if (claimant.is_directory()) --table.subdirectories;
   if (is_ghost) {
     table.rare->foreign.erase(node);
@@ -231,13 +254,13 @@ void TreeProjection::UpdateReachable(NodeId directory) {
     reachable_entries_ += table.is_reachable ? table.entries : -table.entries;
     NoteTarget(node);
     if (table.rare != nullptr) anew_.insert(node);
-    for (const auto& [name, group] : table.groups) {
+    table.names.ForEach(tree_, [&](std::string_view name, const NameTable::Group& group) {
       NoteName(node, table, name);
       for (const Claimant& claimant : group) {
         NoteTarget(claimant.target);
         if (claimant.is_directory()) pending.push_back(claimant.node);
       }
-    }
+    });
     if (table.rare != nullptr && table.rare->view != nullptr) NoteAllNames(*table.rare->view);
   }
 }

@@ -50,13 +50,14 @@ void TreeProjection::UpdateView(NodeId directory) {
   };
   if (is_anew || std::any_of(changed.begin(), changed.end(), matters)) NameAnew(*view, changed, is_anew);
   for (const NodeId member : view->members) {
-    const auto& groups = directories_.at(member).groups;
+    const NameTable& names = directories_.at(member).names;
     if (is_anew) {
-      for (const auto& [name, group] : groups) StandAlone(*view, name, group);
+      names.ForEach(tree_,
+                    [&](std::string_view name, const NameTable::Group& group) { StandAlone(*view, name, group); });
       continue;
     }
     for (const std::string& name : changed) {
-      if (const auto group = groups.find(name); group != groups.end()) StandAlone(*view, name, group->second);
+      if (const NameTable::Group group = names.Find(tree_, name); !group.empty()) StandAlone(*view, name, group);
     }
   }
   if (!view->is_union() && view->contested.empty()) DropView(directory);
@@ -90,8 +91,8 @@ void TreeProjection::NameAnew(View& view, const std::set<std::string>& changed, 
 }
 
 // A directory without rivals is united with none.
-void TreeProjection::StandAlone(const View& view, const std::string& name, const Directory::Group& group) {
-  if (group.front().is_directory() && !view.contested.contains(name)) Unite({group.front().node});
+void TreeProjection::StandAlone(const View& view, std::string_view name, const NameTable::Group& group) {
+  if (group.front().is_directory() && view.contested.find(name) == view.contested.end()) Unite({group.front().node});
 }
 
 void TreeProjection::DropView(NodeId directory) {
@@ -105,9 +106,11 @@ void TreeProjection::FindContested(View& view) const {
   view.contested.clear();
   for (const NodeId member : view.members) {
     const Directory& table = directories_.at(member);
-    for (const auto& [name, group] : table.groups) {
-      if ((view.is_union() || group.size() > 1) && IsContested(view.members, name)) view.contested.insert(name);
-    }
+    table.names.ForEach(tree_, [&](std::string_view name, const NameTable::Group& group) {
+      if (!view.is_union() && group.size() == 1) return;
+      std::string stored(name);
+      if (IsContested(view.members, stored)) view.contested.insert(std::move(stored));
+    });
     if (table.rare == nullptr) continue;
     for (const auto& [name, siblings] : table.rare->siblings) view.contested.insert(name);
   }
@@ -149,7 +152,7 @@ void TreeProjection::NoteAllNames(const View& view) {
   for (const NodeId member : view.members) {
     NoteTarget(member);
     const Directory& table = directories_.at(member);
-    for (const auto& [name, group] : table.groups) NoteName(member, table, name);
+    table.names.ForEach(tree_, [&](std::string_view name, const auto&) { NoteName(member, table, name); });
     for (const auto& [name, entry] : view.by_name) changed_.names.push_back({member, name});
   }
   for (const auto& [name, entry] : view.by_name) NoteTarget(entry.shown.target);

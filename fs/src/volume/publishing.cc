@@ -231,7 +231,7 @@ absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
       continue;
     }
     auto open = std::make_shared<OpenFile>(key, found.node, std::move(found.file));
-    for (const crdt::RegisterVersion& version : tree().Versions(found.node, schema::kContent)) {
+    for (const crdt::RegisterVersionView& version : tree().Versions(found.node, schema::kContent)) {
       const auto manifest = DecodeManifest(*version.value);
       const auto& roots = found.publications;
       const bool is_own = version.time.actor() == replica.actor() && manifest.ok() &&

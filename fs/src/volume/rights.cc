@@ -11,8 +11,8 @@ namespace copse::fs {
 namespace {
 
 std::optional<acl::List> ListOf(const crdt::Tree& tree, NodeId node, std::string_view name) {
-  const crdt::RegisterVersion* version = tree.Value(node, schema::kXattr, name);
-  return version != nullptr && version->value ? acl::Decode(*version->value) : std::nullopt;
+  const auto version = tree.Value(node, schema::kXattr, name);
+  return version && version->value ? acl::Decode(*version->value) : std::nullopt;
 }
 
 bool IsIn(const Caller& caller, std::uint32_t group) {

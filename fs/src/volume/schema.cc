@@ -30,9 +30,9 @@ std::optional<std::vector<Timestamp>> ReadTimes(crdt::ByteReader& reader) {
   return times;
 }
 
-const std::string* ValueOf(const crdt::Tree& tree, NodeId node, Register number) {
-  const crdt::RegisterVersion* version = tree.Value(node, number);
-  return version != nullptr && version->value.has_value() ? &*version->value : nullptr;
+std::optional<std::string_view> ValueOf(const crdt::Tree& tree, NodeId node, Register number) {
+  const auto version = tree.Value(node, number);
+  return version ? version->value : std::nullopt;
 }
 
 }  // namespace
@@ -154,29 +154,29 @@ std::string LabelKey(crdt::ActorId actor) {
 
 std::optional<Kind> KindOf(const crdt::Tree& tree, NodeId node) {
   if (node == crdt::kRoot) return Kind::kDirectory;
-  const std::string* value = ValueOf(tree, node, kKind);
-  return value == nullptr ? std::nullopt : DecodeKind(*value);
+  const auto value = ValueOf(tree, node, kKind);
+  return !value ? std::nullopt : DecodeKind(*value);
 }
 
 std::optional<NodeId> InodeOf(const crdt::Tree& tree, NodeId dentry) {
-  const std::string* value = ValueOf(tree, dentry, kInode);
-  return value == nullptr ? std::nullopt : DecodeNode(*value);
+  const auto value = ValueOf(tree, dentry, kInode);
+  return !value ? std::nullopt : DecodeNode(*value);
 }
 
 std::optional<std::uint64_t> UnsignedOf(const crdt::Tree& tree, NodeId node, Register number) {
-  const std::string* value = ValueOf(tree, node, number);
-  return value == nullptr ? std::nullopt : DecodeUnsigned(*value);
+  const auto value = ValueOf(tree, node, number);
+  return !value ? std::nullopt : DecodeUnsigned(*value);
 }
 
 std::vector<Timestamp> HeadsOf(const crdt::Tree& tree, NodeId inode) {
   std::vector<Timestamp> heads;
-  for (const crdt::RegisterVersion& version : tree.Versions(inode, kContent)) heads.push_back(version.time);
+  for (const crdt::RegisterVersionView& version : tree.Versions(inode, kContent)) heads.push_back(version.time);
   return heads;
 }
 
 bool IsPurged(const crdt::Tree& tree, NodeId node) {
-  const std::string* value = ValueOf(tree, node, kPurged);
-  const auto purged = value == nullptr ? std::nullopt : DecodePurged(*value);
+  const auto value = ValueOf(tree, node, kPurged);
+  const auto purged = !value ? std::nullopt : DecodePurged(*value);
   const auto placement = tree.PlacementOf(node);
   if (!purged || !placement || purged->claim != placement->claim) return false;
   const std::vector<Timestamp> heads = HeadsOf(tree, InodeOf(tree, node).value_or(node));
@@ -194,7 +194,7 @@ std::optional<std::pair<Timestamp, Manifest>> ShownHead(const crdt::Tree& tree, 
 std::string LabelOf(const crdt::Tree& tree, crdt::ActorId actor) {
   std::string key = LabelKey(actor);
   const auto versions = tree.Versions(crdt::kForest, kLabel, key);
-  return versions.empty() ? std::move(key) : *versions.front().value;
+  return versions.empty() ? std::move(key) : std::string(*versions.front().value);
 }
 
 bool IsLabel(std::string_view label) {

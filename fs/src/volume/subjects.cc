@@ -57,7 +57,7 @@ std::optional<std::pair<crdt::Timestamp, Manifest>> Volume::State::HeadOf(NodeId
   const auto versions = tree().Versions(inode, schema::kContent);
   if (versions.size() <= 1) return schema::ShownHead(tree(), inode);
   const std::vector<crdt::Timestamp> shown = projection->VersionsOf(inode).file;
-  for (const crdt::RegisterVersion& version : versions) {
+  for (const crdt::RegisterVersionView& version : versions) {
     if (shown.empty() || version.time != shown.back()) continue;
     auto manifest = DecodeManifest(*version.value);
     if (manifest.ok()) return std::pair{version.time, *std::move(manifest)};
@@ -72,7 +72,7 @@ std::pair<Manifest, std::vector<crdt::Timestamp>> Volume::State::BaseOf(const Su
   } else {
     heads = projection->VersionsOf(subject.inode).file;
   }
-  for (const crdt::RegisterVersion& version : tree().Versions(subject.inode, schema::kContent)) {
+  for (const crdt::RegisterVersionView& version : tree().Versions(subject.inode, schema::kContent)) {
     if (heads.empty() || version.time != heads.back()) continue;
     auto manifest = DecodeManifest(*version.value);
     if (manifest.ok()) return {*std::move(manifest), std::move(heads)};

@@ -81,7 +81,7 @@ std::vector<Volume::TrashEntry> Volume::ListTrash() {
     entry.kind = *schema::KindOf(tree, target);
     const Attributes attributes = state_->AttributesOf({target, target, target, entry.kind});
     entry.size = entry.kind == Kind::kDirectory ? 0 : attributes.size;
-    if (const auto* deleted = tree.Value(node, schema::kCtime); deleted != nullptr && deleted->value) {
+    if (const auto deleted = tree.Value(node, schema::kCtime); deleted && deleted->value) {
       entry.deleted_at = schema::DecodeTime(*deleted->value).value_or(0);
     }
   }

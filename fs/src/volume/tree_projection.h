@@ -14,14 +14,9 @@
 #include <string_view>
 #include <vector>
 
-namespace copse::fs {
+#include "volume/name_table.h"
 
-/// Who claims a stored name in a directory of the tree: a directory, which leads to itself, or a dentry.
-struct Claimant {
-  NodeId node;
-  NodeId target;
-  bool is_directory() const { return node == target; }
-};
+namespace copse::fs {
 
 /// What is shown under one name: claimants that show as one, or a sibling.
 struct Shown {
@@ -66,16 +61,9 @@ struct RareParts {
   std::size_t ghost_directories = 0;
 };
 
-struct NameHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
-};
-
 /// The table of one directory node: who claims which stored name in it.
 struct Directory {
-  using Group = absl::InlinedVector<Claimant, 1>;  // In no order; never empty.
-
-  absl::flat_hash_map<std::string, Group, NameHash, std::equal_to<>> groups;
+  NameTable names;
   std::unique_ptr<RareParts> rare;  // Nearly always absent.
   std::size_t entries = 0;          // Claimants and siblings.
   std::uint32_t subdirectories = 0;
@@ -138,7 +126,6 @@ class TreeProjection final : public Projection {
   std::optional<crdt::PlacementView> ClaimedPlaceOf(NodeId node) const;
   /// `directory`, or those that it is united with. Valid as long as both arguments.
   static std::span<const NodeId> MembersOf(const NodeId& directory, const Directory& table);
-  const Claimant* FindClaimant(const Directory& table, std::string_view name, NodeId node) const;
   std::optional<ShownEntry> EntryAt(const Directory& table, NodeId id) const;
   bool ShowsAsPartOfAnother(const Directory& table, NodeId node) const;
   template <typename Visit>
@@ -146,6 +133,7 @@ class TreeProjection final : public Projection {
 
   // projection_tables.cc: events, what stands where, and what can be reached.
   void TakeIn(const crdt::NetEvent& event);
+  void TakeOut(std::span<const crdt::NetEvent> events);
   void TakeInDirectory(NodeId node, bool is_typed);
   void Settle();
   void RememberName(NodeId dentry);
@@ -153,7 +141,9 @@ class TreeProjection final : public Projection {
   /// What `node` leads to wherever it is shown; nothing if it breaks the types of nodes.
   std::optional<NodeId> TargetOf(NodeId node) const;
   void AddStanding(NodeId node);
-  void Reindex(NodeId node, const crdt::Placement* before);
+  /// Whether the batch that is taken in has moved it.
+  bool HasMoved(NodeId node) const;
+  void Reindex(NodeId node);
   void DropGhost(NodeId node);
   void AddClaimant(NodeId parent, std::string_view name, Claimant claimant, bool is_ghost);
   void RemoveClaimant(NodeId parent, std::string_view name, NodeId node, bool is_ghost);
@@ -166,7 +156,10 @@ class TreeProjection final : public Projection {
 
   // projection_files.cc: versions of files, and files that are brought back.
   bool IsPlain(NodeId inode) const;
-  std::span<const NodeId> NamesEverOf(NodeId inode) const;
+  /// Every dentry that names the inode, wherever it lies, in no order.
+  absl::InlinedVector<NodeId, 2> NamesEverOf(NodeId inode) const;
+  /// The dentry that an inode which was made with a name has: its op comes right behind that of the inode.
+  static NodeId NameMadeWith(NodeId inode) { return NodeId{inode.value + 1}; }
   FilePresence PresenceOf(NodeId inode) const;
   void PresentByLiveName(NodeId inode, FilePresence& presence) const;
   void PresentAfterDeletion(NodeId inode, std::optional<NodeId> deleted, FilePresence& presence) const;
@@ -201,7 +194,7 @@ class TreeProjection final : public Projection {
   std::shared_ptr<View> ViewFor(NodeId directory);
   void UpdateView(NodeId directory);
   void NameAnew(View& view, const std::set<std::string>& changed, bool is_anew);
-  void StandAlone(const View& view, const std::string& name, const Directory::Group& group);
+  void StandAlone(const View& view, std::string_view name, const NameTable::Group& group);
   void DropView(NodeId directory);
   void FindContested(View& view) const;
   void Count(View& view);
@@ -218,8 +211,8 @@ class TreeProjection final : public Projection {
 
   const crdt::Tree& tree_;
   absl::node_hash_map<NodeId, Directory> directories_;
-  /// Every dentry that names the inode, wherever it lies.
-  absl::flat_hash_map<NodeId, absl::InlinedVector<NodeId, 2>> names_;
+  /// Dentries that name the inode, but for the one made right behind it: that is found without.
+  absl::flat_hash_map<NodeId, absl::InlinedVector<NodeId, 2>> further_names_;
   absl::flat_hash_map<NodeId, FilePresence> presences_;  ///< By inode; only those that are not ordinary.
   absl::flat_hash_map<NodeId, NodeId> siblings_;         ///< Id to inode.
   absl::flat_hash_map<NodeId, crdt::Placement> ghosts_;  ///< What is in trash and shown, and where.
@@ -231,6 +224,7 @@ class TreeProjection final : public Projection {
   std::uint64_t folded_entries_ = 0;
 
   // What the present update has touched.
+  std::span<const crdt::NetEvent> events_;
   bool announces_ = true;  ///< Not while the projection is built: nobody has looked yet.
   Invalidations changed_;
   std::vector<NodeId> touched_files_;

@@ -141,7 +141,7 @@ void Volume::State::Announce(Invalidations changed, std::initializer_list<NodeId
       if (numbers == sibling_numbers.end()) continue;
       changed.targets.insert(changed.targets.end(), numbers->second.begin(), numbers->second.end());
     }
-    const auto is_held = [&](NodeId number) { return number == crdt::kRoot || locals.contains(number); };
+    const auto is_held = [&](NodeId number) { return number == crdt::kRoot || IsHeld(number); };
     std::erase_if(changed.names, [&](const Invalidations::Name& name) {
       if (is_held(name.directory)) return false;
       DropPending(name, changed.change);
@@ -166,6 +166,18 @@ absl::Status Volume::Flush() {
   return state_->env.journal.Sync();
 }
 
+std::uint64_t Volume::ops() {
+  const State::TreeReadLock lock(state_->tree_mutex);
+  return state_->replica.version().Total();
+}
+
+std::string Volume::SaveReplica(crdt::VersionVector& known, const std::function<void()>& at_moment) {
+  const State::TreeReadLock lock(state_->tree_mutex);
+  at_moment();
+  known = state_->replica.version();
+  return state_->replica.Save();
+}
+
 Volume::Usage Volume::GetUsage() {
   Usage usage;
   const State::TreeReadLock tree_lock(state_->tree_mutex);
@@ -174,8 +186,8 @@ Volume::Usage Volume::GetUsage() {
   usage.conflicts = state_->projection->Conflicts().size();
   const std::lock_guard local_lock(state_->local_mutex);
   usage.open_handles = state_->handles.size();
+  for (const auto& [node, count] : state_->lookups) usage.lookups += count;
   for (const auto& [node, local] : state_->locals) {
-    usage.lookups += local.lookups;
     if (local.open != nullptr && local.open->staged->dirty()) ++usage.dirty_files;
   }
   return usage;

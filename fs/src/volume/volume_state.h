@@ -170,6 +170,8 @@ struct Volume::State {
   /// Attributes, and one lookup more.
   Entry LookedUp(const Subject& subject);
   void CountLookup(const Subject& subject);
+  /// Whether the kernel has a number, or somebody uses it. Under local_mutex.
+  bool IsHeld(NodeId number) const { return lookups.contains(number) || locals.contains(number); }
   void NoteAccess(NodeId node);  ///< Takes the tree lock itself.
 
   // names.cc
@@ -225,7 +227,7 @@ struct Volume::State {
   OwnFile AppendOwnFile(Batch& batch, const Sibling& sibling, const crdt::Place& place,
                         base::UnixNanoseconds now) const;
   /// The manifest of a sibling, as it stands in the register.
-  const std::string& VersionValue(const Sibling& sibling) const;
+  std::string VersionValue(const Sibling& sibling) const;
   /// Adds what drops the versions of a sibling from its inode.
   void AppendDrop(Batch& batch, const Sibling& sibling, base::UnixNanoseconds now) const;
   /// Adds what makes a sibling the file beside which it is shown, instead of the version that is; returns the heads
@@ -328,6 +330,8 @@ struct Volume::State {
   std::uint64_t last_change = 0;  ///< Under tree_mutex.
 
   std::mutex local_mutex;
+  /// How often the kernel has looked up a number; absent: it does not have it. All that is kept of most numbers.
+  absl::flat_hash_map<NodeId, std::uint64_t> lookups;
   absl::flat_hash_map<NodeId, Local> locals;
   AccessTimes access_times;
   /// The numbers of siblings that were served, by the inode that they led to last. Those that the kernel has still are

@@ -30,9 +30,9 @@ absl::Status NoSuchXattr(std::string_view name) {
   return PosixError(std::errc::no_message_available, "no extended attribute " + std::string(name));  // ENODATA.
 }
 
-const std::string* XattrOf(const crdt::Tree& tree, NodeId node, std::string_view name) {
-  const crdt::RegisterVersion* version = tree.Value(node, schema::kXattr, name);
-  return version != nullptr && version->value ? &*version->value : nullptr;
+std::optional<std::string_view> XattrOf(const crdt::Tree& tree, NodeId node, std::string_view name) {
+  const auto version = tree.Value(node, schema::kXattr, name);
+  return version ? version->value : std::nullopt;
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ absl::Status Volume::SetXattr(const Caller& caller, NodeId node, std::string_vie
   {
     const State::TreeWriteLock lock(state_->tree_mutex);
     COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));
-    const bool exists = XattrOf(state_->tree(), subject.inode, name) != nullptr;
+    const bool exists = XattrOf(state_->tree(), subject.inode, name).has_value();
     if (mode == XattrMode::kCreate && exists) {
       return PosixError(std::errc::file_exists, "there is an extended attribute " + std::string(name));
     }
@@ -79,9 +79,9 @@ absl::StatusOr<std::string> Volume::GetXattr(NodeId node, std::string_view name)
     std::optional<std::string> list = state_->ShownAcl(subject, name);
     return list ? absl::StatusOr<std::string>(*std::move(list)) : NoSuchXattr(name);
   }
-  const std::string* value = XattrOf(state_->tree(), subject.inode, name);
-  if (value == nullptr) return NoSuchXattr(name);
-  return *value;
+  const auto value = XattrOf(state_->tree(), subject.inode, name);
+  if (!value) return NoSuchXattr(name);
+  return std::string(*value);
 }
 
 absl::StatusOr<std::string> Volume::ListXattrs(NodeId node) {
@@ -104,7 +104,7 @@ absl::Status Volume::RemoveXattr(const Caller&, NodeId node, std::string_view na
   {
     const State::TreeWriteLock lock(state_->tree_mutex);
     COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));
-    if (XattrOf(state_->tree(), subject.inode, name) == nullptr) {
+    if (!XattrOf(state_->tree(), subject.inode, name)) {
       // Of access control lists, none is a value like any other.
       return acl::IsXattr(name) ? absl::OkStatus() : NoSuchXattr(name);
     }

@@ -182,7 +182,7 @@ TEST_F(IngestTest, EachReplicaSaysItsLabelOnceForEver) {
   EXPECT_EQ(label_writes(desk()), 1u);
   const auto versions = laptop().world.replica->tree().Versions(crdt::kForest, schema::kLabel, "0001");
   ASSERT_EQ(versions.size(), 1u);
-  EXPECT_EQ(versions[0].value, "desk");
+  EXPECT_EQ(versions.front().value, "desk");
 }
 
 TEST_F(IngestTest, ALabelShowsInNoListingAndInNoDump) {

@@ -168,8 +168,8 @@ class Document {
   }
   /// What Set wrote last; absent if nothing, or if it was cleared.
   std::optional<std::string> Get(NodeId node, std::uint32_t number) const {
-    const auto* version = bytes_.tree().Value(node, number);
-    return version == nullptr ? std::nullopt : version->value;
+    const auto version = bytes_.tree().Value(node, number);
+    return version && version->value ? std::optional<std::string>(*version->value) : std::nullopt;
   }
   /// Calls `read` while this document shows parents, metadata and children as of `time`; registers do not change. Edits
   /// and merges fail meanwhile, and calls cannot be nested. Cost: O(nodes).

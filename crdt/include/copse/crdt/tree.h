@@ -1,7 +1,9 @@
 #pragma once
 
+#include <absl/status/status.h>
 #include <copse/crdt/net_event.h>
 #include <copse/crdt/op.h>
+#include <copse/crdt/register_version.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -13,14 +15,6 @@
 #include <vector>
 
 namespace copse::crdt {
-
-/// One version in a register: when it was written, and what.
-struct RegisterVersion {
-  Timestamp time;
-  std::optional<std::string> value;  ///< Absent: cleared (last-writer-wins registers only).
-
-  friend bool operator==(const RegisterVersion&, const RegisterVersion&) = default;
-};
 
 /// The move-only tree CRDT: a tree of nodes with registers, computed from a set of ops.
 ///
@@ -71,11 +65,11 @@ class Tree {
   std::vector<NodeId> ChildrenOf(NodeId parent, NodeId after = kForest,
                                  std::size_t limit = std::numeric_limits<std::size_t>::max()) const;
 
-  /// The value of a last-writer-wins register; nullptr if never written. Valid until Apply.
-  const RegisterVersion* Value(NodeId node, std::uint32_t number, std::string_view key = {}) const;
+  /// The value of a last-writer-wins register; nothing if never written. Valid until Apply.
+  std::optional<RegisterVersionView> Value(NodeId node, std::uint32_t number, std::string_view key = {}) const;
 
   /// The live versions of a multi-value register, ascending by time; empty if none. Valid until Apply.
-  std::span<const RegisterVersion> Versions(NodeId node, std::uint32_t number, std::string_view key = {}) const;
+  RegisterVersions Versions(NodeId node, std::uint32_t number, std::string_view key = {}) const;
 
   /// The ids of the registers of `number` that hold a value, ascending by key.
   std::vector<FieldId> FieldsOf(NodeId node, std::uint32_t number) const;
@@ -108,7 +102,13 @@ class Tree {
   void Redo();
 
  private:
+  friend class TreeReplica;  // Images are of a replica: what a tree knows means something only with its vector.
   struct State;
+  void Save(class ImageWriter& image) const;
+  absl::Status Load(class ImageReader& image);
+  /// About how many bytes Save writes.
+  std::size_t BytesUsed() const;
+
   std::unique_ptr<State> state_;
 };
 

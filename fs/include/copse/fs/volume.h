@@ -213,6 +213,11 @@ class Volume {
   absl::StatusOr<std::string> RestoreFromTrash(NodeId node);
   /// Marks a deleted entry as purged: it is shown no more, and its space is freed once every member has seen this.
   absl::Status PurgeFromTrash(NodeId node);
+  /// How many ops the volume is made of.
+  std::uint64_t ops();
+  /// The replica as crdt::TreeReplica::Save gives it. `known` is told which ops that has; `at_moment` is called while
+  /// no op can be made. Whoever changes something waits until it has returned, whoever only looks does not.
+  std::string SaveReplica(crdt::VersionVector& known, const std::function<void()>& at_moment);
   /// docs/format/dump.md. `known`, where given, is told which ops the dump shows.
   std::string Dump(crdt::VersionVector* known = nullptr);
   Usage GetUsage();

@@ -7,8 +7,10 @@
 #include <copse/base/executor.h>
 #include <copse/base/random.h>
 #include <copse/base/storage.h>
+#include <copse/crdt/image.h>
 #include <copse/crdt/journal.h>
 #include <copse/crdt/op.h>
+#include <copse/crdt/version_vector.h>
 #include <copse/replica/identity.h>
 #include <copse/replica/invitation.h>
 #include <copse/replica/member.h>
@@ -44,8 +46,8 @@ struct ContentNamer {
 
 /// One replica on disk: its identity, the feeds of all actors, and the chunks. docs/format/store.md.
 ///
-///     STORE/ format, identity, lock, feeds/, chunks/, invitations, addresses, staging/ (the inode layer's), log,
-///     control
+///     STORE/ format, identity, lock, feeds/, chunks/, snapshots/, invitations, addresses, staging/ (the inode
+///     layer's), log, control
 ///
 /// It is the journal of the tree and the content store of the inode layer. Ops appended are gathered, and become one
 /// signed, sealed frame of the own feed at the next Sync, or one second after the first of them; the chunks that they
@@ -73,6 +75,10 @@ class Store final : public crdt::Journal, public base::ContentStore {
     ContentNamer namer;
     /// Opens a store whose joining has not come to its end, too.
     bool allow_joining = false;
+    /// Takes back what WriteSnapshot was given; then the replayer gets only what came after it, and perhaps some ops
+    /// that the state has already. An error, whatever it is, means that it has kept nothing; then an older snapshot is
+    /// tried, and at last all ops are replayed. Empty: snapshots are not looked at.
+    std::function<absl::Status(std::vector<crdt::ImageBuffer> parts)> restorer;
   };
   struct Usage {
     std::uint64_t own_ops = 0;      ///< Ops of this replica's feed, durable or not.
@@ -164,6 +170,20 @@ class Store final : public crdt::Journal, public base::ContentStore {
   Addresses addresses() const;
   /// Adds peers that are not there yet; where to listen is replaced unless it is empty. Durable when it returns.
   absl::Status RememberAddresses(const Addresses& addresses);
+
+  // Snapshots: docs/format/snapshot.md. A cache of what replaying would give; whoever deletes it loses time only.
+  /// The next frame of the own feed will end with what has been appended by now, so that a state made while nothing is
+  /// appended can become a snapshot.
+  void EndFrameHere();
+  /// Keeps `parts`, at most 15, which stand for the state after exactly `version`'s ops of each actor, for the next
+  /// Open. Their number of own ops is that of an EndFrameHere. Syncs first. Durable when it returns; the two newest are
+  /// kept. Errors: kFailedPrecondition the ops do not end with a frame; kResourceExhausted the disk is full: nothing
+  /// has changed; those of Sync and of the disk.
+  absl::Status WriteSnapshot(const crdt::VersionVector& version, const std::vector<std::string>& parts);
+  /// Ops that the snapshot which Open used covers; 0 if it used none.
+  std::uint64_t snapshot_ops() const;
+  /// What Open has to say about snapshots that it did not use, a line each.
+  const std::vector<std::string>& notes() const;
 
   absl::Status Append(std::span<const crdt::Op> batch) override;
   absl::Status Sync() override;
