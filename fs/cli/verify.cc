@@ -3,6 +3,7 @@
 // replayed into a second tree, whose dump must equal that of the live one. The copy needs no lock, so this works while
 // the volume is mounted; ops that come meanwhile are left out of the replay by counting.
 
+#include <absl/strings/str_replace.h>
 #include <copse/base/executor.h>
 #include <copse/base/memory_storage.h>
 #include <copse/base/random.h>
@@ -91,7 +92,9 @@ absl::StatusOr<std::optional<std::string>> DumpOfReplay(OpenVolume& opened, cons
   }
   COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<replica::Store> copy,
                          replica::Store::Open({disk, opened.clock(), random, executor}, kCopy, store_options, replay));
-  notes.insert(notes.end(), copy->notes().begin(), copy->notes().end());
+  for (const std::string& note : copy->notes()) {
+    notes.push_back(absl::StrReplaceAll(note, {{std::string(kCopy) + "/", opened.store().path() + "/"}}));
+  }
   if (!known.Covers(tree->version())) return std::nullopt;
   fs::Volume::Options options;
   options.staging_directory = std::string(kCopy) + "/staging";
