@@ -5,6 +5,8 @@
 namespace copse::plug {
 namespace {
 
+constexpr std::size_t kPageBytes = 4096;
+
 std::string Text(const Names& names) {
   std::string text;
   for (const auto& [path, shown] : names) {
@@ -28,7 +30,12 @@ std::string History::CheckContent(std::uint64_t inode, std::string_view content)
   const Content& known = found->second;
   const auto begin = known.versions.begin() + static_cast<std::ptrdiff_t>(known.durable);
   const auto end = known.versions.end();
-  if (std::none_of(begin, end, [&](const std::string& version) { return version.size() == content.size(); })) {
+  const auto has_length = [&](const std::string& version) { return version.size() == content.size(); };
+  // The kernel hands over a write that begins within a page in two requests, the first up to the end of that page.
+  const auto is_part_way = [&](const std::string& before, const std::string& after) {
+    return content.size() % kPageBytes == 0 && before.size() < content.size() && content.size() < after.size();
+  };
+  if (std::none_of(begin, end, has_length) && std::adjacent_find(begin, end, is_part_way) == end) {
     return name + "a length that it never had since its last fsync, at " + std::to_string(begin->size()) + " bytes";
   }
   for (std::size_t at = 0; at < content.size(); ++at) {
