@@ -230,7 +230,8 @@ void World::CheckRestart() {
   for (auto& member : members_) {
     Machine& machine = *member->machine;
     const std::string name = NameOf(machine.number());
-    for (const auto& entry : machine.disk().List(std::string(Machine::kStore) + "/staging").value()) {
+    const auto staged = machine.disk().List(std::string(Machine::kStore) + "/staging");
+    for (const auto& entry : staged.value()) {
       Check(absl::InternalError("staging/" + entry.name + " is left though all is published"), name);
     }
     const auto verification = machine.store().Verify();
