@@ -23,11 +23,6 @@ constexpr int kProcesses = 8;
 constexpr int kNames = 24;
 constexpr int kVersioned = 8;
 constexpr std::size_t kVersionBytes = 4000;  // Within a page: read at one time, so never half of one version.
-#ifdef COPSE_UNDER_SANITIZER                 // Where each call takes several times as long.
-constexpr int kChanges = 20'000;
-#else
-constexpr int kChanges = 100'000;
-#endif
 constexpr int kChangesAtATime = 25;
 
 std::string AnyName(std::mt19937& random) { return "n" + std::to_string(random() % kNames); }
@@ -188,8 +183,12 @@ class MergeStormTest : public MountTest {
 };
 
 TEST_F(MergeStormTest, ThousandsOfChangesArriveWhileEightProcessesWork) {
+#ifdef COPSE_UNDER_SANITIZER
+  // The mount's threads go on allocating while the processes fork off, and glibc unlocks only its own allocator there.
+  GTEST_SKIP() << "a sanitizer's allocator may stay locked for ever in the processes";
+#endif
   const char* const asked = std::getenv("COPSE_STORM_CHANGES");
-  const int changes = asked == nullptr ? kChanges : std::atoi(asked);
+  const int changes = asked == nullptr ? 100'000 : std::atoi(asked);
   for (std::size_t number = 0; number < kVersioned; ++number) WriteFile(At(VersionedName(number)), BytesOfVersion(0));
   ASSERT_TRUE(volume().Flush().ok());
   Send();
