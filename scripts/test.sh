@@ -17,7 +17,7 @@ directory=build
 reports=$PWD/$directory/sanitizer-reports
 rm -rf "$reports"
 mkdir -p "$reports"
-export LSAN_OPTIONS=print_suppressions=0
+export LSAN_OPTIONS=print_suppressions=0:suppressions=$PWD/tests/leaks_of_others.txt
 export ASAN_OPTIONS=detect_leaks=1:log_path="$reports/asan" TSAN_OPTIONS=halt_on_error=1:log_path="$reports/tsan"
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:log_path="$reports/ubsan"
 status=0

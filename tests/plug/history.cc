@@ -30,16 +30,21 @@ std::string History::CheckContent(std::uint64_t inode, std::string_view content)
   const Content& known = found->second;
   const auto begin = known.versions.begin() + static_cast<std::ptrdiff_t>(known.durable);
   const auto end = known.versions.end();
-  const auto has_length = [&](const std::string& version) { return version.size() == content.size(); };
+  const auto has_length = [&](const Version& version) { return version.bytes.size() == content.size(); };
   // The kernel hands over a write that begins within a page in two requests, the first up to the end of that page.
-  const auto is_part_way = [&](const std::string& before, const std::string& after) {
-    return content.size() % kPageBytes == 0 && before.size() < content.size() && content.size() < after.size();
+  const auto is_part_way = [&](const Version& before, const Version& after) {
+    return after.written_from % kPageBytes != 0 && content.size() % kPageBytes == 0 &&
+           content.size() / kPageBytes == after.written_from / kPageBytes + 1 && before.bytes.size() < content.size() &&
+           content.size() < after.bytes.size();
   };
   if (std::none_of(begin, end, has_length) && std::adjacent_find(begin, end, is_part_way) == end) {
-    return name + "a length that it never had since its last fsync, at " + std::to_string(begin->size()) + " bytes";
+    return name + "a length that it never had since its last fsync, at " + std::to_string(begin->bytes.size()) +
+           " bytes";
   }
   for (std::size_t at = 0; at < content.size(); ++at) {
-    const auto has_byte = [&](const std::string& version) { return at < version.size() && version[at] == content[at]; };
+    const auto has_byte = [&](const Version& version) {
+      return at < version.bytes.size() && version.bytes[at] == content[at];
+    };
     if (std::none_of(begin, end, has_byte)) {
       return name + "at " + std::to_string(at) + " is what was not there since its last fsync";
     }

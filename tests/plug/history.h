@@ -39,8 +39,12 @@ class History {
   void Refuse() { calls_.pop_back(); }
 
   // Contents by inode. A new file's are empty.
-  void Holds(std::uint64_t inode, std::string content) { contents_[inode].versions.push_back(std::move(content)); }
-  const std::string& Latest(std::uint64_t inode) { return contents_[inode].versions.back(); }
+  void Holds(std::uint64_t inode, std::string content) { contents_[inode].versions.push_back({std::move(content), 0}); }
+  /// As left by a write that began at `offset`.
+  void HoldsAfterWrite(std::uint64_t inode, std::string content, std::size_t offset) {
+    contents_[inode].versions.push_back({std::move(content), offset});
+  }
+  const std::string& Latest(std::uint64_t inode) { return contents_[inode].versions.back().bytes; }
   /// fsync of the file returned.
   void IsDurable(std::uint64_t inode) { contents_[inode].durable = contents_[inode].versions.size() - 1; }
   /// A sync of anything that began then has returned: all that had returned before is durable.
@@ -63,8 +67,12 @@ class History {
     std::uint64_t returned = kNever;
     Names after;
   };
+  struct Version {
+    std::string bytes;
+    std::size_t written_from = 0;  ///< Where the write that made it began; 0 if it was none.
+  };
   struct Content {
-    std::vector<std::string> versions{""};
+    std::vector<Version> versions{{}};
     std::size_t durable = 0;
   };
 

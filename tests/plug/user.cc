@@ -183,7 +183,7 @@ void User::WriteSome(int file, std::uint64_t inode) {
       if (now.size() < offset + bytes.size()) now.resize(offset + bytes.size());
       now.replace(offset, bytes.size(), bytes);
       // Before the call: one that does not return may have been heard.
-      history_.Holds(inode, now);
+      history_.HoldsAfterWrite(inode, now, offset);
       const ssize_t count = pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (count != static_cast<ssize_t>(bytes.size())) {
         if (count >= 0) errno = EIO;
