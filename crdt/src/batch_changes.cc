@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "bring_near.h"
+
 namespace copse::crdt {
 namespace {
 
@@ -58,7 +60,7 @@ std::vector<FieldId> BatchChanges::ChangedFields(Slot node) const {
 void BatchChanges::SetPlacement(std::optional<Placement>& placement, MoveIndex move) const {
   if (move == kNoMove) return;
   Placement& set = placement.emplace();
-  set.parent = nodes_.IdOf(nodes_.directory(moves_[move].parent()).node);
+  set.parent = nodes_.IdOf(nodes_.NodeOf(moves_[move].parent()));
   set.name = moves_.NameOf(move);
   set.claim = moves_[move].time();
 }
@@ -71,26 +73,31 @@ void BatchChanges::Tell(MoveIndex before, MoveIndex after) {
   event.place_before_trash_changed = BeforeTrash(before) != BeforeTrash(after);
 }
 
+void BatchChanges::PrefetchPlacement(MoveIndex move) const {
+  if (events_ == nullptr) return;
+  nodes_.PrefetchDirectoryEnd(moves_[move].parent());
+  moves_.PrefetchName(move);
+}
+
 // In a large tree nearly every node that a batch touches must be fetched from far away. Asked for some changes ahead,
 // they come side by side.
 void BatchChanges::Prefetch(std::size_t change) const {
   constexpr std::size_t kFar = 16;
   constexpr std::size_t kMiddle = 10;
-  constexpr std::size_t kNear = 4;
+  constexpr std::size_t kNear = 5;
   if (change + kFar < changes_.size()) {
     const Change& far = changes_[change + kFar];
     nodes_.PrefetchNode(far.node);
-    __builtin_prefetch(&moves_[far.in_effect]);
+    BringNear(&moves_[far.in_effect]);
   }
   if (change + kMiddle < changes_.size()) {
     const Change& middle = changes_[change + kMiddle];
-    nodes_.PrefetchDirectory(moves_[middle.in_effect].parent());
-    nodes_.PrefetchDirectory(moves_[chains_.InEffect(middle.node)].parent());
+    BringNear(&moves_[nodes_.Last(middle.node)]);
   }
   if (change + kNear < changes_.size()) {
     const Change& near = changes_[change + kNear];
-    nodes_.PrefetchChildren(moves_[near.in_effect].parent());
-    nodes_.PrefetchChildren(moves_[chains_.InEffect(near.node)].parent());
+    PrefetchPlacement(near.in_effect);
+    PrefetchPlacement(chains_.InEffect(near.node));
   }
 }
 

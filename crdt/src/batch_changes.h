@@ -19,8 +19,8 @@ inline void MoveBetweenParents(NodeTable& nodes, const MoveTable& moves, Slot no
   const DirectoryNumber old_parent = moves[from].parent();
   const DirectoryNumber new_parent = moves[to].parent();
   if (old_parent == new_parent) return;
-  if (old_parent != kNoDirectory) nodes.directory(old_parent).children.Erase(node, nodes.ids());
-  if (new_parent != kNoDirectory) nodes.directory(new_parent).children.Insert(node, nodes.ids());
+  if (old_parent != kNoDirectory) nodes.RemoveChild(old_parent, node);
+  if (new_parent != kNoDirectory) nodes.AddChild(new_parent, node);
 }
 
 /// What one batch has touched, as it was before. Events are found at the end, by comparing.
@@ -74,6 +74,7 @@ class BatchChanges {
   void Tell(MoveIndex before, MoveIndex after);
   MoveIndex BeforeTrash(MoveIndex in_effect) const;
   void Prefetch(std::size_t change) const;
+  void PrefetchPlacement(MoveIndex move) const;
   void TakeOne(const Change& change);
   std::vector<FieldId> ChangedFields(Slot node) const;
   void SetPlacement(std::optional<Placement>& placement, MoveIndex move) const;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bring_near.h"
 #include "image.h"
 
 namespace copse::crdt {
@@ -31,7 +32,7 @@ class ByteArena {
   bool Holds(Ref bytes) const;
   /// Has what operator[] wants brought near.
   void Prefetch(Ref bytes) const {
-    if (bytes != 0) __builtin_prefetch(Find(bytes));
+    if (bytes != 0) BringNear(Find(bytes));
   }
 
   /// As it lies in memory, room that was freed included.

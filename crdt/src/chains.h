@@ -53,14 +53,14 @@ class Chains {
   DirectoryNumber ParentBefore(DirectoryNumber number, Timestamp time) {
     const DirectoryEnd& end = nodes_.directory_end(number);
     if (end.time < time) return end.parent;
-    return moves_[moves_.After(AtOrBefore(nodes_.directory(number).node, Timestamp{time.value - 1}))].parent();
+    return moves_[moves_.After(AtOrBefore(nodes_.NodeOf(number), Timestamp{time.value - 1}))].parent();
   }
   /// To be called when the end of the chain of `node`, or what it leaves, has changed, and when `node` has been given a
   /// directory.
   void NoteEnd(Slot node) {
     if (!nodes_[node].has_directory()) return;
     const MoveIndex last = nodes_.Last(node);
-    nodes_.directory_end(nodes_.DirectoryNumberOf(node)) = {TimeOf(last), moves_[moves_.After(last)].parent()};
+    nodes_.directory_end(nodes_.DirectoryNumberOf(node)) = {TimeOf(last), moves_[moves_.After(last)].parent(), node};
   }
 
   /// All moves on `node`, oldest first.

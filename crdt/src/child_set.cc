@@ -28,10 +28,11 @@ const Slot* LowerBoundNear(const Slot* at, const Slot* end, NodeId bound, const 
 }
 
 // What has come or gone, ascending; what did both is left out.
-Changes Balance(const Slot* begin, const Slot* end, const SlotIds& ids) {
+Changes Balance(std::span<const Slot> first, std::span<const Slot> then, const SlotIds& ids) {
   Changes changes;
-  changes.reserve(static_cast<std::size_t>(end - begin));
-  for (const Slot* at = begin; at != end; ++at) changes.push_back(Keyed{ids[*at], *at});
+  changes.reserve(first.size() + then.size());
+  for (const Slot slot : first) changes.push_back(Keyed{ids[slot], slot});
+  for (const Slot slot : then) changes.push_back(Keyed{ids[slot], slot});
   std::sort(changes.begin(), changes.end());
   // Of equal ones an even number is nothing, and an odd one is one.
   std::size_t kept = 0;
@@ -54,7 +55,7 @@ std::size_t ChildSet::ChangesMax(std::size_t sorted) {
 
 // In place, and in whole blocks between the changes: these are few beside what is sorted.
 void ChildSet::Settle(const SlotIds& ids) {
-  Changes changes = Balance(children_.data() + sorted_, children_.data() + children_.size(), ids);
+  Changes changes = Balance(std::span(children_).subspan(sorted_), {}, ids);
   Slot* const begin = children_.data();
   const Slot* const end = begin + sorted_;
   // First those that have gone; of those that have come it is noted where they belong in what is left.
@@ -85,16 +86,18 @@ void ChildSet::Settle(const SlotIds& ids) {
   sorted_ = static_cast<std::uint32_t>(settled);
 }
 
-std::vector<Slot> ChildSet::Sorted(const SlotIds& ids) const {
+std::vector<Slot> ChildSet::Sorted(std::span<const Slot> since, const SlotIds& ids) const {
   ChildSet copy = *this;
+  copy.children_.insert(copy.children_.end(), since.begin(), since.end());
   if (!copy.IsSettled()) copy.Settle(ids);
   return std::move(copy.children_);
 }
 
-std::vector<NodeId> ChildSet::List(NodeId after, std::size_t limit, const SlotIds& ids) const {
+std::vector<NodeId> ChildSet::List(NodeId after, std::size_t limit, std::span<const Slot> since,
+                                   const SlotIds& ids) const {
   const auto end = children_.begin() + sorted_;
   auto at = std::upper_bound(children_.begin(), end, after, [&ids](NodeId id, Slot slot) { return id < ids[slot]; });
-  const Changes changes = Balance(children_.data() + sorted_, children_.data() + children_.size(), ids);
+  const Changes changes = Balance(std::span(children_).subspan(sorted_), since, ids);
   auto change = std::upper_bound(changes.begin(), changes.end(), after,
                                  [](NodeId id, const Keyed& keyed) { return id < keyed.id; });
   std::vector<NodeId> list;

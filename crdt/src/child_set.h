@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "bring_near.h"
 #include "move.h"
 #include "slot_ids.h"
 
@@ -39,12 +40,13 @@ class ChildSet {
     }
   }
 
-  /// At most `limit` of the ids higher than `after`, ascending. Cost: O(what is returned + sqrt(size) log size) at the
-  /// most.
-  std::vector<NodeId> List(NodeId after, std::size_t limit, const SlotIds& ids) const;
+  /// As the set is once `since` have come or gone, too, each as often as it is named: at most `limit` of the ids higher
+  /// than `after`, ascending. Cost: O(what is returned + sqrt(size) log size) at the most.
+  std::vector<NodeId> List(NodeId after, std::size_t limit, std::span<const Slot> since, const SlotIds& ids) const;
+  /// The same: the slots of all children, ascending by id. Cost: O(size).
+  std::vector<Slot> Sorted(std::span<const Slot> since, const SlotIds& ids) const;
 
-  /// The slots of all children, ascending by id; and takes such for its own. Cost: O(size).
-  std::vector<Slot> Sorted(const SlotIds& ids) const;
+  /// Takes such slots for its own.
   void Adopt(std::span<const Slot> sorted) {
     children_.assign(sorted.begin(), sorted.end());
     sorted_ = static_cast<std::uint32_t>(sorted.size());
@@ -55,7 +57,7 @@ class ChildSet {
   std::size_t size() const { return children_.size(); }
 
   /// Has what Insert and Erase want brought near.
-  void PrefetchEnd() const { __builtin_prefetch(children_.data() + children_.size()); }
+  void PrefetchEnd() const { BringNear(children_.data() + children_.size()); }
 
  private:
   static std::size_t ChangesMax(std::size_t sorted);

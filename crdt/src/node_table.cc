@@ -19,6 +19,20 @@ struct SavedDirectory {
 
 }  // namespace
 
+void NodeTable::SettleChildren() {
+  for (const ChildChanges::Change& change : child_changes_.all()) PrefetchDirectory(change.directory);
+  for (const ChildChanges::Change& change : child_changes_.all()) directories_[change.directory].children.PrefetchEnd();
+  for (const auto& [directory, child, comes] : child_changes_.all()) {
+    ChildSet& children = directories_[directory].children;
+    if (comes) {
+      children.Insert(child, ids_);
+    } else {
+      children.Erase(child, ids_);
+    }
+  }
+  child_changes_.Clear();
+}
+
 void NodeTable::Save(ImageWriter& image) const {
   image.Number(pages_.size());
   image.Array(ids_.numbers());
@@ -36,10 +50,10 @@ void NodeTable::Save(ImageWriter& image) const {
   std::vector<Slot> children;
   for (DirectoryNumber number = 0; number < directories_.size(); ++number) {
     const Directory& directory = directories_[number];
-    const std::vector<Slot> sorted = directory.children.Sorted(ids_);
+    const std::vector<Slot> sorted = directory.children.Sorted(child_changes_.Of(number), ids_);
     children.insert(children.end(), sorted.begin(), sorted.end());
     saved.push_back(
-        {directory.first_named.value, directory.node, directory.last, static_cast<std::uint32_t>(sorted.size()), 0});
+        {directory.first_named.value, NodeOf(number), directory.last, static_cast<std::uint32_t>(sorted.size()), 0});
   }
   image.Number(saved.size());
   image.Number(children.size());
@@ -69,6 +83,7 @@ absl::Status NodeTable::Load(ImageReader& image) {
   CRDT_ASSIGN_OR_RETURN(std::span<const Slot> children, image.Array<Slot>(child_count));
   if (directory_count <= kTrash.value || directory_count >= kMovesMax) return image.Error("directories");
   directories_ = {};
+  child_changes_.Clear();
   directory_ends_.assign(static_cast<std::size_t>(directory_count), {});
   for (const SavedDirectory& one : saved) {
     if (one.node >= end() || one.children > children.size()) return image.Error("a directory");
@@ -77,7 +92,7 @@ absl::Status NodeTable::Load(ImageReader& image) {
     if (!node.has_directory_ || node.link_ != number) return image.Error("the number of a directory");
     if (IsPermanent(number) && one.node != number) return image.Error("a well-known node");
     Directory& directory = directories_.Grow();
-    directory.node = one.node;
+    directory_ends_[number].node = one.node;
     directory.last = one.last;
     directory.first_named = Timestamp{one.first_named};
     directory.children.Adopt(children.first(one.children));

@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "bring_near.h"
 #include "check.h"
+#include "child_changes.h"
 #include "child_set.h"
 #include "image.h"
 #include "move.h"
@@ -22,21 +24,21 @@ inline constexpr Timestamp kNever{~std::uint64_t{0}};
 
 /// What a node has from the first move on that names it as parent.
 struct alignas(64) Directory {
-  Slot node = kNoSlot;
   MoveIndex last = kNoMove;  ///< See NodeTable::Last.
   /// The time of the earliest known move of another node into this one, whether or not that takes effect. Before it
   /// the node is nobody's ancestor. kNever for the well-known nodes, which no move can place.
   Timestamp first_named = kNever;
   std::uint32_t note = 0;  ///< See Sweep.
-  ChildSet children;
+  ChildSet children;       ///< But for what NodeTable knows to have come or gone since.
 };
 static_assert(sizeof(Directory) == 64);
 
-/// What the newest move of a directory leaves. A walk to the root reads nothing else, and four of them are one line of
-/// the processor's cache. See Chains::NoteEnd.
+/// The node that a directory is, and what its newest move leaves. A walk to the root and an event read nothing else,
+/// and four of them are one line of the processor's cache. See Chains::NoteEnd.
 struct DirectoryEnd {
   Timestamp time;  ///< Of Directory::last.
   DirectoryNumber parent = kNoDirectory;
+  Slot node = kNoSlot;
 };
 
 /// One node: a number of 29 bits and three flags.
@@ -94,6 +96,7 @@ class NodeTable {
   const Directory& directory(DirectoryNumber number) const { return directories_[number]; }
   DirectoryEnd& directory_end(DirectoryNumber number) { return directory_ends_[number]; }
   const DirectoryEnd& directory_end(DirectoryNumber number) const { return directory_ends_[number]; }
+  Slot NodeOf(DirectoryNumber number) const { return directory_ends_[number].node; }
   /// Of a node that has one.
   DirectoryNumber DirectoryNumberOf(Slot slot) const { return (*this)[slot].link_; }
   /// nullptr if no move names it as parent.
@@ -107,9 +110,8 @@ class NodeTable {
     CRDT_CHECK(directories_.size() < kMovesMax);
     const DirectoryNumber number = directories_.size();
     Directory& directory = directories_.Grow();
-    directory_ends_.emplace_back();
+    directory_ends_.emplace_back().node = slot;
     Node& node = (*this)[slot];
-    directory.node = slot;
     directory.last = node.link_;
     node.has_directory_ = true;
     node.link_ = number & (kMovesMax - 1);
@@ -134,6 +136,15 @@ class NodeTable {
     }
   }
 
+  /// `child`, which is not there, becomes a child of a directory, and the other way round. Amortized O(1) for those
+  /// with the highest ids, else as ChildSet::Insert.
+  void AddChild(DirectoryNumber directory, Slot child) { ChangeChild({directory, child, /*comes=*/true}); }
+  void RemoveChild(DirectoryNumber directory, Slot child) { ChangeChild({directory, child, /*comes=*/false}); }
+  /// As ChildSet::List.
+  std::vector<NodeId> ListChildren(DirectoryNumber directory, NodeId after, std::size_t limit) const {
+    return directories_[directory].children.List(after, limit, child_changes_.Of(directory), ids_);
+  }
+
   /// Flags are not saved: they belong to what the parts of the tree do with nodes for a time.
   void Save(ImageWriter& image) const;
   /// Proves what can be seen without the moves: see CheckImage for the rest.
@@ -141,13 +152,13 @@ class NodeTable {
 
   /// Has what a later call wants brought near. `slot` may be kNoSlot, and `number` kNoDirectory.
   void PrefetchNode(Slot slot) const {
-    if (slot != kNoSlot) __builtin_prefetch(&(*this)[slot]);
+    if (slot != kNoSlot) BringNear(&(*this)[slot]);
   }
   void PrefetchDirectory(DirectoryNumber number) const {
-    if (number != kNoDirectory) __builtin_prefetch(&directories_[number]);
+    if (number != kNoDirectory) BringNear(&directories_[number]);
   }
-  void PrefetchChildren(DirectoryNumber number) const {
-    if (number != kNoDirectory) directories_[number].children.PrefetchEnd();
+  void PrefetchDirectoryEnd(DirectoryNumber number) const {
+    if (number != kNoDirectory) BringNear(&directory_ends_[number]);
   }
 
  private:
@@ -164,11 +175,19 @@ class NodeTable {
     return pages_.size() - 1;
   }
 
+  void ChangeChild(const ChildChanges::Change& change) {
+    child_changes_.Add(change);
+    if (child_changes_.IsFull()) SettleChildren();
+  }
+  // Brings the children of all directories up to date.
+  void SettleChildren();
+
   PageIndex index_;
   StableVector<Page> pages_;
   SlotIds ids_;
   StableVector<Directory> directories_;
   std::vector<DirectoryEnd> directory_ends_;
+  ChildChanges child_changes_;
 };
 
 }  // namespace copse::crdt

@@ -11,6 +11,7 @@
 #include <limits>
 #include <utility>
 
+#include "bring_near.h"
 #include "op_columns_parts.h"
 #include "op_parts.h"
 #include "status_macros.h"
@@ -83,14 +84,14 @@ class Reader {
     const Child child = ChildOf(ahead.shape);
     if (child == Child::kKnown) {
       CRDT_ASSIGN_OR_RETURN(ahead.child, ReadIndex(nodes_ahead_));
-      if (ahead.child < nodes_.size()) __builtin_prefetch(&nodes_[ahead.child]);
+      if (ahead.child < nodes_.size()) BringNear(&nodes_[ahead.child]);
     } else if (child != Child::kSame) {
       ++nodes_ahead_;
     }
     const Parent parent = ParentOf(ahead.shape);
     if (parent == Parent::kKnownParent) {
       CRDT_ASSIGN_OR_RETURN(ahead.parent, ReadIndex(parents_ahead_));
-      if (ahead.parent < parents_.size()) __builtin_prefetch(&parents_[ahead.parent]);
+      if (ahead.parent < parents_.size()) BringNear(&parents_[ahead.parent]);
     } else if (parent == Parent::kKnownNode) {
       CRDT_ASSIGN_OR_RETURN(ahead.parent, ReadIndex(nodes_ahead_));
       ++parents_ahead_;

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 
+#include "bring_near.h"
 #include "check.h"
 
 namespace copse::crdt {
@@ -93,7 +94,7 @@ void Sweep::RedoFrom(Timestamp from) {
     nodes_.directory_end(child).parent = moves_[in_effect_[child]].parent();
     redone_.push_back(child);
   });
-  const auto look_ahead = [this](MoveIndex move) { __builtin_prefetch(&moves_[move]); };
+  const auto look_ahead = [this](MoveIndex move) { BringNear(&moves_[move]); };
   structural_.JudgeFrom(from, look_ahead, [this](MoveIndex index, DirectoryNumber child, auto& walk) {
     Move& move = moves_[index];
     const MoveIndex before = in_effect_[child];
@@ -114,7 +115,7 @@ void Sweep::RedoFrom(Timestamp from) {
     }
   });
   for (const DirectoryNumber number : redone_) {
-    chains_.NoteEnd(nodes_.directory(number).node);
+    chains_.NoteEnd(nodes_.NodeOf(number));
     in_effect_[number] = kNotRedone;
   }
   redone_.clear();
@@ -134,15 +135,16 @@ void Sweep::CheckChain(Slot node) const {
 
 void Sweep::AboutToChange(Slot node) {
   changes_.AboutToPlace(node);
-  if (Directory* directory = nodes_.FindDirectory(node)) {
-    Note& note = NoteOn(*directory);
+  if (nodes_[node].has_directory()) {
+    Note& note = NoteOn(nodes_.DirectoryNumberOf(node));
     if (!note.in_effect) note.in_effect = chains_.InEffect(node);
   }
 }
 
-Sweep::Note& Sweep::NoteOn(Directory& directory) {
+Sweep::Note& Sweep::NoteOn(DirectoryNumber number) {
+  Directory& directory = nodes_.directory(number);
   if (directory.note == 0) {
-    notes_.push_back(Note{nodes_.DirectoryNumberOf(directory.node), std::nullopt, 0});
+    notes_.push_back(Note{number, std::nullopt, 0});
     directory.note = static_cast<std::uint32_t>(notes_.size());
   }
   return notes_[directory.note - 1];
@@ -269,7 +271,7 @@ MoveIndex Sweep::OldInEffect(Slot node, MoveIndex next) const {
 }
 
 void Sweep::SetDifference(Slot node, MoveIndex old_move, MoveIndex new_move) {
-  Note& note = NoteOn(*nodes_.FindDirectory(node));
+  Note& note = NoteOn(nodes_.DirectoryNumberOf(node));
   const bool differs = moves_[old_move].parent() != moves_[new_move].parent();
   if (differs == (note.difference != 0)) return;
   if (differs) {
@@ -278,7 +280,7 @@ void Sweep::SetDifference(Slot node, MoveIndex old_move, MoveIndex new_move) {
     return;
   }
   different_[note.difference - 1] = different_.back();
-  NoteOn(nodes_.directory(different_.back())).difference = note.difference;
+  NoteOn(different_.back()).difference = note.difference;
   different_.pop_back();
   note.difference = 0;
 }

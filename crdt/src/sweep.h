@@ -32,6 +32,8 @@ class Sweep {
     if (!nodes_[parent].has_directory()) {
       nodes_.MakeDirectory(parent);
       chains_.NoteEnd(parent);
+    } else if (IsNewest(time)) {
+      return nodes_.DirectoryNumberOf(parent);  // An earlier move has named it.
     }
     const DirectoryNumber number = nodes_.DirectoryNumberOf(parent);
     Directory& directory = nodes_.directory(number);
@@ -136,7 +138,7 @@ class Sweep {
   void AboutToChange(Slot node);
   void CheckChain(Slot node) const;
   void SetDifference(Slot node, MoveIndex old_move, MoveIndex new_move);
-  Note& NoteOn(Directory& directory);
+  Note& NoteOn(DirectoryNumber number);
 
   NodeTable& nodes_;
   MoveTable& moves_;

@@ -84,9 +84,8 @@ struct Tree::State {
     changes.Begin(ops, events);
     const Fetch fetch(nodes, moves, events != nullptr);
     if (ops.size() == 1) {
-      Named named = fetch.Nodes(ops.front());
-      fetch.Ends(named);
-      fetch.Places(named);
+      const Named named = fetch.Nodes(ops.front());
+      if (events != nullptr) fetch.Places(named);
       Take(ops.front(), named);
     } else {
       LookAhead ahead(ops, fetch);
@@ -109,7 +108,7 @@ struct Tree::State {
     CRDT_RETURN_IF_ERROR(CheckImage(nodes, moves, structural));
     sweep.SetLatest(Timestamp{latest});
     for (DirectoryNumber number = 0; number < nodes.directory_count(); ++number) {
-      chains.NoteEnd(nodes.directory(number).node);
+      chains.NoteEnd(nodes.NodeOf(number));
     }
     return absl::OkStatus();
   }
@@ -124,12 +123,12 @@ struct Tree::State {
   DirectoryNumber ParentOf(Slot slot) const { return moves[InEffect(slot)].parent(); }
   std::optional<PlacementView> ViewOf(MoveIndex move) const {
     if (move == kNoMove) return std::nullopt;
-    return PlacementView(nodes.IdOf(nodes.directory(moves[move].parent()).node), moves.NameOf(move),
-                         moves[move].time());
+    return PlacementView(nodes.IdOf(nodes.NodeOf(moves[move].parent())), moves.NameOf(move), moves[move].time());
   }
-  const Directory* DirectoryOf(NodeId node) const {
+  // kNoDirectory if no move names it as parent.
+  DirectoryNumber DirectoryOf(NodeId node) const {
     const Slot slot = nodes.Find(node);
-    return slot == kNoSlot ? nullptr : nodes.FindDirectory(slot);
+    return slot != kNoSlot && nodes[slot].has_directory() ? nodes.DirectoryNumberOf(slot) : kNoDirectory;
   }
 };
 
@@ -163,21 +162,21 @@ std::optional<PlacementView> Tree::PlacementBeforeTrash(NodeId node) const {
 }
 
 bool Tree::IsAncestor(NodeId ancestor, NodeId node) const {
-  const Directory* wanted = state_->DirectoryOf(ancestor);
+  const DirectoryNumber wanted = state_->DirectoryOf(ancestor);
   const Slot slot = state_->nodes.Find(node);
-  if (wanted == nullptr || slot == kNoSlot) return false;
+  if (wanted == kNoDirectory || slot == kNoSlot) return false;
   DirectoryNumber at = state_->ParentOf(slot);
   while (at != kNoDirectory) {
-    const Directory& directory = state_->nodes.directory(at);
-    if (&directory == wanted) return true;
-    at = state_->ParentOf(directory.node);
+    if (at == wanted) return true;
+    at = state_->ParentOf(state_->nodes.NodeOf(at));
   }
   return false;
 }
 
 std::vector<NodeId> Tree::ChildrenOf(NodeId parent, NodeId after, std::size_t limit) const {
-  const Directory* directory = state_->DirectoryOf(parent);
-  return directory == nullptr ? std::vector<NodeId>() : directory->children.List(after, limit, state_->nodes.ids());
+  const DirectoryNumber directory = state_->DirectoryOf(parent);
+  if (directory == kNoDirectory) return {};
+  return state_->nodes.ListChildren(directory, after, limit);
 }
 
 std::optional<RegisterVersionView> Tree::Value(NodeId node, std::uint32_t number, std::string_view key) const {

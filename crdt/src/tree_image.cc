@@ -80,7 +80,7 @@ class Check {
     if (node.has_array() || node.has_changed()) return false;
     if (node.has_directory()) {
       const DirectoryNumber number = nodes_.DirectoryNumberOf(slot);
-      if (number >= nodes_.directory_count() || nodes_.directory(number).node != slot) return false;
+      if (number >= nodes_.directory_count() || nodes_.NodeOf(number) != slot) return false;
     }
     return nodes_.Last(slot) < moves_.size();
   }
@@ -104,7 +104,7 @@ class Check {
     std::vector<DirectoryNumber> way;
     for (DirectoryNumber start = 0; start < nodes_.directory_count(); ++start) {
       DirectoryNumber at = start;
-      for (; at != kNoDirectory && states[at] == kUnknown; at = ParentOf(nodes_.directory(at).node)) {
+      for (; at != kNoDirectory && states[at] == kUnknown; at = ParentOf(nodes_.NodeOf(at))) {
         states[at] = kOnTheWay;
         way.push_back(at);
       }
