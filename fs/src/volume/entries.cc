@@ -93,14 +93,11 @@ NodeId Volume::State::AppendPlacement(Batch& batch, NodeId directory, base::Unix
 }
 
 void Volume::State::AppendRevival(Batch& batch, NodeId inode, base::UnixNanoseconds now) const {
-  const std::vector<NodeId> names = projection->NamesOf(inode);
-  const bool is_ghost = !names.empty() && std::all_of(names.begin(), names.end(), [&](NodeId dentry) {
-    return projection->GhostPlaceOf(dentry).has_value();
-  });
-  if (!is_ghost) return;
-  const auto place = projection->GhostPlaceOf(names.front());
+  const auto ghost = projection->GhostNameOf(inode);
+  if (!ghost) return;
+  const auto place = projection->GhostPlaceOf(*ghost);
   const NodeId parent = AppendPlacement(batch, place->parent, now);
-  batch.Move(names.front(), {parent, place->name}, {});
+  batch.Move(*ghost, {parent, place->name}, {});
   std::vector<crdt::Timestamp> dropped = projection->VersionsOf(inode).dropped;
   if (!dropped.empty()) batch.Set(inode, {schema::Replace(schema::kContent, std::nullopt, std::move(dropped))});
 }

@@ -199,6 +199,7 @@ std::uint32_t TreeProjection::LinksOf(NodeId target) const {
     return view == nullptr ? links : links - view->folded_subdirectories;
   }
   if (SiblingOf(target)) return 1;
+  if (const auto further = further_names_.find(target); further != further_names_.end()) return further->second.shown;
   std::uint32_t links = 0;
   ForEachName(target, [&](NodeId) { ++links; });
   return links;
@@ -228,11 +229,19 @@ std::vector<NodeId> TreeProjection::NamesOf(NodeId inode) const {
   return names;
 }
 
+std::optional<NodeId> TreeProjection::GhostNameOf(NodeId inode) const {
+  const auto presence = presences_.find(inode);
+  if (presence == presences_.end() || !presence->second.is_ghost) return std::nullopt;
+  const bool is_shown = ShownTable(presence->second.place.parent) != nullptr;
+  return is_shown ? std::optional(presence->second.beside) : std::nullopt;
+}
+
 absl::InlinedVector<NodeId, 2> TreeProjection::NamesEverOf(NodeId inode) const {
   absl::InlinedVector<NodeId, 2> names;
   if (schema::InodeOf(tree_, NameMadeWith(inode)) == inode) names.push_back(NameMadeWith(inode));
   if (const auto further = further_names_.find(inode); further != further_names_.end()) {
-    names.insert(names.end(), further->second.begin(), further->second.end());
+    const auto& dentries = further->second.dentries;
+    names.insert(names.end(), dentries.begin(), dentries.end());
   }
   return names;
 }

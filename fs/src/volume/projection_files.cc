@@ -78,39 +78,26 @@ std::optional<Timestamp> HighestUnseen(const Heads& heads, const Deletions& dele
 
 // Whether the file has but one version and some live name: then that is what it shows.
 bool TreeProjection::IsPlain(NodeId inode) const {
-  if (tree_.Versions(inode, schema::kContent).size() != 1) return false;
-  const auto names = NamesEverOf(inode);
-  return std::any_of(names.begin(), names.end(), [&](NodeId dentry) {
-    const auto placement = tree_.PlacementOf(dentry);
-    const Directory* table = !placement ? nullptr : TableOf(placement->parent);
-    return table != nullptr && table->is_directory && table->names.Find(tree_, placement->name, dentry);
-  });
+  return tree_.Versions(inode, schema::kContent).size() == 1 && HasLiveName(inode);
+}
+
+// Whether a name of the inode stands in some directory, reachable or not, and is no ghost.
+bool TreeProjection::HasLiveName(NodeId inode) const {
+  if (const auto further = further_names_.find(inode); further != further_names_.end()) return further->second.live > 0;
+  const NodeId dentry = NameMadeWith(inode);
+  if (schema::InodeOf(tree_, dentry) != inode) return false;
+  const auto placement = tree_.PlacementOf(dentry);
+  const Directory* table = placement ? TableOf(placement->parent) : nullptr;
+  return table != nullptr && table->is_directory && table->names.Find(tree_, placement->name, dentry);
 }
 
 FilePresence TreeProjection::PresenceOf(NodeId inode) const {
   FilePresence presence;
   if (schema::KindOf(tree_, inode) != Kind::kRegular) return presence;
-  std::optional<crdt::PlacementView> live;
-  std::optional<crdt::PlacementView> deleted;
-  NodeId deleted_name;
-  for (const NodeId dentry : NamesEverOf(inode)) {
-    const auto placement = tree_.PlacementOf(dentry);
-    if (!placement || TargetOf(dentry) != inode) continue;
-    if (placement->parent == crdt::kTrash) {
-      if (deleted && placement->claim < deleted->claim) continue;
-      if (schema::IsPurged(tree_, dentry)) continue;
-      deleted = placement;
-      deleted_name = dentry;
-    } else if (IsDirectory(placement->parent) && (!live || placement->claim < live->claim)) {
-      live = placement;
-      presence.beside = dentry;
-    }
-  }
-  if (live) {
-    presence.place = crdt::Placement(*live);
+  if (HasLiveName(inode)) {
     PresentByLiveName(inode, presence);
   } else {
-    PresentAfterDeletion(inode, !deleted ? std::nullopt : std::optional(deleted_name), presence);
+    PresentAfterDeletion(inode, presence);
   }
   return presence;
 }
@@ -122,15 +109,51 @@ void TreeProjection::PresentByLiveName(NodeId inode, FilePresence& presence) con
   std::vector<Heads> groups = Fold(heads);
   presence.versions.file = std::move(groups.front());
   groups.erase(groups.begin());
+  if (groups.empty()) return;  // Nearly always: then it does not matter which names there are.
+  presence.beside = *OldestLiveName(inode);
+  presence.place = crdt::Placement(*tree_.PlacementOf(presence.beside));
   AddSiblings(inode, presence.beside, std::move(groups), presence.versions.siblings);
 }
 
-void TreeProjection::PresentAfterDeletion(NodeId inode, std::optional<NodeId> deleted, FilePresence& presence) const {
+// The live name with the lowest claim.
+std::optional<NodeId> TreeProjection::OldestLiveName(NodeId inode) const {
+  std::optional<NodeId> oldest;
+  crdt::Timestamp claim;
+  for (const NodeId dentry : NamesEverOf(inode)) {
+    const auto placement = tree_.PlacementOf(dentry);
+    if (!placement || !IsDirectory(placement->parent) || TargetOf(dentry) != inode) continue;
+    if (oldest && placement->claim > claim) continue;
+    oldest = dentry;
+    claim = placement->claim;
+  }
+  return oldest;
+}
+
+// The name in trash with the highest claim, but for purged ones.
+std::optional<NodeId> TreeProjection::LatestDeletedName(NodeId inode) const {
+  std::optional<NodeId> latest;
+  crdt::Timestamp claim;
+  for (const NodeId dentry : NamesEverOf(inode)) {
+    const auto placement = tree_.PlacementOf(dentry);
+    if (!placement || placement->parent != crdt::kTrash || TargetOf(dentry) != inode) continue;
+    if ((latest && placement->claim < claim) || schema::IsPurged(tree_, dentry)) continue;
+    latest = dentry;
+    claim = placement->claim;
+  }
+  return latest;
+}
+
+void TreeProjection::PresentAfterDeletion(NodeId inode, FilePresence& presence) const {
   const Deletions deletions = DeletionsOf(tree_, inode);
+  const auto is_dropped = [&](const RegisterVersionView& version) { return deletions.dropped.contains(version.time); };
+  const auto versions_of_file = tree_.Versions(inode, schema::kContent);
+  // Where nothing comes back it does not matter which names there were.
+  const bool all_dropped = std::all_of(versions_of_file.begin(), versions_of_file.end(), is_dropped);
+  const auto deleted = all_dropped ? std::nullopt : LatestDeletedName(inode);
   std::vector<RegisterVersionView> dropped;
   std::vector<RegisterVersionView> standing;
-  for (const RegisterVersionView& version : tree_.Versions(inode, schema::kContent)) {
-    (deleted && !deletions.dropped.contains(version.time) ? standing : dropped).push_back(version);
+  for (const RegisterVersionView& version : versions_of_file) {
+    (deleted && !is_dropped(version) ? standing : dropped).push_back(version);
   }
   FileVersions& versions = presence.versions;
   for (const RegisterVersionView& version : dropped) versions.dropped.push_back(version.time);

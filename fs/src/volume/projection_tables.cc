@@ -117,7 +117,7 @@ void TreeProjection::TakeInDirectory(NodeId node, bool is_typed) {
   if (std::exchange(table.is_in_trash, is_in_trash) && !is_in_trash) {
     use_in_trash_changed_ = used_in_trash_.erase(node) > 0 || use_in_trash_changed_;
   }
-  table.is_directory = true;
+  BecomeDirectory(table);
   NoteUse(node, table);
   moved_directories_.push_back(node);
   if (!is_typed) return;
@@ -128,11 +128,38 @@ void TreeProjection::TakeInDirectory(NodeId node, bool is_typed) {
   for (const NodeId inode : lost_files_) TouchFile(inode);
 }
 
+// Names that stood in it before it was known to be a directory are live from now on.
+void TreeProjection::BecomeDirectory(Directory& table) {
+  if (std::exchange(table.is_directory, true) || further_names_.empty()) return;
+  table.names.ForEach(tree_, [&](std::string_view, const NameTable::Group& group) {
+    for (const Claimant& claimant : group) {
+      FurtherNames* names = FurtherNamesOf(claimant);
+      if (names != nullptr && !ghosts_.contains(claimant.node)) ++names->live;
+    }
+  });
+}
+
+// Once for each dentry: what it names is fixed by the op that makes it (validate.cc).
 void TreeProjection::RememberName(NodeId dentry) {
   const auto inode = schema::InodeOf(tree_, dentry);
   if (!inode || dentry == NameMadeWith(*inode)) return;
-  auto& names = further_names_[*inode];
-  if (std::find(names.begin(), names.end(), dentry) == names.end()) names.push_back(dentry);
+  const auto [further, is_first] = further_names_.try_emplace(*inode);
+  FurtherNames& names = further->second;
+  names.dentries.push_back(dentry);
+  if (!is_first) return;
+  // The one name that there may be already; what enters a table from now on is counted there.
+  const NodeId first = NameMadeWith(*inode);
+  const auto place = schema::InodeOf(tree_, first) == inode ? ClaimedPlaceOf(first) : std::nullopt;
+  const Directory* table = place ? TableOf(place->parent) : nullptr;
+  if (table == nullptr) return;
+  names.shown = table->is_reachable ? 1 : 0;
+  names.live = table->is_directory && !ghosts_.contains(first) ? 1 : 0;
+}
+
+FurtherNames* TreeProjection::FurtherNamesOf(const Claimant& claimant) {
+  if (further_names_.empty() || claimant.is_directory()) return nullptr;
+  const auto further = further_names_.find(claimant.target);
+  return further == further_names_.end() ? nullptr : &further->second;
 }
 
 void TreeProjection::TouchFile(NodeId inode) {
@@ -202,6 +229,10 @@ void TreeProjection::AddClaimant(NodeId parent, std::string_view name, Claimant 
     rare.foreign.insert(claimant.node);
     if (claimant.is_directory()) ++rare.ghost_directories;
   }
+  if (FurtherNames* names = FurtherNamesOf(claimant)) {
+    names->shown += table.is_reachable ? 1 : 0;
+    names->live += table.is_directory && !is_ghost ? 1 : 0;
+  }
   AddEntries(parent, table, 1);
   NoteTarget(claimant.target);
   MarkChanged(parent, table, name, claimants > 1);
@@ -219,6 +250,10 @@ void TreeProjection::RemoveClaimant(NodeId parent, std::string_view name, NodeId
   if (is_ghost) {
     table.rare->foreign.erase(node);
     if (claimant.is_directory()) --table.rare->ghost_directories;
+  }
+  if (FurtherNames* names = FurtherNamesOf(claimant)) {
+    names->shown -= table.is_reachable ? 1 : 0;
+    names->live -= table.is_directory && !is_ghost ? 1 : 0;
   }
   AddEntries(parent, table, -1);
   NoteTarget(claimant.target);
@@ -259,6 +294,7 @@ void TreeProjection::UpdateReachable(NodeId directory) {
       for (const Claimant& claimant : group) {
         NoteTarget(claimant.target);
         if (claimant.is_directory()) pending.push_back(claimant.node);
+        if (FurtherNames* names = FurtherNamesOf(claimant)) names->shown += table.is_reachable ? 1 : -1;
       }
     });
     if (table.rare != nullptr && table.rare->view != nullptr) NoteAllNames(*table.rare->view);

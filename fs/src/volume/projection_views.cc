@@ -69,6 +69,7 @@ void TreeProjection::NameAnew(View& view, const std::set<std::string>& changed, 
   next.members = view.members;
   next.contested = view.contested;
   next.counted_folded = view.counted_folded;
+  next.counted_folded_names = view.counted_folded_names;
   if (is_anew) FindContested(next);
   for (const std::string& name : changed) {
     if (IsContested(next.members, name)) {
@@ -118,15 +119,27 @@ void TreeProjection::FindContested(View& view) const {
 
 // How many claimants show as part of another.
 void TreeProjection::Count(View& view) {
-  std::size_t folded = 0;
+  CountFolded(view, -1);
+  view.counted_folded = 0;
+  view.counted_folded_names.clear();
+  const bool is_reachable = directories_.at(view.members.front()).is_reachable;
   for (const auto& [name, entry] : view.by_name) {
-    const std::size_t others = entry.shown.nodes.size() - 1;
-    folded += others;
-    if (entry.shown.is_directory()) view.folded_subdirectories += static_cast<std::uint32_t>(others);
+    const auto others = static_cast<std::uint32_t>(entry.shown.nodes.size() - 1);
+    if (others == 0) continue;
+    if (entry.shown.is_directory()) view.folded_subdirectories += others;
+    if (!is_reachable) continue;
+    view.counted_folded += others;
+    if (!entry.shown.is_directory()) view.counted_folded_names.emplace_back(entry.shown.target, others);
   }
-  if (!directories_.at(view.members.front()).is_reachable) folded = 0;
-  folded_entries_ += folded - view.counted_folded;
-  view.counted_folded = folded;
+  CountFolded(view, 1);
+}
+
+// Adds (1) what was counted in a view to the totals, or takes it away (-1).
+void TreeProjection::CountFolded(const View& view, int change) {
+  folded_entries_ += static_cast<std::uint64_t>(change) * view.counted_folded;
+  for (const auto& [inode, others] : view.counted_folded_names) {
+    further_names_.at(inode).shown -= static_cast<std::uint32_t>(change) * others;  // Several names, so there is one.
+  }
 }
 
 void TreeProjection::NoteDifferences(const View& before, const View& after) {
@@ -192,7 +205,7 @@ void TreeProjection::LeaveUnion(NodeId directory) {
 
 void TreeProjection::Dissolve(const std::shared_ptr<View>& view) {
   NoteAllNames(*view);
-  folded_entries_ -= view->counted_folded;
+  CountFolded(*view, -1);
   for (const NodeId member : view->members) {
     directories_.at(member).rare->view.reset();
     with_views_.erase(member);

@@ -44,16 +44,20 @@ std::string JoinPath(const std::vector<std::string>& names_upward) {
 
 }  // namespace
 
+bool Volume::State::IsTrashNode(NodeId node) const {
+  const auto placement = tree().PlacementOf(node);
+  if (!placement || placement->parent != crdt::kTrash) return false;
+  if (!tree().PlacementBeforeTrash(node) || schema::IsPurged(tree(), node)) return false;
+  if (projection->GhostPlaceOf(node)) return false;  // Shown, where it was.
+  // Directories and names; an inode that somebody moved here by itself is neither.
+  const auto kind = schema::KindOf(tree(), TargetOf(tree(), node));
+  const bool is_name = schema::InodeOf(tree(), node).has_value() || kind == Kind::kDirectory;
+  return kind && is_name;
+}
+
 std::vector<NodeId> Volume::State::TrashNodes() const {
-  std::vector<NodeId> nodes;
-  for (const NodeId node : tree().ChildrenOf(crdt::kTrash)) {
-    if (!tree().PlacementBeforeTrash(node) || schema::IsPurged(tree(), node)) continue;
-    if (projection->GhostPlaceOf(node)) continue;  // Shown, where it was.
-    // Directories and names; an inode that somebody moved here by itself is neither.
-    const auto kind = schema::KindOf(tree(), TargetOf(tree(), node));
-    const bool is_name = schema::InodeOf(tree(), node).has_value() || kind == Kind::kDirectory;
-    if (kind && is_name) nodes.push_back(node);
-  }
+  std::vector<NodeId> nodes = tree().ChildrenOf(crdt::kTrash);
+  std::erase_if(nodes, [&](NodeId node) { return !IsTrashNode(node); });
   return nodes;
 }
 
@@ -95,8 +99,7 @@ absl::StatusOr<std::string> Volume::RestoreFromTrash(NodeId node) {
   std::string path;
   {
     const State::TreeWriteLock lock(state_->tree_mutex);
-    const std::vector<NodeId> trash = state_->TrashNodes();
-    if (!std::binary_search(trash.begin(), trash.end(), node)) return NotInTrash(node);
+    if (!state_->IsTrashNode(node)) return NotInTrash(node);
     const std::vector<crdt::Field> ctime = {schema::Set(schema::kCtime, schema::EncodeTime(now))};
     Batch batch(state_->replica);
     absl::flat_hash_set<NodeId> seen;
@@ -139,8 +142,7 @@ absl::Status Volume::PurgeFromTrash(NodeId node) {
   Invalidations changed;
   {
     const State::TreeWriteLock lock(state_->tree_mutex);
-    const std::vector<NodeId> trash = state_->TrashNodes();
-    if (!std::binary_search(trash.begin(), trash.end(), node)) return NotInTrash(node);
+    if (!state_->IsTrashNode(node)) return NotInTrash(node);
     schema::Purged purged;
     purged.claim = state_->tree().PlacementOf(node)->claim;
     purged.heads = schema::HeadsOf(state_->tree(), TargetOf(state_->tree(), node));

@@ -48,7 +48,9 @@ struct View {
   absl::flat_hash_map<NodeId, std::string> name_of;   ///< Of every node and sibling that is part of one of them.
   std::set<std::string, std::less<>> tried_in_vain;   ///< Generated names that somebody else had already.
   std::uint32_t folded_subdirectories = 0;            ///< Directories that show as part of another.
-  std::size_t counted_folded = 0;  ///< All that show so, if the directory is reachable: its part of the total.
+  /// All that show so, if the directory is reachable: its part of the total; and of each inode's names.
+  std::size_t counted_folded = 0;
+  std::vector<std::pair<NodeId, std::uint32_t>> counted_folded_names;
 
   bool is_union() const { return members.size() > 1; }
 };
@@ -70,6 +72,14 @@ struct Directory {
   bool is_directory = false;  // As far as is known; the tables of other nodes show nothing.
   bool is_reachable = false;  // From the root, through directories only.
   bool is_in_trash = false;
+};
+
+/// Of an inode that has other names than the one it was made with. There may be very many: what most calls ask for is
+/// counted as names enter and leave the tables, so that none of them has to look at all.
+struct FurtherNames {
+  absl::InlinedVector<NodeId, 2> dentries;  ///< Wherever they lie; without the one made right behind the inode.
+  std::uint32_t shown = 0;                  ///< Names that are shown.
+  std::uint32_t live = 0;                   ///< Names in directories, reachable or not, that are no ghosts.
 };
 
 /// How a file shows that does not simply show by its live names: it has siblings, or is brought back.
@@ -104,6 +114,7 @@ class TreeProjection final : public Projection {
   bool IsEmpty(NodeId directory) const override;
   std::uint32_t LinksOf(NodeId target) const override;
   std::vector<NodeId> NamesOf(NodeId inode) const override;
+  std::optional<NodeId> GhostNameOf(NodeId inode) const override;
   std::optional<NodeId> ParentOf(NodeId directory) const override;
   std::optional<ShownPlace> ShownAt(NodeId node) const override;
   std::vector<NodeId> MembersOf(NodeId directory) const override;
@@ -137,6 +148,9 @@ class TreeProjection final : public Projection {
   void TakeInDirectory(NodeId node, bool is_typed);
   void Settle();
   void RememberName(NodeId dentry);
+  /// Null for directories, and for inodes that have none.
+  FurtherNames* FurtherNamesOf(const Claimant& claimant);
+  void BecomeDirectory(Directory& table);
   void TouchFile(NodeId inode);
   /// What `node` leads to wherever it is shown; nothing if it breaks the types of nodes.
   std::optional<NodeId> TargetOf(NodeId node) const;
@@ -156,13 +170,16 @@ class TreeProjection final : public Projection {
 
   // projection_files.cc: versions of files, and files that are brought back.
   bool IsPlain(NodeId inode) const;
+  bool HasLiveName(NodeId inode) const;
   /// Every dentry that names the inode, wherever it lies, in no order.
   absl::InlinedVector<NodeId, 2> NamesEverOf(NodeId inode) const;
   /// The dentry that an inode which was made with a name has: its op comes right behind that of the inode.
   static NodeId NameMadeWith(NodeId inode) { return NodeId{inode.value + 1}; }
   FilePresence PresenceOf(NodeId inode) const;
   void PresentByLiveName(NodeId inode, FilePresence& presence) const;
-  void PresentAfterDeletion(NodeId inode, std::optional<NodeId> deleted, FilePresence& presence) const;
+  void PresentAfterDeletion(NodeId inode, FilePresence& presence) const;
+  std::optional<NodeId> OldestLiveName(NodeId inode) const;
+  std::optional<NodeId> LatestDeletedName(NodeId inode) const;
   crdt::Placement OldPlaceOf(NodeId node, bool& is_lost) const;
   void UpdateFile(NodeId inode);
   void Attach(NodeId inode, const FilePresence& presence);
@@ -198,6 +215,7 @@ class TreeProjection final : public Projection {
   void DropView(NodeId directory);
   void FindContested(View& view) const;
   void Count(View& view);
+  void CountFolded(const View& view, int change);
   void NoteDifferences(const View& before, const View& after);
   void NoteAllNames(const View& view);
   /// Sees to it that exactly `members` are shown as one.
@@ -211,8 +229,8 @@ class TreeProjection final : public Projection {
 
   const crdt::Tree& tree_;
   absl::node_hash_map<NodeId, Directory> directories_;
-  /// Dentries that name the inode, but for the one made right behind it: that is found without.
-  absl::flat_hash_map<NodeId, absl::InlinedVector<NodeId, 2>> further_names_;
+  /// By inode; of those only that have such names. The one made right behind the inode is found without.
+  absl::flat_hash_map<NodeId, FurtherNames> further_names_;
   absl::flat_hash_map<NodeId, FilePresence> presences_;  ///< By inode; only those that are not ordinary.
   absl::flat_hash_map<NodeId, NodeId> siblings_;         ///< Id to inode.
   absl::flat_hash_map<NodeId, crdt::Placement> ghosts_;  ///< What is in trash and shown, and where.

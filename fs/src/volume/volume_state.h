@@ -300,6 +300,7 @@ struct Volume::State {
   void RunTruncation();
 
   // trash.cc; under the tree lock.
+  bool IsTrashNode(NodeId node) const;  ///< Whether it is listed there.
   std::vector<NodeId> TrashNodes() const;
   std::string OldPathOf(NodeId node) const;
   std::string PathOf(NodeId node) const;

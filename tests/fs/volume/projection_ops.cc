@@ -22,6 +22,7 @@ class OpMaker {
  public:
   std::vector<Op> Make() {
     const int count = *rc::gen::inRange(1, 45);
+    links_much_ = OneIn(3);
     for (int i = 0; i < count; ++i) MakeOne();
     return std::move(ops_);
   }
@@ -55,6 +56,10 @@ class OpMaker {
     const crdt::ActorId actor = Actor();
     switch (*rc::gen::inRange(0, 11)) {
       case 0: {
+        if (links_much_ && !inodes_.empty()) {
+          for (int names = *rc::gen::inRange(1, 5); names > 0; --names) AddDentry(actor, inodes_.front());
+          break;
+        }
         const NodeId inode = Tick(actor).node();
         Add(Inode(At(inode.counter(), actor), OneIn(8) ? fs::Kind::kSymlink : fs::Kind::kRegular));
         inodes_.push_back(inode);
@@ -89,7 +94,11 @@ class OpMaker {
         if (!directories_.empty()) AddDeletion(actor, OneOf(directories_));
         break;
       case 8:
-        if (!dentries_.empty()) AddUnlink(actor);
+        if (links_much_ && !inodes_.empty() && OneIn(2)) {
+          AddUnlinkOfAll(actor, inodes_.front());
+        } else if (!dentries_.empty()) {
+          AddUnlink(actor, OneOf(dentries_));
+        }
         break;
       case 9:
         if (!inodes_.empty()) AddEdit(actor, OneOf(inodes_));
@@ -120,8 +129,18 @@ class OpMaker {
     Add(std::move(op));
   }
 
-  void AddUnlink(crdt::ActorId actor) {
-    const auto [dentry, inode] = OneOf(dentries_);
+  void AddUnlinkOfAll(crdt::ActorId actor, NodeId inode) {
+    std::optional<std::pair<NodeId, NodeId>> last;
+    for (const auto& one : std::vector(dentries_)) {
+      if (one.second != inode) continue;
+      if (last) AddDeletion(actor, last->first);
+      last = one;
+    }
+    if (last) AddUnlink(actor, *last);
+  }
+
+  void AddUnlink(crdt::ActorId actor, const std::pair<NodeId, NodeId>& unlinked) {
+    const auto [dentry, inode] = unlinked;
     AddDeletion(actor, dentry);
     if (OneIn(3)) return;
     std::vector<Timestamp> dropped = SomeOf(heads_[inode]);
@@ -157,6 +176,7 @@ class OpMaker {
     }
   }
 
+  bool links_much_ = false;  ///< One inode gets nearly all names.
   std::uint64_t counter_ = 0;
   std::vector<Op> ops_;
   std::vector<NodeId> directories_;

@@ -11,8 +11,8 @@ namespace copse::fs_test {
 
 /// Ops of three actors over few nodes and few names, so that they meet, each as if its author had seen some of the
 /// others: making, linking, moving (also of several directories by one call), deleting with right and wrong guards and
-/// lists of heads, edits of few different contents, purges, labels; and some that break the types of nodes. All are
-/// valid.
+/// lists of heads, edits of few different contents, purges, labels; and some that break the types of nodes. In one of
+/// three, nearly all names are of one inode. All are valid.
 std::vector<crdt::Op> RandomOps();
 
 /// The same ops, mostly in another order, in pieces of 1 to 5.

@@ -51,6 +51,10 @@ Model ShownBy(const Projection& projection, const std::set<NodeId>& ids) {
     const auto names = projection.NamesOf(id);
     RC_ASSERT(std::is_sorted(names.begin(), names.end()));
     if (!names.empty()) model.names[id] = {names.begin(), names.end()};
+    const bool is_ghost =
+        std::any_of(names.begin(), names.end(), [&](NodeId name) { return projection.GhostPlaceOf(name).has_value(); });
+    RC_ASSERT(projection.GhostNameOf(id) == (is_ghost ? std::optional(names.front()) : std::nullopt));
+    if (is_ghost) RC_ASSERT(names.size() == 1u);
     if (const auto sibling = projection.SiblingOf(id)) model.siblings[id] = *sibling;
     const fs::FileVersions versions = projection.VersionsOf(id);
     if (!(versions == fs::FileVersions())) model.versions[id] = versions;

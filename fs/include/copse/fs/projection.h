@@ -161,8 +161,12 @@ class Projection {
   virtual std::uint32_t LinksOf(NodeId target) const = 0;
 
   /// Shown names of an inode, ascending by node; of dentries shown as one, the one that gives the name. None for
-  /// directories and siblings.
+  /// directories and siblings. Cost: O(n log n) of n names, those in trash included.
   virtual std::vector<NodeId> NamesOf(NodeId inode) const = 0;
+
+  /// The name by which a deleted file is brought back, where that is shown; nothing for all else. A file has one such
+  /// name at most, and then no other.
+  virtual std::optional<NodeId> GhostNameOf(NodeId inode) const = 0;
 
   /// The directory that shows `directory`; kRoot for kRoot; nothing if it is not shown.
   virtual std::optional<NodeId> ParentOf(NodeId directory) const = 0;
