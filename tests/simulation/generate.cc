@@ -16,6 +16,7 @@ class Generator {
   explicit Generator(std::uint64_t seed) : random_(seed) {
     trace_.seed = seed;
     trace_.has_real_crypto = seed % kRealCryptoEvery == 1;
+    if (seed % 4 != 0) trace_.snapshots = 200 + seed * 7919 % 3000;
   }
 
   Trace Make(Form form) {
@@ -36,6 +37,7 @@ class Generator {
       Fault();
     }
     if (Draw(12) == 0) Damage(length);
+    if (trace_.snapshots != 0 && Draw(8) == 0) SpoilSnapshot(length);
     return Take();
   }
 
@@ -45,6 +47,7 @@ class Generator {
     constexpr std::uint64_t kCalls = 60;
     constexpr std::uint64_t kLength = 8000;
     trace_.replicas = 3;
+    if (trace_.seed % 4 != 1) trace_.snapshots = 0;
     synced_bytes_max_ = kShortBytesMax;
     DrawWeather();
     for (std::uint64_t i = 0; i < kCalls; ++i) {
@@ -254,6 +257,16 @@ class Generator {
         Add("crash", {"nothing", "0"});
         return StartLater();
     }
+  }
+
+  /// A bit of a snapshot is inverted, at once or in a while found out by a start, and another one written.
+  void SpoilSnapshot(std::uint64_t length) {
+    DrawReplica();
+    at_ = Draw(length);
+    Add("spoil", {Number(1'000'000'000)});
+    if (Draw(2) == 0) at_ += Draw(1000);
+    Add(Draw(2) == 0 ? "stop" : "kill", {});
+    StartLater();
   }
 
   void Fault() {

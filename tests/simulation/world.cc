@@ -39,6 +39,7 @@ World::World(const Trace& trace)
     member->machine =
         std::make_unique<Machine>(i, founding.disks[static_cast<std::size_t>(i)]->Copy(), queue_, network_, crypto_,
                                   *this, trace.seed * 100 + static_cast<std::uint64_t>(i));
+    member->machine->WriteSnapshotsEach(milliseconds(trace.snapshots));
     member->programs = std::make_unique<Programs>(*member->machine, ops_, contents_);
     member->actor = replica::ReadIdentity(member->machine->disk(), std::string(Machine::kStore) + "/identity")->actor;
     members_.push_back(std::move(member));
@@ -111,21 +112,34 @@ std::vector<std::string> World::PeersOf(int machine) const {
 }
 
 void World::OnSubmitted(int machine, std::span<const crdt::Op> batch) {
-  Member& member = MemberOf(machine);
-  CheckReplayed(member);
+  const Member& member = MemberOf(machine);
   if (is_tainted_) return;  // From here on histories may differ, and the ledger keeps one.
-  ops_.OnSubmitted(batch.front().time.actor(), batch, queue_.now());
+  ops_.OnSubmitted(member.actor, batch, queue_.now());
 }
 
 void World::OnReplayed(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+  MemberOf(machine).replayed.push_back({actor, first, {ops.begin(), ops.end()}});
+}
+
+void World::OnOpened(int machine) {
   Member& member = MemberOf(machine);
-  if (ops.empty() || !member.replayed || is_tainted_) return;
-  if (actor == member.actor) {
-    if (first != member.replayed->size()) Check(absl::DataLossError("own ops are replayed with a gap"), "start");
-    member.replayed->insert(member.replayed->end(), ops.begin(), ops.end());
-  } else {
-    Check(ops_.OnReceived(actor, first, ops), "replay at m" + std::to_string(machine));
+  const std::string where = "start of m" + std::to_string(machine);
+  CheckSnapshotNotes(member);
+  if (member.machine->store().snapshot_ops() > 0) Check(CheckRestored(member), where);
+  std::vector<test::OpRun> runs = std::exchange(member.replayed, {});
+  if (is_tainted_ || HasFailed()) return;
+  std::vector<crdt::Op> own;
+  for (const test::OpRun& run : runs) {
+    if (run.actor != member.actor) {
+      Check(ops_.OnReceived(run.actor, run.first, run.ops), "replay at m" + std::to_string(machine));
+      continue;
+    }
+    if (run.first != own.size()) Check(absl::DataLossError("own ops are replayed with a gap"), where);
+    own.insert(own.end(), run.ops.begin(), run.ops.end());
   }
+  Check(ops_.OnReplayed(member.actor, own), where);
+  if (member.machine->store().snapshot_ops() == 0 || HasFailed()) return;
+  Check(CheckOpened(member), where);
 }
 
 void World::OnReceived(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
@@ -133,14 +147,9 @@ void World::OnReceived(int machine, crdt::ActorId actor, std::uint64_t first, st
   Check(ops_.OnReceived(actor, first, ops), "arrival at m" + std::to_string(machine));
 }
 
-void World::CheckReplayed(Member& member) {
-  if (!member.replayed || is_tainted_) return;
-  Check(ops_.OnReplayed(member.actor, *std::exchange(member.replayed, std::nullopt)),
-        "start of m" + std::to_string(member.machine->number()));
-}
-
 void World::Start(Member& member) {
-  member.replayed.emplace();
+  member.replayed.clear();
+  NoteDiskBefore(member);
   // A failure that was planned belongs to the life that it was planned for.
   member.machine->disk().FailSync(0);
   member.machine->disk().FailWrite(0);
@@ -148,7 +157,6 @@ void World::Start(Member& member) {
   member.resumed = queue_.now();
   const absl::Status started = member.machine->Start(PeersOf(member.machine->number()));
   if (!started.ok()) {
-    member.replayed.reset();
     if (member.is_tainted) {
       ++outcome_.faults["damaged store refused"];
     } else if (!member.machine->disk().power_is_cut() && !member.is_disk_full) {
@@ -156,7 +164,6 @@ void World::Start(Member& member) {
     }
     return;
   }
-  CheckReplayed(member);
   member.programs->OnProcessBegan();
   if (member.is_disk_full || member.is_tainted) member.programs->DiskMayFail();
   if (!HasFailed() && !is_tainted_ && !member.machine->disk().power_is_cut()) CheckRecovered(member);

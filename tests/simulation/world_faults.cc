@@ -86,6 +86,10 @@ bool World::Befall(const Step& step, Member& member) {
     rubbish_->Talk(machine.endpoint(), as_member, step.Number(1));
     return true;
   }
+  if (verb == "spoil") {  // spoil BIT: of a snapshot
+    SpoilSnapshot(member, step.Number(0));
+    return true;
+  }
   const bool needs_process = verb == "crash" || verb == "kill" || verb == "stop" || verb == "pause" || verb == "cut" ||
                              verb == "failsync" || verb == "failwrite";
   if (!needs_process) return Damage(step, member);
