@@ -179,7 +179,7 @@ class Generator {
   }
 
   std::string Keep() {
-    const char* keeps[] = {"nothing", "everything", "random", "random"};
+    const char* keeps[] = {"nothing", "everything", "random", "prefix"};
     return keeps[Draw(4)];
   }
   void StartLater() {

@@ -52,9 +52,11 @@ constexpr const char* kFaults[] = {"a member talks rubbish",
                                    "power cut while a snapshot is written",
                                    "power cut, keeps everything",
                                    "power cut, keeps nothing",
+                                   "power cut, keeps prefix",
                                    "power cut, keeps random",
                                    "process killed",
                                    "process paused",
+                                   "record torn at the end of a feed",
                                    "restart in order",
                                    "segment dropped",
                                    "segment duplicated",
@@ -63,7 +65,8 @@ constexpr const char* kFaults[] = {"a member talks rubbish",
                                    "segment sent again",
                                    "start with a snapshot",
                                    "sync fails",
-                                   "write fails"};
+                                   "write fails",
+                                   "write torn"};
 
 constexpr std::uint64_t kSeedsWithEveryFault = 500;
 

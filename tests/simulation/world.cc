@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "feed.h"
 #include "simulation/checks.h"
 #include "simulation/founding.h"
 
@@ -24,6 +25,23 @@ constexpr milliseconds kSyncedAfter{1010};
 bool MayBeLate(const std::vector<std::string>& notes) {
   const auto is_lost = [](const std::string& note) { return note.rfind("left ", 0) == 0; };
   return !notes.empty() && std::none_of(notes.begin(), notes.end(), is_lost);
+}
+
+/// Feeds on the disk that end with a part of a record.
+std::uint64_t TornFeedsOn(base::MemoryStorage& disk) {
+  const std::string feeds = std::string(Machine::kStore) + "/feeds";
+  const auto volume = replica::ReadIdentity(disk, std::string(Machine::kStore) + "/identity")->volume;
+  std::uint64_t torn = 0;
+  const auto entries = disk.List(feeds);
+  for (const auto& entry : *entries) {
+    const auto actor = static_cast<crdt::ActorId>(std::stoul(entry.name, nullptr, 16));
+    auto reader = replica::FeedReader::Open(disk, feeds + "/" + entry.name, volume, actor);
+    replica::FeedItem item;
+    while (reader.ok() && (*reader)->Next(item).value_or(false)) {
+    }
+    if (reader.ok() && (*reader)->is_torn()) ++torn;
+  }
+  return torn;
 }
 
 }  // namespace
@@ -176,7 +194,16 @@ void World::Crash(Member& member, Keep keep, std::uint64_t seed) {
   }
   NoteFilesLeft(member);
   member.programs->OnProcessEnded();
+  const std::uint64_t torn_before = machine.disk().counts().torn_writes;
   machine.Crash(keep, seed);
+  CountTorn(member, torn_before);
+}
+
+void World::CountTorn(Member& member, std::uint64_t torn_before) {
+  base::MemoryStorage& disk = member.machine->disk();
+  if (disk.counts().torn_writes == torn_before) return;
+  outcome_.faults["write torn"] += disk.counts().torn_writes - torn_before;
+  outcome_.faults["record torn at the end of a feed"] += TornFeedsOn(disk);
 }
 
 void World::NoteFilesLeft(Member& member) {
@@ -194,7 +221,9 @@ void World::Stop(Member& member) {
   if (machine.disk().power_is_cut()) {
     NoteFilesLeft(member);
     // The process is gone already; what is left is the disk's part.
+    const std::uint64_t torn_before = machine.disk().counts().torn_writes;
     machine.disk().Crash(member.keep, member.keep_seed);
+    CountTorn(member, torn_before);
   } else if (!member.disk_failed) {
     Check(stopped, "end of m" + std::to_string(machine.number()));
     ops_.OnSynced(member.actor);
