@@ -88,12 +88,13 @@ absl::Status Store::State::WriteSnapshot(const crdt::VersionVector& version, con
     const std::lock_guard lock(intake_mutex);
     state.wanted = intake->AllWantedContents();
   }
+  COPSE_RETURN_IF_ERROR(Sync());
   {
-    // What it counts is durable: whoever opens what is here now replays all of it.
+    // After the sync, with which the last own ops that are covered count. What counts is durable: whoever opens what is
+    // here now replays all of it.
     const std::lock_guard lock(mutex);
     state.stability = stability;
   }
-  COPSE_RETURN_IF_ERROR(Sync());
   base::Storage& storage = environment.storage;
   for (const auto& [actor, ops] : version.counts()) {
     const Feed* const feed = FindFeed(actor);
