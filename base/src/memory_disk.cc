@@ -230,7 +230,11 @@ void MemoryDisk::Crash(const std::vector<bool>& kept) {
   const std::vector<NodePointer> nodes = NodesThatMaySurvive();
   auto keep = kept.begin();
   for (const EntryChange& change : entry_changes) {
-    if (*keep++) ApplyTo(&Node::durable_entries, change);
+    if (*keep++) {
+      ApplyTo(&Node::durable_entries, change);
+    } else {
+      ++counts.undone_entries;
+    }
   }
   entry_changes.clear();
   for (const NodePointer& node : nodes) {

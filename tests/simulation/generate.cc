@@ -80,7 +80,7 @@ class Generator {
     trace_.duplicate = Draw(2) == 0 ? 0 : Draw(500);
     trace_.flip = Draw(6) == 0 ? Draw(10) : 0;
     trace_.delay_min = Draw(20);
-    trace_.delay_max = trace_.delay_min + Draw(Draw(8) == 0 ? 60'000 : 300);
+    trace_.delay_max = trace_.delay_min + Draw(Draw(8) == 0 ? 150'000 : 300);
   }
 
   void Add(const std::string& verb, std::vector<std::string> arguments) {

@@ -194,16 +194,21 @@ void World::Crash(Member& member, Keep keep, std::uint64_t seed) {
   }
   NoteFilesLeft(member);
   member.programs->OnProcessEnded();
-  const std::uint64_t torn_before = machine.disk().counts().torn_writes;
+  const base::MemoryStorage::Counts before = machine.disk().counts();
   machine.Crash(keep, seed);
-  CountTorn(member, torn_before);
+  CountUndone(member, before);
 }
 
-void World::CountTorn(Member& member, std::uint64_t torn_before) {
+void World::CountUndone(Member& member, const base::MemoryStorage::Counts& before) {
   base::MemoryStorage& disk = member.machine->disk();
-  if (disk.counts().torn_writes == torn_before) return;
-  outcome_.faults["write torn"] += disk.counts().torn_writes - torn_before;
-  outcome_.faults["record torn at the end of a feed"] += TornFeedsOn(disk);
+  const base::MemoryStorage::Counts after = disk.counts();
+  if (after.undone_entries > before.undone_entries) {
+    outcome_.faults["create, rename or removal undone"] += after.undone_entries - before.undone_entries;
+  }
+  if (after.torn_writes == before.torn_writes) return;
+  outcome_.faults["write torn"] += after.torn_writes - before.torn_writes;
+  const std::uint64_t torn = TornFeedsOn(disk);
+  if (torn > 0) outcome_.faults["record torn at the end of a feed"] += torn;
 }
 
 void World::NoteFilesLeft(Member& member) {
@@ -221,9 +226,9 @@ void World::Stop(Member& member) {
   if (machine.disk().power_is_cut()) {
     NoteFilesLeft(member);
     // The process is gone already; what is left is the disk's part.
-    const std::uint64_t torn_before = machine.disk().counts().torn_writes;
+    const base::MemoryStorage::Counts before = machine.disk().counts();
     machine.disk().Crash(member.keep, member.keep_seed);
-    CountTorn(member, torn_before);
+    CountUndone(member, before);
   } else if (!member.disk_failed) {
     Check(stopped, "end of m" + std::to_string(machine.number()));
     ops_.OnSynced(member.actor);

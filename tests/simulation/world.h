@@ -83,8 +83,8 @@ class World final : public MachineObserver {
   void Start(Member& member);
   void Crash(Member& member, base::MemoryStorage::Keep keep, std::uint64_t seed);
   void Stop(Member& member);
-  /// What the disk of `member` kept of the writes that a power cut met.
-  void CountTorn(Member& member, std::uint64_t torn_before);
+  /// What a power cut undid on the disk of `member`, in whole or in part.
+  void CountUndone(Member& member, const base::MemoryStorage::Counts& before);
   /// What files hold now is what the next process must find, as far as it was fsynced.
   void NoteFilesLeft(Member& member);
   /// Every content whose fsync returned must have been found again.

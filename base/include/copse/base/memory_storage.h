@@ -35,7 +35,8 @@ class MemoryStorage final : public Storage {
     std::uint64_t writes = 0;
     std::uint64_t file_syncs = 0;
     std::uint64_t directory_syncs = 0;
-    std::uint64_t torn_writes = 0;  ///< Of which a crash kept a part.
+    std::uint64_t torn_writes = 0;     ///< Of which a crash kept a part.
+    std::uint64_t undone_entries = 0;  ///< Creations, renames and removals that a crash took back.
   };
 
   MemoryStorage();
