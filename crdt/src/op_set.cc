@@ -34,7 +34,9 @@ std::vector<TreeReplica::Run> InCausalOrder(const OpsByActor& ops, const Version
   });
   std::vector<TreeReplica::Run> runs;
   for (const TreeReplica::Run& batch : batches) {
-    if (!runs.empty() && runs.back().ops.data() + runs.back().ops.size() == batch.ops.data()) {
+    // Not by where they lie: the ops of two actors may be neighbours in memory.
+    if (!runs.empty() && runs.back().actor == batch.actor &&
+        runs.back().first + runs.back().ops.size() == batch.first) {
       runs.back().ops = {runs.back().ops.data(), runs.back().ops.size() + batch.ops.size()};
     } else {
       runs.push_back(batch);
