@@ -65,13 +65,15 @@ void MemoryDisk::Change::ApplyTo(SparseBytes& target) const {
   }
 }
 
-std::size_t MemoryDisk::Change::Pieces() const {
-  if (kind != Kind::kWrite) return 1;
+std::size_t MemoryDisk::Change::Pieces() const { return kind == Kind::kWrite ? Sectors() + (grows ? 1 : 0) : 1; }
+
+std::size_t MemoryDisk::Change::Sectors() const {
   return static_cast<std::size_t>((offset + bytes.size() - 1) / kSectorBytes - offset / kSectorBytes + 1);
 }
 
 void MemoryDisk::Change::ApplyPieceTo(SparseBytes& target, std::size_t piece) const {
   if (kind != Kind::kWrite) return ApplyTo(target);
+  if (piece == Sectors()) return target.Resize(std::max(target.size(), offset + bytes.size()));
   const std::uint64_t begin = std::max(offset, (offset / kSectorBytes + piece) * kSectorBytes);
   const std::uint64_t end = std::min(offset + bytes.size(), (begin / kSectorBytes + 1) * kSectorBytes);
   target.Write(begin, std::string_view(bytes).substr(begin - offset, end - begin));
@@ -120,6 +122,8 @@ bool MemoryDisk::IsDue(std::uint64_t& calls_until_failure) {
 
 void MemoryDisk::ChangeFile(Node& node, Change change) {
   const std::uint64_t before = node.bytes.allocated();
+  change.order = ++last_order;
+  change.grows = change.kind == Change::Kind::kWrite && change.offset + change.bytes.size() > node.bytes.size();
   change.ApplyTo(node.bytes);
   if (node.is_linked) used_bytes = used_bytes - before + node.bytes.allocated();
   node.changes.push_back(std::move(change));
@@ -127,6 +131,7 @@ void MemoryDisk::ChangeFile(Node& node, Change change) {
 
 void MemoryDisk::ChangeEntries(EntryChange change) {
   ApplyTo(&Node::entries, change);
+  change.order = ++last_order;
   entry_changes.push_back(std::move(change));
 }
 
@@ -183,7 +188,33 @@ std::size_t MemoryDisk::UnsyncedPieces() const {
   return pieces;
 }
 
+std::vector<bool> MemoryDisk::ChoosePrefix(std::uint64_t seed) const {
+  std::mt19937_64 random(seed);
+  std::vector<std::uint64_t> orders;
+  for (const EntryChange& change : entry_changes) orders.push_back(change.order);
+  const std::vector<NodePointer> nodes = NodesThatMaySurvive();
+  for (const NodePointer& node : nodes) {
+    for (const Change& change : node->changes) orders.push_back(change.order);
+  }
+  if (orders.empty()) return {};
+  std::sort(orders.begin(), orders.end());
+  // All changes before this one, and of this one the first pieces.
+  const std::uint64_t last = orders[random() % orders.size()];
+  std::vector<bool> kept;
+  for (const EntryChange& change : entry_changes) kept.push_back(change.order < last);
+  for (const NodePointer& node : nodes) {
+    for (const Change& change : node->changes) {
+      const std::size_t pieces = change.Pieces();
+      const std::size_t first = change.order < last ? pieces : change.order > last ? 0 : random() % pieces;
+      for (std::size_t piece = 0; piece < pieces; ++piece) kept.push_back(piece < first);
+      if (change.order == last && change.grows) kept.back() = Heads(random);
+    }
+  }
+  return kept;
+}
+
 std::vector<bool> MemoryDisk::Choose(Keep keep, std::uint64_t seed) const {
+  if (keep == Keep::kPrefix) return ChoosePrefix(seed);
   std::vector<bool> kept(UnsyncedPieces(), keep == Keep::kEverything);
   if (keep != Keep::kRandom) return kept;
   std::mt19937_64 random(seed);
@@ -199,14 +230,22 @@ void MemoryDisk::Crash(const std::vector<bool>& kept) {
   const std::vector<NodePointer> nodes = NodesThatMaySurvive();
   auto keep = kept.begin();
   for (const EntryChange& change : entry_changes) {
-    if (*keep++) ApplyTo(&Node::durable_entries, change);
+    if (*keep++) {
+      ApplyTo(&Node::durable_entries, change);
+    } else {
+      ++counts.undone_entries;
+    }
   }
   entry_changes.clear();
   for (const NodePointer& node : nodes) {
     for (const Change& change : node->changes) {
+      std::size_t kept_pieces = 0;
       for (std::size_t piece = 0; piece < change.Pieces(); ++piece) {
-        if (*keep++) change.ApplyPieceTo(node->durable_bytes, piece);
+        if (!*keep++) continue;
+        change.ApplyPieceTo(node->durable_bytes, piece);
+        ++kept_pieces;
       }
+      if (kept_pieces != 0 && kept_pieces != change.Pieces()) ++counts.torn_writes;
     }
     node->changes.clear();
     node->bytes = node->durable_bytes;
@@ -232,6 +271,7 @@ std::shared_ptr<MemoryDisk> MemoryDisk::Copy() const {
   auto disk = std::make_shared<MemoryDisk>();
   disk->root = copies.at(root.get());
   disk->entry_changes = entry_changes;
+  disk->last_order = last_order;
   for (EntryChange& change : disk->entry_changes) {
     for (auto& part : change.parts) {
       part.directory = copies.at(part.directory.get());

@@ -30,10 +30,14 @@ struct MemoryDisk {
     std::uint64_t offset = 0;  ///< kResize: the new size.
     std::uint64_t length = 0;
     std::string bytes;
+    bool grows = false;       ///< A write that makes the file longer.
+    std::uint64_t order = 0;  ///< Among all changes of the disk.
 
     void ApplyTo(SparseBytes& target) const;
-    /// A power cut in the middle of writing it out may leave any choice of its pieces: of a write, its sectors.
+    /// A power cut in the middle of writing it out may leave any choice of its pieces: of a write, its sectors, and at
+    /// last, where it makes the file longer, the length, with zeros for what is not kept.
     std::size_t Pieces() const;
+    std::size_t Sectors() const;
     void ApplyPieceTo(SparseBytes& target, std::size_t piece) const;
   };
 
@@ -60,6 +64,7 @@ struct MemoryDisk {
       NodePointer node;
     };
     std::vector<Part> parts;
+    std::uint64_t order = 0;
   };
 
   static NodePointer MakeDirectory();
@@ -84,6 +89,7 @@ struct MemoryDisk {
   /// As MemoryStorage's.
   std::size_t UnsyncedPieces() const;
   std::vector<bool> Choose(MemoryStorage::Keep keep, std::uint64_t seed) const;
+  std::vector<bool> ChoosePrefix(std::uint64_t seed) const;
   void Crash(const std::vector<bool>& kept);
   std::shared_ptr<MemoryDisk> Copy() const;
 
@@ -95,6 +101,7 @@ struct MemoryDisk {
   std::mutex mutex;
   NodePointer root = MakeDirectory();
   std::vector<EntryChange> entry_changes;
+  std::uint64_t last_order = 0;
   std::map<std::string, std::uint64_t> locks;  ///< Path -> which Lock call holds it.
   std::uint64_t last_lock = 0;
   std::uint64_t boot = 0;  ///< Counts crashes: a handle of an earlier boot is dead.

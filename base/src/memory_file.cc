@@ -25,7 +25,8 @@ absl::Status MemoryFile::WriteAt(std::uint64_t offset, std::string_view bytes) {
   COPSE_RETURN_IF_ERROR(disk_->SpendChange("write", path_));
   if (MemoryDisk::IsDue(disk_->writes_until_failure)) return MemoryIoError("write", path_);
   const std::string_view fitting = bytes.substr(0, Fitting(offset, bytes.size()));
-  if (!fitting.empty()) disk_->ChangeFile(*node_, {Kind::kWrite, offset, fitting.size(), std::string(fitting)});
+  if (!fitting.empty())
+    disk_->ChangeFile(*node_, {Kind::kWrite, offset, fitting.size(), std::string(fitting), false, 0});
   if (fitting.size() < bytes.size()) {
     return absl::ResourceExhaustedError("write " + path_ + ": No space left on device");
   }
@@ -37,7 +38,7 @@ absl::Status MemoryFile::Truncate(std::uint64_t size) {
   const std::lock_guard lock(disk_->mutex);
   COPSE_RETURN_IF_ERROR(CheckWritable("truncate"));
   COPSE_RETURN_IF_ERROR(disk_->SpendChange("truncate", path_));
-  disk_->ChangeFile(*node_, {Kind::kResize, size, 0, {}});
+  disk_->ChangeFile(*node_, {Kind::kResize, size, 0, {}, false, 0});
   return absl::OkStatus();
 }
 
@@ -45,7 +46,7 @@ absl::Status MemoryFile::PunchHole(std::uint64_t offset, std::uint64_t length) {
   const std::lock_guard lock(disk_->mutex);
   COPSE_RETURN_IF_ERROR(CheckWritable("punch a hole in"));
   COPSE_RETURN_IF_ERROR(disk_->SpendChange("punch a hole in", path_));
-  disk_->ChangeFile(*node_, {Kind::kPunch, offset, length, {}});
+  disk_->ChangeFile(*node_, {Kind::kPunch, offset, length, {}, false, 0});
   return absl::OkStatus();
 }
 

@@ -44,7 +44,7 @@ absl::StatusOr<std::unique_ptr<File>> MemoryStorage::Open(const std::string& pat
     if (directory == nullptr) return NotFound(path);
     COPSE_RETURN_IF_ERROR(disk_->SpendChange("open", path));
     node = std::make_shared<MemoryDisk::Node>();
-    disk_->ChangeEntries({{{directory, NameOf(path), node}}});
+    disk_->ChangeEntries({{{directory, NameOf(path), node}}, 0});
   }
   if (node == nullptr) return NotFound(path);
   if (node->is_directory) return absl::InternalError("open " + path + ": Is a directory");
@@ -57,7 +57,7 @@ absl::Status MemoryStorage::CreateDirectory(const std::string& path) {
   if (parent == nullptr) return NotFound(path);
   if (disk_->Find(path) != nullptr) return absl::AlreadyExistsError("create directory " + path + ": File exists");
   COPSE_RETURN_IF_ERROR(disk_->SpendChange("create directory", path));
-  disk_->ChangeEntries({{{parent, NameOf(path), MemoryDisk::MakeDirectory()}}});
+  disk_->ChangeEntries({{{parent, NameOf(path), MemoryDisk::MakeDirectory()}}, 0});
   return absl::OkStatus();
 }
 
@@ -68,7 +68,7 @@ absl::Status MemoryStorage::Remove(const std::string& path) {
   if (node->is_directory) return absl::InternalError("remove " + path + ": Is a directory");
   COPSE_RETURN_IF_ERROR(disk_->SpendChange("remove", path));
   disk_->Unlink(*node);
-  disk_->ChangeEntries({{{disk_->Find(ParentDirectory(path)), NameOf(path), nullptr}}});
+  disk_->ChangeEntries({{{disk_->Find(ParentDirectory(path)), NameOf(path), nullptr}}, 0});
   return absl::OkStatus();
 }
 
@@ -79,7 +79,7 @@ absl::Status MemoryStorage::RemoveDirectory(const std::string& path) {
   if (!node->is_directory) return absl::InternalError("remove directory " + path + ": Not a directory");
   if (!node->entries.empty()) return absl::InternalError("remove directory " + path + ": Directory not empty");
   COPSE_RETURN_IF_ERROR(disk_->SpendChange("remove directory", path));
-  disk_->ChangeEntries({{{disk_->Find(ParentDirectory(path)), NameOf(path), nullptr}}});
+  disk_->ChangeEntries({{{disk_->Find(ParentDirectory(path)), NameOf(path), nullptr}}, 0});
   return absl::OkStatus();
 }
 
@@ -96,7 +96,7 @@ absl::Status MemoryStorage::Rename(const std::string& from, const std::string& t
   }
   COPSE_RETURN_IF_ERROR(disk_->SpendChange("rename", from));
   if (replaced != nullptr) disk_->Unlink(*replaced);
-  disk_->ChangeEntries({{{disk_->Find(ParentDirectory(from)), NameOf(from), nullptr}, {target, NameOf(to), node}}});
+  disk_->ChangeEntries({{{disk_->Find(ParentDirectory(from)), NameOf(from), nullptr}, {target, NameOf(to), node}}, 0});
   return absl::OkStatus();
 }
 
@@ -144,7 +144,7 @@ absl::StatusOr<std::unique_ptr<StorageLock>> MemoryStorage::Lock(const std::stri
     const NodePointer directory = disk_->FindDirectory(ParentDirectory(path));
     if (directory == nullptr) return NotFound(path);
     COPSE_RETURN_IF_ERROR(disk_->SpendChange("lock", path));
-    disk_->ChangeEntries({{{directory, NameOf(path), std::make_shared<MemoryDisk::Node>()}}});
+    disk_->ChangeEntries({{{directory, NameOf(path), std::make_shared<MemoryDisk::Node>()}}, 0});
   }
   const std::uint64_t id = ++disk_->last_lock;
   disk_->locks[path] = id;

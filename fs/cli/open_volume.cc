@@ -99,8 +99,7 @@ absl::Status OpenVolume::State::OpenStore(const std::string& path, const Options
   store_options.allow_joining = options.joining;
   store_options.restorer = [&](std::vector<crdt::ImageBuffer> parts) -> absl::Status {
     COPSE_RETURN_IF_ERROR(MakeTree(path));
-    if (parts.size() != 1) return absl::DataLossError("it has another number of parts");
-    return tree->Load(std::move(parts.front()));
+    return LoadSnapshot(std::move(parts), *tree);
   };
   COPSE_ASSIGN_OR_RETURN(store, replica::Store::Open(machine.store_environment(), path, store_options, replay));
   journal.set_store(store.get());
@@ -122,7 +121,10 @@ absl::Status OpenVolume::State::OpenTop(const std::string& path) {
     return shown->Ingest(actor, first, ops);
   });
   notes.insert(notes.end(), store->notes().begin(), store->notes().end());
-  if (!read_only) snapshots = std::make_unique<Snapshots>(*store, *volume, std::make_unique<base::ThreadExecutor>());
+  if (!read_only) {
+    snapshots =
+        std::make_unique<Snapshots>(*store, *volume, std::make_unique<base::ThreadExecutor>(), Snapshots::Options());
+  }
   return absl::OkStatus();
 }
 

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/snapshots.h"
 #include "cli/volume_commands.h"
 
 namespace copse::cli {
@@ -87,7 +88,7 @@ absl::StatusOr<std::optional<std::string>> DumpOfReplay(OpenVolume& opened, cons
   if (beginning == Beginning::kSnapshot) {
     store_options.restorer = [&](std::vector<crdt::ImageBuffer> parts) -> absl::Status {
       tree.emplace(identity.actor, journal, fs::ValidateFileSystemOp);
-      return parts.size() == 1 ? tree->Load(std::move(parts.front())) : absl::DataLossError("it has other parts");
+      return LoadSnapshot(std::move(parts), *tree);
     };
   }
   COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<replica::Store> copy,

@@ -88,12 +88,13 @@ absl::Status Store::State::WriteSnapshot(const crdt::VersionVector& version, con
     const std::lock_guard lock(intake_mutex);
     state.wanted = intake->AllWantedContents();
   }
+  COPSE_RETURN_IF_ERROR(Sync());
   {
-    // What it counts is durable: whoever opens what is here now replays all of it.
+    // After the sync, with which the last own ops that are covered count. What counts is durable: whoever opens what is
+    // here now replays all of it.
     const std::lock_guard lock(mutex);
     state.stability = stability;
   }
-  COPSE_RETURN_IF_ERROR(Sync());
   base::Storage& storage = environment.storage;
   for (const auto& [actor, ops] : version.counts()) {
     const Feed* const feed = FindFeed(actor);
@@ -104,11 +105,12 @@ absl::Status Store::State::WriteSnapshot(const crdt::VersionVector& version, con
       if (record.frame < state.feeds[actor].resume.frames) state.feeds[actor].grants.push_back(record);
     }
   }
-  if (const absl::Status made = storage.CreateDirectory(layout.snapshots()); made.ok()) {
-    COPSE_RETURN_IF_ERROR(storage.SyncDirectory(layout.store));
-  } else if (!absl::IsAlreadyExists(made)) {
+  if (const absl::Status made = storage.CreateDirectory(layout.snapshots());
+      !made.ok() && !absl::IsAlreadyExists(made)) {
     return made;
   }
+  // Also where it is there already: who made it may not have come to this, or may have seen it fail.
+  COPSE_RETURN_IF_ERROR(storage.SyncDirectory(layout.store));
   COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> before, ListSnapshots(storage, layout.snapshots()));
   const std::string own_part = EncodeSnapshotState(state);
   std::vector<std::string_view> all = {own_part};

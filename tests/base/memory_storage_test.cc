@@ -89,23 +89,47 @@ TEST_F(MemoryStorageTest, ACrashKeepsExactlyThePiecesThatWereChosen) {
   ASSERT_TRUE(storage_.CreateDirectory("/d").ok());
   ASSERT_TRUE(file->WriteAt(500, std::string(600, 'n')).ok());  // Sectors 0, 1 and 2.
   ASSERT_TRUE(file->Truncate(1050).ok());
-  ASSERT_EQ(storage_.UnsyncedPieces(), 5U);
+  ASSERT_EQ(storage_.UnsyncedPieces(), 6U);  // The directory, the sectors, the length that they make, the truncation.
   std::set<std::string> outcomes;
-  for (unsigned choice = 0; choice < 32; ++choice) {
+  for (unsigned choice = 0; choice < 64; ++choice) {
     const std::unique_ptr<MemoryStorage> disk = storage_.Copy();
     std::vector<bool> kept;
-    for (unsigned piece = 0; piece < 5; ++piece) kept.push_back((choice >> piece & 1) != 0);
+    for (unsigned piece = 0; piece < 6; ++piece) kept.push_back((choice >> piece & 1) != 0);
     disk->Crash(kept);
     EXPECT_EQ(disk->UnsyncedPieces(), 0U);
     EXPECT_EQ(disk->Stat("/d").ok(), kept[0]);
     const std::string contents = ReadWholeFile(*disk, "/f").value();
     EXPECT_EQ(contents[511], kept[1] ? 'n' : 'o');
     EXPECT_EQ(contents[512], kept[2] ? 'n' : 'o');
-    EXPECT_EQ(contents.size(), kept[4] ? 1050U : kept[3] ? 1100U : 1024U);
-    EXPECT_TRUE(!kept[4] || contents[1030] == (kept[3] ? 'n' : '\0'));
+    EXPECT_EQ(contents.size(), kept[5] ? 1050U : kept[3] || kept[4] ? 1100U : 1024U);
+    EXPECT_TRUE(contents.size() <= 1030 || contents[1030] == (kept[3] ? 'n' : '\0'));
+    EXPECT_EQ(disk->counts().torn_writes, (choice >> 1 & 15) % 15 == 0 ? 0U : 1U);
     outcomes.insert(contents + (kept[0] ? "d" : ""));
   }
-  EXPECT_EQ(outcomes.size(), 32U);
+  // A sector beyond the end brings the length along, and so does the truncation.
+  EXPECT_EQ(outcomes.size(), 40U);
+}
+
+TEST_F(MemoryStorageTest, ACrashThatKeepsAPrefixTearsOneWriteAndKeepsAllBeforeIt) {
+  auto first = CreateDurable("/first", "");
+  auto second = CreateDurable("/second", "");
+  ASSERT_TRUE(first->WriteAt(0, std::string(1024, 'a')).ok());
+  ASSERT_TRUE(storage_.CreateDirectory("/d").ok());
+  ASSERT_TRUE(second->WriteAt(0, std::string(1024, 'b')).ok());
+  std::set<std::string> outcomes;
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    const std::unique_ptr<MemoryStorage> disk = storage_.Copy();
+    disk->Crash(Keep::kPrefix, seed);
+    const std::string zeros(1024, '\0');
+    const std::string a = ReadWholeFile(*disk, "/first").value();
+    const std::string b = ReadWholeFile(*disk, "/second").value();
+    EXPECT_TRUE(a.empty() || a == zeros || a.substr(0, 512) == std::string(512, 'a'));
+    EXPECT_TRUE(!disk->Stat("/d").ok() || a == std::string(1024, 'a'));
+    EXPECT_TRUE(b.empty() || disk->Stat("/d").ok());
+    outcomes.insert(a + '|' + b + (disk->Stat("/d").ok() ? "d" : ""));
+  }
+  // Of the first write alone, or of the second after all else: nothing, zeros, a sector, a sector and zeros, the whole.
+  EXPECT_EQ(outcomes.size(), 10U);
 }
 
 TEST_F(MemoryStorageTest, ACopyOfADiskIsADiskOfItsOwn) {

@@ -14,7 +14,8 @@ namespace {
 using Machine = World::Machine;
 
 constexpr std::uint64_t kWorldSeed = 7;
-constexpr std::size_t kAllChoicesUpTo = 6;
+/// Six sectors, and the lengths that they make files have.
+constexpr std::size_t kAllChoicesUpTo = 8;
 
 std::uint64_t Setting(const char* name, std::uint64_t otherwise) {
   const char* const value = std::getenv(name);

@@ -31,6 +31,10 @@ class Record {
   void Shown(crdt::ActorId actor, std::size_t count) { shown_[actor] += count; }
   const std::map<crdt::ActorId, std::size_t>& shown() const { return shown_; }
 
+  /// A snapshot was written to the end: from now on there is one.
+  void HasSnapshot() { has_snapshot_ = true; }
+  bool has_snapshot() const { return has_snapshot_; }
+
   /// Whether `replayed` is what a crash may leave of the own ops: whole batches, none missing that was durable.
   absl::Status CheckOwn(const Ops& replayed) const;
   /// The store was opened, and `replayed` is what there is: the story goes on from there.
@@ -59,6 +63,7 @@ class Record {
   };
 
   bool is_made_ = false;
+  bool has_snapshot_ = false;
   Ops own_;
   std::size_t durable_ = 0;
   std::map<crdt::ActorId, std::size_t> shown_;

@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-#include "support/memory_content_store.h"
+#include "cli/snapshots.h"
 
 namespace copse::crash {
 namespace {
@@ -16,6 +16,9 @@ namespace {
 /// Small, so that a short session fills several segments and packs.
 constexpr std::uint64_t kSegmentBytesMax = 2500;
 constexpr std::uint64_t kPackBytesMax = 150'000;
+/// Often enough for some that are replaced.
+constexpr std::uint64_t kSnapshotDueOps = 12;
+constexpr std::chrono::seconds kSnapshotPause{1};
 const fs::Caller kUser;
 
 /// Passes on to the store once it is open, and notes what was asked and granted.
@@ -78,16 +81,21 @@ absl::StatusOr<std::string> ReadAll(fs::Volume& volume, crdt::NodeId file) {
 
 /// Members are destroyed from the last to the first.
 struct Replica::Process {
-  Process(base::Clock& clock, Record& record) : executor([&clock] { return clock.Monotonic(); }), journal(record) {}
+  Process(base::Clock& clock, Record& record)
+      : now([&clock] { return clock.Monotonic(); }), executor(now), journal(record) {}
   ~Process() {
+    snapshots.reset();
     if (store != nullptr) store->set_receiver(nullptr);
   }
 
+  const std::function<std::chrono::nanoseconds()> now;
   base::ManualExecutor executor;
   RecordingJournal journal;
   std::unique_ptr<replica::Store> store;
   std::optional<crdt::TreeReplica> tree;
   std::unique_ptr<fs::Volume> volume;
+  std::unique_ptr<cli::Snapshots> snapshots;
+  base::ManualExecutor* snapshot_executor = nullptr;
 };
 
 Replica::Replica(std::unique_ptr<base::MemoryStorage> disk, std::uint64_t seed, Record record)
@@ -104,20 +112,26 @@ absl::Status Replica::Create(const std::string& label) {
 
 absl::Status Replica::OpenStore(Process& process, bool joining) {
   replayed_.clear();
-  replayed_frames_.clear();
+  replayed_runs_.clear();
+  const std::unique_ptr<base::MemoryStorage> before = disk_->Copy();
   replica::Store::Options options;
   options.segment_bytes_max = kSegmentBytesMax;
   options.pack_bytes_max = kPackBytesMax;
   options.namer = {fs::ContentNamedBy, fs::ContentNamedByPage};
   options.allow_joining = joining;
+  const auto make_tree = [&]() -> absl::Status {
+    COPSE_ASSIGN_OR_RETURN(const replica::Identity identity,
+                           replica::ReadIdentity(*disk_, std::string(kStore) + "/identity"));
+    process.tree.emplace(identity.actor, process.journal, fs::ValidateFileSystemOp);
+    return absl::OkStatus();
+  };
+  options.restorer = [&](std::vector<crdt::ImageBuffer> parts) -> absl::Status {
+    COPSE_RETURN_IF_ERROR(make_tree());
+    return cli::LoadSnapshot(std::move(parts), *process.tree);
+  };
   const auto replay = [&](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) -> absl::Status {
-    if (!process.tree) {
-      COPSE_ASSIGN_OR_RETURN(const replica::Identity identity,
-                             replica::ReadIdentity(*disk_, std::string(kStore) + "/identity"));
-      process.tree.emplace(identity.actor, process.journal, fs::ValidateFileSystemOp);
-    }
-    replayed_[actor].insert(replayed_[actor].end(), ops.begin(), ops.end());
-    replayed_frames_.emplace_back(ops.begin(), ops.end());
+    if (!process.tree) COPSE_RETURN_IF_ERROR(make_tree());
+    replayed_runs_.push_back({actor, first, {ops.begin(), ops.end()}});
     return process.tree->Ingest(actor, first, ops).status();
   };
   COPSE_ASSIGN_OR_RETURN(process.store,
@@ -125,11 +139,30 @@ absl::Status Replica::OpenStore(Process& process, bool joining) {
   process.journal.store = process.store.get();
   const crdt::ActorId self = process.store->identity().actor;
   if (!process.tree) process.tree.emplace(self, process.journal, fs::ValidateFileSystemOp);
+  // What a crash leaves of writing one is never taken for one, and never costs the one before.
+  if (!process.store->notes().empty()) return absl::DataLossError(process.store->notes().front());
+  if (record_.has_snapshot() && process.store->snapshot_ops() == 0) return absl::DataLossError("the snapshot is gone");
+  if (process.store->snapshot_ops() > 0) COPSE_RETURN_IF_ERROR(CheckRestored(process, *before));
+  for (const test::OpRun& run : replayed_runs_) {
+    Record::Ops& feed = replayed_[run.actor];
+    if (run.first != feed.size()) return absl::DataLossError("ops are replayed with a gap");
+    feed.insert(feed.end(), run.ops.begin(), run.ops.end());
+  }
   COPSE_RETURN_IF_ERROR(record_.CheckOwn(replayed_[self]));
   for (const auto& [actor, count] : record_.shown()) {
     if (replayed_[actor].size() < count) return absl::DataLossError("ops of another were shown, and are gone");
   }
   record_.ReopenedWith(self, replayed_);
+  return absl::OkStatus();
+}
+
+absl::Status Replica::CheckRestored(Process& process, base::MemoryStorage& disk) {
+  COPSE_ASSIGN_OR_RETURN(test::Replayed replayed, test::ReplayAll(disk, kStore));
+  if (!(process.tree->version() == replayed.version)) return absl::DataLossError("snapshot and tail are not all ops");
+  if (process.store->StableTime() != replayed.stable_time) return absl::DataLossError("a snapshot has other clocks");
+  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<test::VolumeToLookAt> shown, test::VolumeToLookAt::Open(*process.tree));
+  if (shown->volume().Dump() != replayed.dump) return absl::DataLossError("snapshot and tail are another volume");
+  replayed_runs_ = std::move(replayed.runs);
   return absl::OkStatus();
 }
 
@@ -150,6 +183,17 @@ absl::Status Replica::OpenVolume(Process& process, bool joining) {
         record_.Shown(actor, ops.size());
         return absl::OkStatus();
       });
+  if (joining) return absl::OkStatus();
+  cli::Snapshots::Options snapshots;
+  snapshots.pause = kSnapshotPause;
+  snapshots.due_ops_min = snapshots.worth_at_end = kSnapshotDueOps;
+  snapshots.on_attempt = [this](const absl::Status& written) {
+    if (written.ok()) record_.HasSnapshot();
+  };
+  auto executor = std::make_unique<base::ManualExecutor>(process.now);
+  process.snapshot_executor = executor.get();
+  process.snapshots =
+      std::make_unique<cli::Snapshots>(*process.store, *process.volume, std::move(executor), std::move(snapshots));
   return absl::OkStatus();
 }
 
@@ -186,33 +230,20 @@ absl::Status Replica::Close() {
 void Replica::Pass(std::chrono::milliseconds time) {
   clock_.Advance(time);
   process_->executor.RunDue();
+  if (process_->snapshot_executor != nullptr) process_->snapshot_executor->RunDue();
 }
 
 replica::Store& Replica::store() { return *process_->store; }
 fs::Volume& Replica::volume() { return *process_->volume; }
 
 absl::StatusOr<Names> Replica::NamesOfReplayed() const {
-  base::MemoryStorage storage;
-  base::ManualClock clock;
-  base::ManualExecutor executor([&] { return clock.Monotonic(); });
-  test::MemoryContentStore content;
   crdt::NullJournal journal;
   crdt::TreeReplica tree(process_->store->identity().actor, journal, fs::ValidateFileSystemOp);
-  std::map<crdt::ActorId, std::uint64_t> known;
-  for (const Record::Ops& frame : replayed_frames_) {
-    if (frame.empty()) continue;
-    const crdt::ActorId actor = frame.front().time.actor();
-    COPSE_RETURN_IF_ERROR(tree.Ingest(actor, known[actor], frame).status());
-    known[actor] += frame.size();
+  for (const test::OpRun& run : replayed_runs_) {
+    COPSE_RETURN_IF_ERROR(tree.Ingest(run.actor, run.first, run.ops).status());
   }
-  fs::Volume::Options options;
-  options.staging_directory = "/staging";
-  options.volume_key = std::string(32, 'k');
-  options.read_only = true;
-  std::vector<std::string> notes;
-  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<fs::Volume> volume,
-                         fs::Volume::Open({storage, clock, executor, content, journal}, tree, options, notes));
-  return WalkNames(*volume);
+  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<test::VolumeToLookAt> shown, test::VolumeToLookAt::Open(tree));
+  return WalkNames(shown->volume());
 }
 
 absl::StatusOr<Replica::At> Replica::Place(const std::string& path) {

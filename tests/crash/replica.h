@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "crash/record.h"
+#include "support/full_replay.h"
 
 namespace copse::crash {
 
@@ -63,7 +64,7 @@ class Replica {
   void Pass(std::chrono::milliseconds time);
   replica::Store& store();
   fs::Volume& volume();
-  /// Ops found when the store was opened, by author and in the order of their feeds.
+  /// All ops that the log has, whether read when the store was opened or spared by a snapshot.
   const std::map<crdt::ActorId, Record::Ops>& replayed() const { return replayed_; }
   /// The names that a volume shows which has these ops and nothing else.
   absl::StatusOr<Names> NamesOfReplayed() const;
@@ -95,6 +96,9 @@ class Replica {
   };
 
   absl::Status OpenStore(Process& process, bool joining);
+  /// Whether the tree, begun from a snapshot, is what the log alone makes on `disk`; sets what was replayed to all of
+  /// it.
+  absl::Status CheckRestored(Process& process, base::MemoryStorage& disk);
   absl::Status OpenVolume(Process& process, bool joining);
   absl::StatusOr<crdt::NodeId> Find(const std::string& path);
   absl::StatusOr<At> Place(const std::string& path);
@@ -107,7 +111,7 @@ class Replica {
   std::uint64_t changes_before_ = 0;  // Of disk_, by processes that were killed.
   std::optional<std::uint64_t> cut_at_;
   std::map<crdt::ActorId, Record::Ops> replayed_;
-  std::vector<Record::Ops> replayed_frames_;  // Each of one author, in causal order.
+  std::vector<test::OpRun> replayed_runs_;  // The same in causal order.
   std::unique_ptr<Process> process_;
 };
 

@@ -7,7 +7,10 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
+
+#include "volume/schema.h"
 
 namespace copse::simulation {
 namespace {
@@ -85,6 +88,64 @@ class ModelWalk {
   std::uint64_t entries_ = 0;
 };
 
+/// Everything that was ever made and had a name is shown, in the trash, or purged by somebody.
+class Inventory {
+ public:
+  Inventory(fs::Volume& volume, const crdt_test::World& world, const std::vector<crdt::Op>& ops)
+      : volume_(volume), world_(world) {
+    for (const fs::Volume::TrashEntry& entry : volume.ListTrash()) in_trash_.insert(entry.node);
+    for (const crdt::Op& op : ops) {
+      for (const crdt::Field& field : op.fields) {
+        if (field.id.number == fs::schema::kPurged) purged_.insert(op.child);
+      }
+    }
+  }
+
+  absl::Status Check() const {
+    std::map<NodeId, std::vector<NodeId>> names;  // Of each inode; a directory is its own.
+    for (const NodeId node : world_.nodes) {
+      if (KindOf(node) == fs::Kind::kDirectory) names[node].push_back(node);
+      if (KindOf(node)) continue;
+      const auto target = ValueOf(node, fs::schema::kInode);
+      const auto inode = target ? fs::schema::DecodeNode(*target) : std::nullopt;
+      if (inode && KindOf(*inode)) names[*inode].push_back(node);
+    }
+    for (const auto& [inode, nodes] : names) {
+      const auto shown = volume_.GetAttributes(inode);
+      const bool is_shown = shown.ok() && shown->links > 0;
+      const auto is_accounted_for = [this](NodeId name) { return IsInTrashOrPurged(name); };
+      if (is_shown || std::any_of(nodes.begin(), nodes.end(), is_accounted_for)) continue;
+      return absl::DataLossError("inode " + std::to_string(inode.value) +
+                                 " is not shown, not in the trash, not purged");
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  std::optional<std::string> ValueOf(NodeId node, std::uint32_t number) const {
+    const auto found = world_.values.find({node, {number, ""}});
+    return found == world_.values.end() ? std::nullopt : found->second.second;
+  }
+  std::optional<fs::Kind> KindOf(NodeId node) const {
+    const auto value = ValueOf(node, fs::schema::kKind);
+    return value ? fs::schema::DecodeKind(*value) : std::nullopt;
+  }
+  /// By itself, or with a directory above it.
+  bool IsInTrashOrPurged(NodeId name) const {
+    for (auto place = world_.places.find(name); place != world_.places.end();
+         place = world_.places.find(place->second.parent)) {
+      if (purged_.contains(place->first)) return true;
+      if (place->second.parent == crdt::kTrash) return in_trash_.contains(place->first);
+    }
+    return false;
+  }
+
+  fs::Volume& volume_;
+  const crdt_test::World& world_;
+  std::set<NodeId> in_trash_;
+  std::set<NodeId> purged_;
+};
+
 absl::Status ListInto(fs::Volume& volume, Programs& programs, NodeId directory, const std::string& path,
                       std::vector<std::string>& lines) {
   std::vector<std::pair<std::string, NodeId>> entries;
@@ -136,7 +197,7 @@ absl::Status CheckAgainstModel(const crdt::Tree& tree, fs::Volume& volume, const
   ModelWalk walk(volume, model);
   COPSE_RETURN_IF_ERROR(walk.Walk(crdt::kRoot, ""));
   if (walk.entries() > model.entries) return absl::DataLossError("more entries are reached than there are");
-  return absl::OkStatus();
+  return Inventory(volume, expected, ops).Check();
 }
 
 absl::StatusOr<std::vector<std::string>> Listing(fs::Volume& volume, Programs& programs) {

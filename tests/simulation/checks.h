@@ -14,7 +14,7 @@
 namespace copse::simulation {
 
 /// Whether `tree` is what the oracle folds from `ops`, and `volume` shows what the model of the projection makes of it:
-/// names, numbers, kinds, link counts.
+/// names, numbers, kinds, link counts; and whether all that was ever made is shown, in the trash, or purged.
 absl::Status CheckAgainstModel(const crdt::Tree& tree, fs::Volume& volume, const std::vector<crdt::Op>& ops);
 
 /// All that a program sees: a line for each path with inode number, attributes and contents.

@@ -52,7 +52,9 @@ class Founder final : public MachineObserver {
     ops_.OnSubmitted(machines_[static_cast<std::size_t>(machine)]->tree().actor(), batch, queue_.now());
   }
   void OnReplayed(int, crdt::ActorId, std::uint64_t, std::span<const crdt::Op>) override {}
+  void OnOpened(int) override {}
   void OnReceived(int, crdt::ActorId, std::uint64_t, std::span<const crdt::Op>) override {}
+  void OnSnapshot(int, const absl::Status&) override {}
 
   void Join(Machine& inviter, Machine& newcomer) {
     const auto invitation = inviter.store().Invite(replica::Role::kWriter, std::chrono::hours(1), {inviter.endpoint()});

@@ -16,6 +16,7 @@ class Generator {
   explicit Generator(std::uint64_t seed) : random_(seed) {
     trace_.seed = seed;
     trace_.has_real_crypto = seed % kRealCryptoEvery == 1;
+    if (seed % 4 != 0) trace_.snapshots = 200 + seed * 7919 % 3000;
   }
 
   Trace Make(Form form) {
@@ -36,6 +37,7 @@ class Generator {
       Fault();
     }
     if (Draw(12) == 0) Damage(length);
+    if (trace_.snapshots != 0 && Draw(8) == 0) SpoilSnapshot(length);
     return Take();
   }
 
@@ -45,6 +47,7 @@ class Generator {
     constexpr std::uint64_t kCalls = 60;
     constexpr std::uint64_t kLength = 8000;
     trace_.replicas = 3;
+    if (trace_.seed % 4 != 1) trace_.snapshots = 0;
     synced_bytes_max_ = kShortBytesMax;
     DrawWeather();
     for (std::uint64_t i = 0; i < kCalls; ++i) {
@@ -77,7 +80,7 @@ class Generator {
     trace_.duplicate = Draw(2) == 0 ? 0 : Draw(500);
     trace_.flip = Draw(6) == 0 ? Draw(10) : 0;
     trace_.delay_min = Draw(20);
-    trace_.delay_max = trace_.delay_min + Draw(Draw(8) == 0 ? 60'000 : 300);
+    trace_.delay_max = trace_.delay_min + Draw(Draw(8) == 0 ? 150'000 : 300);
   }
 
   void Add(const std::string& verb, std::vector<std::string> arguments) {
@@ -176,7 +179,7 @@ class Generator {
   }
 
   std::string Keep() {
-    const char* keeps[] = {"nothing", "everything", "random", "random"};
+    const char* keeps[] = {"nothing", "everything", "random", "prefix"};
     return keeps[Draw(4)];
   }
   void StartLater() {
@@ -254,6 +257,16 @@ class Generator {
         Add("crash", {"nothing", "0"});
         return StartLater();
     }
+  }
+
+  /// A bit of a snapshot is inverted, at once or in a while found out by a start, and another one written.
+  void SpoilSnapshot(std::uint64_t length) {
+    DrawReplica();
+    at_ = Draw(length);
+    Add("spoil", {Number(1'000'000'000)});
+    if (Draw(2) == 0) at_ += Draw(1000);
+    Add(Draw(2) == 0 ? "stop" : "kill", {});
+    StartLater();
   }
 
   void Fault() {

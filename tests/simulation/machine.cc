@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "cli/snapshots.h"
+
 namespace copse::simulation {
 namespace {
 
@@ -29,6 +31,24 @@ class WatchedJournal final : public crdt::Journal {
   MachineObserver& observer_;
 };
 
+constexpr std::uint64_t kSnapshotDueOps = 4;
+
+/// A thread that others let wait: what it is to do comes a while after it could.
+class SlowExecutor final : public base::Executor {
+ public:
+  SlowExecutor(EventQueue& queue, std::shared_ptr<const Party> party, std::mt19937_64& random)
+      : executor_(queue, std::move(party)), random_(random) {}
+  using Executor::Post;
+  WorkId Post(Work work, std::chrono::nanoseconds delay) override {
+    return executor_.Post(std::move(work), delay + std::chrono::milliseconds(random_() % 300));
+  }
+  bool Cancel(WorkId id) override { return executor_.Cancel(id); }
+
+ private:
+  QueueExecutor executor_;
+  std::mt19937_64& random_;
+};
+
 }  // namespace
 
 /// Members are destroyed from the last to the first, as those of the program's.
@@ -41,6 +61,7 @@ struct Machine::Process {
         network(net.AttachProcess(number, party, [&disk] { return !disk.power_is_cut(); })),
         journal(number, observer) {}
   ~Process() {
+    snapshots.reset();
     if (store != nullptr) store->set_exchange_events({});
     exchange.reset();
     if (store != nullptr) store->set_receiver(nullptr);
@@ -63,6 +84,7 @@ struct Machine::Process {
   std::unique_ptr<replica::Store> store;
   std::unique_ptr<fs::Volume> volume;
   std::shared_ptr<replica::Exchange> exchange;
+  std::unique_ptr<cli::Snapshots> snapshots;
 };
 
 Machine::Machine(int number, std::unique_ptr<base::MemoryStorage> disk, EventQueue& queue, SimulatedNetwork& network,
@@ -74,7 +96,8 @@ Machine::Machine(int number, std::unique_ptr<base::MemoryStorage> disk, EventQue
       crypto_(crypto),
       observer_(observer),
       clock_(queue),
-      random_(seed) {}
+      random_(seed),
+      snapshot_delays_(seed) {}
 
 Machine::~Machine() {
   if (is_on()) Crash(base::MemoryStorage::Keep::kNothing, 0);
@@ -99,6 +122,10 @@ absl::Status Machine::StartProcess(const std::vector<std::string>& peers, bool j
   replica::Store::Options store_options;
   store_options.namer = {fs::ContentNamedBy, fs::ContentNamedByPage};
   store_options.allow_joining = joining;
+  store_options.restorer = [&](std::vector<crdt::ImageBuffer> parts) {
+    made.tree.emplace(identity.actor, made.journal, fs::ValidateFileSystemOp);
+    return cli::LoadSnapshot(std::move(parts), *made.tree);
+  };
   COPSE_ASSIGN_OR_RETURN(
       made.store,
       replica::Store::Open({*disk_, clock_, random_, made.store_executor, crypto_.signatures}, kStore, store_options,
@@ -108,6 +135,7 @@ absl::Status Machine::StartProcess(const std::vector<std::string>& peers, bool j
                            }));
   made.journal.store = made.store.get();
   process_ = std::move(process);  // The observer may look from here on.
+  observer_.OnOpened(number_);
   fs::Volume::Options options;
   options.staging_directory = std::string(kStore) + "/staging";
   options.volume_key = identity.volume_key;
@@ -139,6 +167,16 @@ absl::Status Machine::StartProcess(const std::vector<std::string>& peers, bool j
   made.exchange->RequestChunks(made.store->MissingChunks());
   COPSE_RETURN_IF_ERROR(made.exchange->Listen(endpoint()).status());
   for (const std::string& peer : peers) made.exchange->AddPeer(peer);
+  if (joining || snapshot_pause_ == snapshot_pause_.zero()) return absl::OkStatus();
+  cli::Snapshots::Options snapshots;
+  snapshots.pause = snapshot_pause_;
+  snapshots.due_ops_min = snapshots.worth_at_end = kSnapshotDueOps;
+  snapshots.on_attempt = [this, party = made.party](const absl::Status& written) {
+    if (!party->has_ended) observer_.OnSnapshot(number_, written);
+  };
+  made.snapshots = std::make_unique<cli::Snapshots>(
+      *made.store, *made.volume, std::make_unique<SlowExecutor>(queue_, made.party, snapshot_delays_),
+      std::move(snapshots));
   return absl::OkStatus();
 }
 
@@ -148,6 +186,7 @@ void Machine::Crash(base::MemoryStorage::Keep keep, std::uint64_t seed) {
   if (!is_killed) network_.SetPower(number_, false);
   // The disk goes first: nothing that destructors still write may reach it.
   disk_->CutPowerAfter(0);
+  process_->party->has_ended = true;
   process_.reset();
   disk_->Crash(keep, seed);
 }

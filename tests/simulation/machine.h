@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -49,10 +50,14 @@ class MachineObserver {
   virtual ~MachineObserver() = default;
   /// A batch of own ops was taken by the journal.
   virtual void OnSubmitted(int machine, std::span<const crdt::Op> batch) = 0;
-  /// Ops read from the disk while the store opens.
+  /// Ops read from the disk while the store opens; perhaps some that the snapshot had which it began with.
   virtual void OnReplayed(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) = 0;
+  /// The store is open, and the tree holds what was on the disk; there is no volume yet.
+  virtual void OnOpened(int machine) = 0;
   /// Ops of another replica arrived and are shown.
   virtual void OnReceived(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) = 0;
+  /// The process was at writing a snapshot, which ended so.
+  virtual void OnSnapshot(int machine, const absl::Status& written) = 0;
 };
 
 /// One machine: the real store, tree, volume and exchange, wired as the program wires them, on a disk, a clock, a
@@ -68,6 +73,10 @@ class Machine {
 
   int number() const { return number_; }
   std::string endpoint() const { return "m" + std::to_string(number_) + ":1"; }
+
+  /// From the next start on the process looks for whether a snapshot is due each `pause`; 0: it writes none. What lies
+  /// on the disk is always used.
+  void WriteSnapshotsEach(std::chrono::nanoseconds pause) { snapshot_pause_ = pause; }
 
   /// Opens the store, replays it, recovers staging, listens, and dials `peers`.
   absl::Status Start(const std::vector<std::string>& peers, bool joining = false);
@@ -108,6 +117,8 @@ class Machine {
   MachineObserver& observer_;
   WallClock clock_;
   base::SeededRandom random_;
+  std::chrono::nanoseconds snapshot_pause_{0};
+  std::mt19937_64 snapshot_delays_;
   std::unique_ptr<Process> process_;
   std::vector<std::string> notes_;
 };

@@ -68,6 +68,7 @@ Trace Shrink(Trace trace, const Fails& fails) {
       Try(trace, fails, [&](Trace& changed) { changed.*setting = 0; });
     }
     Try(trace, fails, [](Trace& changed) { changed.delay_min = changed.delay_max = 1; });
+    Try(trace, fails, [](Trace& changed) { changed.snapshots = 0; });
     Try(trace, fails, [](Trace& changed) { changed.topology = "mesh"; });
     Try(trace, fails, [](Trace& changed) { changed.has_real_crypto = false; });
     WithSmallerNumbers(trace, fails);

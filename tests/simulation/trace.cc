@@ -23,7 +23,7 @@ std::string FormatTrace(const Trace& trace) {
   std::ostringstream text;
   text << "replicas " << trace.replicas << "\nseed " << trace.seed << "\ntopology " << trace.topology << "\ndrop "
        << trace.drop << "\nduplicate " << trace.duplicate << "\nflip " << trace.flip << "\ndelay_min "
-       << trace.delay_min << "\ndelay_max " << trace.delay_max << "\ncrypto "
+       << trace.delay_min << "\ndelay_max " << trace.delay_max << "\nsnapshots " << trace.snapshots << "\ncrypto "
        << (trace.has_real_crypto ? "real" : "light") << "\n";
   for (const Step& step : trace.steps) text << FormatStep(step) << "\n";
   return text.str();
@@ -32,8 +32,9 @@ std::string FormatTrace(const Trace& trace) {
 absl::StatusOr<Trace> ParseTrace(std::string_view text) {
   Trace trace;
   const std::map<std::string, std::uint64_t*> numbers = {
-      {"seed", &trace.seed}, {"drop", &trace.drop},           {"duplicate", &trace.duplicate},
-      {"flip", &trace.flip}, {"delay_min", &trace.delay_min}, {"delay_max", &trace.delay_max}};
+      {"seed", &trace.seed},          {"drop", &trace.drop},           {"duplicate", &trace.duplicate},
+      {"flip", &trace.flip},          {"delay_min", &trace.delay_min}, {"delay_max", &trace.delay_max},
+      {"snapshots", &trace.snapshots}};
   std::istringstream lines{std::string(text)};
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);

@@ -39,6 +39,7 @@ struct Trace {
   std::uint64_t flip = 0;
   std::uint64_t delay_min = 1;  ///< Milliseconds.
   std::uint64_t delay_max = 1;
+  std::uint64_t snapshots = 0;  ///< Milliseconds from one snapshot to the next; 0: none is written.
   bool has_real_crypto = true;  ///< `crypto real`: Ed25519 and TLS; else (`crypto light`) what stands in for them.
   std::vector<Step> steps;      ///< Ascending by time.
 

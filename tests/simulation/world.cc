@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "feed.h"
 #include "simulation/checks.h"
 #include "simulation/founding.h"
 
@@ -26,6 +27,23 @@ bool MayBeLate(const std::vector<std::string>& notes) {
   return !notes.empty() && std::none_of(notes.begin(), notes.end(), is_lost);
 }
 
+/// Feeds on the disk that end with a part of a record.
+std::uint64_t TornFeedsOn(base::MemoryStorage& disk) {
+  const std::string feeds = std::string(Machine::kStore) + "/feeds";
+  const auto volume = replica::ReadIdentity(disk, std::string(Machine::kStore) + "/identity")->volume;
+  std::uint64_t torn = 0;
+  const auto entries = disk.List(feeds);
+  for (const auto& entry : *entries) {
+    const auto actor = static_cast<crdt::ActorId>(std::stoul(entry.name, nullptr, 16));
+    auto reader = replica::FeedReader::Open(disk, feeds + "/" + entry.name, volume, actor);
+    replica::FeedItem item;
+    while (reader.ok() && (*reader)->Next(item).value_or(false)) {
+    }
+    if (reader.ok() && (*reader)->is_torn()) ++torn;
+  }
+  return torn;
+}
+
 }  // namespace
 
 World::World(const Trace& trace)
@@ -39,6 +57,7 @@ World::World(const Trace& trace)
     member->machine =
         std::make_unique<Machine>(i, founding.disks[static_cast<std::size_t>(i)]->Copy(), queue_, network_, crypto_,
                                   *this, trace.seed * 100 + static_cast<std::uint64_t>(i));
+    member->machine->WriteSnapshotsEach(milliseconds(trace.snapshots));
     member->programs = std::make_unique<Programs>(*member->machine, ops_, contents_);
     member->actor = replica::ReadIdentity(member->machine->disk(), std::string(Machine::kStore) + "/identity")->actor;
     members_.push_back(std::move(member));
@@ -111,21 +130,34 @@ std::vector<std::string> World::PeersOf(int machine) const {
 }
 
 void World::OnSubmitted(int machine, std::span<const crdt::Op> batch) {
-  Member& member = MemberOf(machine);
-  CheckReplayed(member);
+  const Member& member = MemberOf(machine);
   if (is_tainted_) return;  // From here on histories may differ, and the ledger keeps one.
-  ops_.OnSubmitted(batch.front().time.actor(), batch, queue_.now());
+  ops_.OnSubmitted(member.actor, batch, queue_.now());
 }
 
 void World::OnReplayed(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
+  MemberOf(machine).replayed.push_back({actor, first, {ops.begin(), ops.end()}});
+}
+
+void World::OnOpened(int machine) {
   Member& member = MemberOf(machine);
-  if (ops.empty() || !member.replayed || is_tainted_) return;
-  if (actor == member.actor) {
-    if (first != member.replayed->size()) Check(absl::DataLossError("own ops are replayed with a gap"), "start");
-    member.replayed->insert(member.replayed->end(), ops.begin(), ops.end());
-  } else {
-    Check(ops_.OnReceived(actor, first, ops), "replay at m" + std::to_string(machine));
+  const std::string where = "start of m" + std::to_string(machine);
+  CheckSnapshotNotes(member);
+  if (member.machine->store().snapshot_ops() > 0) Check(CheckRestored(member), where);
+  std::vector<test::OpRun> runs = std::exchange(member.replayed, {});
+  if (is_tainted_ || HasFailed()) return;
+  std::vector<crdt::Op> own;
+  for (const test::OpRun& run : runs) {
+    if (run.actor != member.actor) {
+      Check(ops_.OnReceived(run.actor, run.first, run.ops), "replay at m" + std::to_string(machine));
+      continue;
+    }
+    if (run.first != own.size()) Check(absl::DataLossError("own ops are replayed with a gap"), where);
+    own.insert(own.end(), run.ops.begin(), run.ops.end());
   }
+  Check(ops_.OnReplayed(member.actor, own), where);
+  if (member.machine->store().snapshot_ops() == 0 || HasFailed()) return;
+  Check(CheckOpened(member), where);
 }
 
 void World::OnReceived(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
@@ -133,14 +165,9 @@ void World::OnReceived(int machine, crdt::ActorId actor, std::uint64_t first, st
   Check(ops_.OnReceived(actor, first, ops), "arrival at m" + std::to_string(machine));
 }
 
-void World::CheckReplayed(Member& member) {
-  if (!member.replayed || is_tainted_) return;
-  Check(ops_.OnReplayed(member.actor, *std::exchange(member.replayed, std::nullopt)),
-        "start of m" + std::to_string(member.machine->number()));
-}
-
 void World::Start(Member& member) {
-  member.replayed.emplace();
+  member.replayed.clear();
+  NoteDiskBefore(member);
   // A failure that was planned belongs to the life that it was planned for.
   member.machine->disk().FailSync(0);
   member.machine->disk().FailWrite(0);
@@ -148,7 +175,6 @@ void World::Start(Member& member) {
   member.resumed = queue_.now();
   const absl::Status started = member.machine->Start(PeersOf(member.machine->number()));
   if (!started.ok()) {
-    member.replayed.reset();
     if (member.is_tainted) {
       ++outcome_.faults["damaged store refused"];
     } else if (!member.machine->disk().power_is_cut() && !member.is_disk_full) {
@@ -156,7 +182,6 @@ void World::Start(Member& member) {
     }
     return;
   }
-  CheckReplayed(member);
   member.programs->OnProcessBegan();
   if (member.is_disk_full || member.is_tainted) member.programs->DiskMayFail();
   if (!HasFailed() && !is_tainted_ && !member.machine->disk().power_is_cut()) CheckRecovered(member);
@@ -169,7 +194,21 @@ void World::Crash(Member& member, Keep keep, std::uint64_t seed) {
   }
   NoteFilesLeft(member);
   member.programs->OnProcessEnded();
+  const base::MemoryStorage::Counts before = machine.disk().counts();
   machine.Crash(keep, seed);
+  CountUndone(member, before);
+}
+
+void World::CountUndone(Member& member, const base::MemoryStorage::Counts& before) {
+  base::MemoryStorage& disk = member.machine->disk();
+  const base::MemoryStorage::Counts after = disk.counts();
+  if (after.undone_entries > before.undone_entries) {
+    outcome_.faults["create, rename or removal undone"] += after.undone_entries - before.undone_entries;
+  }
+  if (after.torn_writes == before.torn_writes) return;
+  outcome_.faults["write torn"] += after.torn_writes - before.torn_writes;
+  const std::uint64_t torn = TornFeedsOn(disk);
+  if (torn > 0) outcome_.faults["record torn at the end of a feed"] += torn;
 }
 
 void World::NoteFilesLeft(Member& member) {
@@ -187,7 +226,9 @@ void World::Stop(Member& member) {
   if (machine.disk().power_is_cut()) {
     NoteFilesLeft(member);
     // The process is gone already; what is left is the disk's part.
+    const base::MemoryStorage::Counts before = machine.disk().counts();
     machine.disk().Crash(member.keep, member.keep_seed);
+    CountUndone(member, before);
   } else if (!member.disk_failed) {
     Check(stopped, "end of m" + std::to_string(machine.number()));
     ops_.OnSynced(member.actor);

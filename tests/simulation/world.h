@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "simulation/simulated_network.h"
 #include "simulation/simulation.h"
 #include "simulation/trace.h"
+#include "support/full_replay.h"
 
 namespace copse::simulation {
 
@@ -33,12 +35,15 @@ class World final : public MachineObserver {
   struct Member {
     std::unique_ptr<Programs> programs;  ///< Outlives the machine, whose volume tells it of changes to the end.
     std::unique_ptr<Machine> machine;
-    /// Own ops that the disk had when the store opened; nothing once they were compared.
-    std::optional<std::vector<crdt::Op>> replayed;
+    /// What the disk held when the process began, where a snapshot was on it.
+    std::unique_ptr<base::MemoryStorage> disk_before;
+    std::vector<test::OpRun> replayed;  ///< By the store while it opened.
     crdt::ActorId actor = 0;
     /// What files held when the last process ended, until a next one has recovered them.
     std::vector<ContentLedger::File> left_open;
     bool is_disk_full = false;
+    bool has_snapshot = false;               ///< One that was written to the end.
+    std::set<std::string> spoilt_snapshots;  ///< Their paths.
     /// In this life the disk has failed, was to fail, or was full.
     bool disk_failed = false;
     /// Its disk was rolled back, cloned or damaged: it need not keep anything, only say so.
@@ -52,8 +57,18 @@ class World final : public MachineObserver {
 
   void OnSubmitted(int machine, std::span<const crdt::Op> batch) override;
   void OnReplayed(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) override;
+  void OnOpened(int machine) override;
   void OnReceived(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) override;
-  void CheckReplayed(Member& member);
+  void OnSnapshot(int machine, const absl::Status& written) override;
+
+  // Snapshots: what a start makes of one, with the ops after it, is what all ops make.
+  /// Has `member.replayed` be all ops on the disk, whatever a snapshot spared.
+  absl::Status CheckRestored(Member& member);
+  /// Whether tree and names are what the oracle and the model make of its ops.
+  absl::Status CheckOpened(Member& member);
+  void CheckSnapshotNotes(Member& member);
+  void NoteDiskBefore(Member& member);
+  void SpoilSnapshot(Member& member, std::uint64_t which);
 
   void Do(const Step& step);
   /// What befalls machines and lines; false for what it does not know.
@@ -68,6 +83,8 @@ class World final : public MachineObserver {
   void Start(Member& member);
   void Crash(Member& member, base::MemoryStorage::Keep keep, std::uint64_t seed);
   void Stop(Member& member);
+  /// What a power cut undid on the disk of `member`, in whole or in part.
+  void CountUndone(Member& member, const base::MemoryStorage::Counts& before);
   /// What files hold now is what the next process must find, as far as it was fsynced.
   void NoteFilesLeft(Member& member);
   /// Every content whose fsync returned must have been found again.

@@ -14,7 +14,10 @@ constexpr std::uint64_t kDiskBytes = std::uint64_t{1} << 39;
 constexpr int kRubbishMachine = 9;
 
 Keep KeepOf(const std::string& word) {
-  return word == "everything" ? Keep::kEverything : word == "random" ? Keep::kRandom : Keep::kNothing;
+  return word == "everything" ? Keep::kEverything
+         : word == "prefix"   ? Keep::kPrefix
+         : word == "random"   ? Keep::kRandom
+                              : Keep::kNothing;
 }
 
 /// The identity of the last member, which seldom takes part itself.
@@ -86,11 +89,15 @@ bool World::Befall(const Step& step, Member& member) {
     rubbish_->Talk(machine.endpoint(), as_member, step.Number(1));
     return true;
   }
+  if (verb == "spoil") {  // spoil BIT: of a snapshot
+    SpoilSnapshot(member, step.Number(0));
+    return true;
+  }
   const bool needs_process = verb == "crash" || verb == "kill" || verb == "stop" || verb == "pause" || verb == "cut" ||
                              verb == "failsync" || verb == "failwrite";
   if (!needs_process) return Damage(step, member);
   if (!machine.is_on()) return true;
-  if (verb == "crash") {  // crash nothing|everything|random SEED
+  if (verb == "crash") {  // crash nothing|everything|prefix|random SEED
     count("power cut, keeps " + step.Word(0));
     Crash(member, KeepOf(step.Word(0)), step.Number(1));
   } else if (verb == "kill") {
@@ -103,7 +110,7 @@ bool World::Befall(const Step& step, Member& member) {
     count("process paused");
     member.resumed = std::max(member.resumed, queue_.now() + milliseconds(step.Number(0)));
     machine.StopUntil(member.resumed);
-  } else if (verb == "cut") {  // cut CHANGES nothing|everything|random SEED
+  } else if (verb == "cut") {  // cut CHANGES nothing|everything|prefix|random SEED
     machine.disk().CutPowerAfter(step.Number(0));
     member.keep = KeepOf(step.Word(1));
     member.keep_seed = step.Number(2);

@@ -114,6 +114,7 @@ class Publisher {
   }
 
   absl::Status StoreChunkAt(std::uint64_t begin, std::uint64_t stretch_end) {
+    if (in_.gives_up()) return absl::AbortedError("publication gave way");
     const std::uint64_t max =
         in_.fixed_chunks ? kFixedChunkBytes - begin % kFixedChunkBytes : std::uint64_t{sizes_.max};
     COPSE_RETURN_IF_ERROR(FillWindow(begin, std::min(stretch_end, begin + max)));

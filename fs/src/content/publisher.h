@@ -26,11 +26,13 @@ struct Publication {
   bool fixed_chunks = false;
   /// Fills the span with the contents at an offset.
   std::function<absl::Status(std::uint64_t offset, std::span<char> out)> read;
+  /// Asked before each chunk that is to be stored: whether to give up.
+  std::function<bool()> gives_up;
 };
 
 /// Stores what is new and returns the version: the one that cutting all of the contents from scratch would give, if
 /// the base was cut in the same way. Cost: O(entries of the manifest), and reading and hashing O(chunks near changes).
-/// Errors: those of the content store.
+/// Errors: those of the content store; kAborted where it gave up.
 absl::StatusOr<Manifest> PublishContents(const Publication& publication);
 
 }  // namespace copse::fs

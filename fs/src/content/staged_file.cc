@@ -35,8 +35,10 @@ StagedFile::State::State(std::shared_ptr<StagingContext> the_context, NodeId the
 std::unique_lock<std::mutex> StagedFile::State::TakeTurn() {
   std::unique_lock turn(writer, std::try_to_lock);
   if (!turn.owns_lock()) {
+    ++waiting;
     AboutToWait();
     turn.lock();
+    --waiting;
   }
   return turn;
 }
@@ -254,9 +256,9 @@ absl::Status StagedFile::Persist() {
   return state_->Persist();
 }
 
-absl::StatusOr<Manifest> StagedFile::Publish() {
+absl::StatusOr<Manifest> StagedFile::Publish(Precedence precedence) {
   const std::unique_lock turn = state_->TakeTurn();
-  return state_->Publish();
+  return state_->Publish(precedence);
 }
 
 absl::Status StagedFile::Rebase(const Manifest& base, std::vector<crdt::Timestamp> base_heads) {

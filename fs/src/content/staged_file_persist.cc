@@ -87,11 +87,12 @@ absl::Status StagedFile::State::WriteLog(const Manifest& the_base, const std::ve
   return absl::OkStatus();
 }
 
-absl::StatusOr<Manifest> StagedFile::State::Publish() {
+absl::StatusOr<Manifest> StagedFile::State::Publish(Precedence precedence) {
   COPSE_ASSIGN_OR_RETURN(
       Manifest manifest,
       PublishContents({context->content, context->chunker, *base, changes, size, mtime, fixed_chunks,
-                       [this](std::uint64_t offset, std::span<char> out) { return ReadAll(offset, out); }}));
+                       [this](std::uint64_t offset, std::span<char> out) { return ReadAll(offset, out); },
+                       [this, precedence] { return precedence == Precedence::kUnderWriters && waiting > 0; }}));
   if (log) {
     const std::string record = EncodeStagingPublication(manifest.plain_root);
     COPSE_RETURN_IF_ERROR(log->WriteAt(log_bytes, record));

@@ -5,6 +5,7 @@
 #include <copse/base/storage.h>
 #include <copse/fs/staged_file.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -50,7 +51,7 @@ struct StagedFile::State {
   absl::Status PunchHole(std::uint64_t offset, std::uint64_t length, base::UnixNanoseconds now);
   absl::Status Persist();
   absl::Status AppendToLog();
-  absl::StatusOr<Manifest> Publish();
+  absl::StatusOr<Manifest> Publish(Precedence precedence);
   absl::Status Rebase(const Manifest& new_base, std::vector<crdt::Timestamp> heads);
   absl::Status Discard();
   /// Removes the log, durably; from then on the staging is nobody's.
@@ -73,6 +74,7 @@ struct StagedFile::State {
   std::unique_lock<std::mutex> TakeTurn();
 
   std::mutex writer;
+  std::atomic<int> waiting = 0;  ///< Who would take `writer` now.
   mutable std::shared_mutex mutex;
 
   NodeId node;

@@ -183,7 +183,7 @@ void Volume::Release(Handle* handle) {
   last->publish_soon = true;
   if (state_->unpublished_bytes > kUnpublishedBytesMax) {
     AboutToWait();
-    if (state_->Publish(*last).ok()) return;
+    if (state_->Publish(*last, StagedFile::Precedence::kUnderWriters).ok()) return;
   }
   state_->PublishClosed(*last);
 }

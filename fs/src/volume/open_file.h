@@ -39,6 +39,8 @@ struct OpenFile : std::enable_shared_from_this<OpenFile> {
   std::mutex publish_mutex;
   /// Heads beyond the base that the next version replaces: see Recover. Guarded by publish_mutex.
   std::vector<crdt::Timestamp> also_replaces;
+  /// How often publication has given way to writers since the last version. Guarded by publish_mutex.
+  unsigned gave_way = 0;
 
   /// The replica's counter when the contents were last changed. An op on the inode with a higher counter came after,
   /// so it decides the times shown.

@@ -12,6 +12,8 @@ namespace {
 // A file without handles that is still written (truncate(2), a shared mapping written back late) rests for so long.
 constexpr std::chrono::nanoseconds kRestWithoutHandle = std::chrono::milliseconds(100);
 constexpr std::chrono::nanoseconds kRetryDelay = std::chrono::seconds(5);
+// Whoever writes into a large file all the time still has a version made of it in the end.
+constexpr unsigned kGivesWayMax = 8;
 // fsync publishes at once what is small and was not published lately: one sync of the chunks and one of the feed,
 // which is as cheap as staging. A program that syncs often has its bytes staged, and a version a second.
 constexpr std::uint64_t kSmallBytes = 64 * 1024;
@@ -23,7 +25,7 @@ constexpr std::chrono::nanoseconds kClosedWaitMax = std::chrono::seconds(1);
 
 }  // namespace
 
-absl::Status Volume::State::Publish(OpenFile& file) {
+absl::Status Volume::State::Publish(OpenFile& file, StagedFile::Precedence precedence) {
   Invalidations changed;
   bool shows_other = false;
   {
@@ -31,8 +33,12 @@ absl::Status Volume::State::Publish(OpenFile& file) {
     if (!file.staged->dirty() || !MayPublish(file)) return absl::OkStatus();
     file.publish_soon = false;
     const std::uint64_t bytes = file.written_bytes;
-    COPSE_ASSIGN_OR_RETURN(Manifest manifest, file.staged->Publish());
-    COPSE_ASSIGN_OR_RETURN(changed, SubmitVersion(file, std::move(manifest)));
+    if (file.gave_way == kGivesWayMax) precedence = StagedFile::Precedence::kOverWriters;
+    absl::StatusOr<Manifest> manifest = file.staged->Publish(precedence);
+    if (absl::IsAborted(manifest.status())) ++file.gave_way;
+    if (!manifest.ok()) return manifest.status();
+    file.gave_way = 0;
+    COPSE_ASSIGN_OR_RETURN(changed, SubmitVersion(file, *std::move(manifest)));
     file.last_publication = env.clock.Monotonic().count();
     file.written_bytes -= bytes;
     unpublished_bytes -= bytes;
@@ -162,7 +168,12 @@ void Volume::State::RunPublication(const std::shared_ptr<OpenFile>& due) {
       return;
     }
   }
-  if (!Publish(*file).ok()) SchedulePublication(*file, kRetryDelay);
+  const absl::Status status = Publish(*file, StagedFile::Precedence::kUnderWriters);
+  if (absl::IsAborted(status)) {
+    SchedulePublication(*file, options.publish_rest);
+  } else if (!status.ok()) {
+    SchedulePublication(*file, kRetryDelay);
+  }
 }
 
 absl::Status Volume::Fsync(NodeId node) {

@@ -275,7 +275,7 @@ struct Volume::State {
                                       const SetidRule& setid);
 
   // publishing.cc
-  absl::Status Publish(OpenFile& file);
+  absl::Status Publish(OpenFile& file, StagedFile::Precedence precedence = StagedFile::Precedence::kOverWriters);
   /// Makes `manifest` a version of the inode and the base of `file`.
   absl::StatusOr<Invalidations> SubmitVersion(OpenFile& file, Manifest manifest);
   void SchedulePublication(OpenFile& file, std::chrono::nanoseconds delay);

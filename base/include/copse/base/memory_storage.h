@@ -22,8 +22,11 @@ class MemoryStorage final : public Storage {
   enum class Keep {
     kNothing,
     kEverything,
-    /// Of each write and each truncation, a random choice of 512-byte sectors; of the directory operations a random
-    /// prefix or a random choice.
+    /// All up to some moment: of the write that was under way then the first 512-byte sectors, and after them perhaps
+    /// zeros up to the length that the file was to have.
+    kPrefix,
+    /// Of each write a random choice of 512-byte sectors, and of its length; of truncations and holes a random choice;
+    /// of the directory operations a random prefix or a random choice.
     kRandom,
   };
   /// Calls that succeeded.
@@ -32,6 +35,8 @@ class MemoryStorage final : public Storage {
     std::uint64_t writes = 0;
     std::uint64_t file_syncs = 0;
     std::uint64_t directory_syncs = 0;
+    std::uint64_t torn_writes = 0;     ///< Of which a crash kept a part.
+    std::uint64_t undone_entries = 0;  ///< Creations, renames and removals that a crash took back.
   };
 
   MemoryStorage();
@@ -54,7 +59,8 @@ class MemoryStorage final : public Storage {
   /// The same with the choice made by the caller: `kept` has an element for each of UnsyncedPieces().
   void Crash(const std::vector<bool>& kept);
   /// Of how many pieces a crash now may keep any choice: first each directory operation in their order; then of each
-  /// file that may still have a name, each 512-byte sector of a write, each truncation and each hole.
+  /// file that may still have a name, each 512-byte sector of a write, its length where that makes the file longer,
+  /// each truncation and each hole.
   std::size_t UnsyncedPieces() const;
 
   /// The same disk, with what is synced and what is not, in another machine: without handles, locks and planned faults,

@@ -62,9 +62,13 @@ class StagedFile {
   /// The plain root of the base.
   base::Hash base_root() const;
 
+  /// Whether a publication goes on while somebody waits to change the file.
+  enum class Precedence : std::uint8_t { kOverWriters, kUnderWriters };
   /// Stores the chunks of what is there now and returns the version they make, which shares every chunk of the base
-  /// that no write touched. Writers wait meanwhile; readers do not. The file stays dirty until Rebase.
-  absl::StatusOr<Manifest> Publish();
+  /// that no write touched. Writers wait meanwhile; readers do not. The file stays dirty until Rebase. With
+  /// kUnderWriters it gives up before the next chunk if somebody waits: kAborted, and nothing has changed. The chunks
+  /// that it had stored by then are not written again by the next one.
+  absl::StatusOr<Manifest> Publish(Precedence precedence = Precedence::kOverWriters);
   /// The version from Publish has become an op: it is the base now, and its staging is dropped, unless something was
   /// written since Publish, which then stays on top of the new base. While persisted(), the op must be durable before
   /// the call, since the staging that is dropped may be all that a crash would leave of an fsync. A clean file takes
