@@ -94,7 +94,8 @@ names_of_one_file() {
   COPSE_LINKS=${COPSE_LINKS:-100000} perl -MTime::HiRes=time -e '
     my ($n, $before) = ($ENV{COPSE_LINKS}, time);
     sub took { my $took = time - $before; $before = time; sprintf "%s in %.1f s", $_[0], $took }
-    open(my $file, ">", "name1") && print($file "bytes") && close($file) or die $!;
+    open(my $file, ">", "name1") or die $!;
+    print($file "bytes") && close($file) or die $!;
     for (2 .. $n) { link "name1", "name$_" or die "name$_: $!" }
     my $said = took("$n names made");
     for (1 .. $n) { (stat "name$_")[3] == $n or die "name$_ has not $n names" }
