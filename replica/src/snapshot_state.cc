@@ -140,7 +140,8 @@ absl::StatusOr<SnapshotState> DecodeSnapshotState(std::string_view bytes) {
   COPSE_ASSIGN_OR_RETURN(std::uint64_t feeds, ReadCount(reader));
   for (; feeds > 0; --feeds) {
     COPSE_ASSIGN_OR_RETURN(const std::uint16_t actor, reader.U16());
-    if (actor == 0 || state.feeds.contains(actor)) return reader.Error("another actor");
+    const bool ascends = state.feeds.empty() || actor > state.feeds.rbegin()->first;
+    if (actor == 0 || !ascends) return reader.Error("ascending actors");
     COPSE_ASSIGN_OR_RETURN(state.feeds[actor], ReadFeed(reader));
   }
   COPSE_ASSIGN_OR_RETURN(std::uint64_t wanted, ReadCount(reader));

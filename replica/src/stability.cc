@@ -22,6 +22,7 @@ absl::Status ReadClocks(crdt::ByteReader& reader, Clocks& clocks) {
   COPSE_ASSIGN_OR_RETURN(std::uint64_t count, reader.Varint());
   for (; count > 0; --count) {
     COPSE_ASSIGN_OR_RETURN(const std::uint16_t actor, reader.U16());
+    if (!clocks.empty() && actor <= clocks.rbegin()->first) return reader.Error("ascending actors");
     COPSE_ASSIGN_OR_RETURN(clocks[actor], reader.Varint());
   }
   return absl::OkStatus();

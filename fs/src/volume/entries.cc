@@ -32,14 +32,7 @@ std::optional<EntryParts> Volume::State::FindEntry(NodeId directory, std::string
     if (found == served_names.end()) return std::nullopt;
     served = found->second;
   }
-  const auto subject = SubjectOf(served.target);
-  if (!subject.ok()) return std::nullopt;
-  std::vector<NodeId> places = {subject->key};
-  if (subject->kind != Kind::kDirectory && !subject->is_sibling()) places = projection->NamesOf(subject->inode);
-  for (const NodeId node : places) {
-    const auto place = projection->ShownAt(node);
-    if (place && place->directory == shown_as) return projection->PartsOf(shown_as, place->name);
-  }
+  if (auto parts = FindShown(shown_as, served.target)) return parts;
   if (!served.is_emptied || !IsInTrash(tree(), served.target)) return std::nullopt;
   EntryParts emptied;
   emptied.entry.name = name;
@@ -47,6 +40,19 @@ std::optional<EntryParts> Volume::State::FindEntry(NodeId directory, std::string
   emptied.entry.type = EntryType::kDirectory;
   emptied.entry.is_ghost = true;
   return emptied;
+}
+
+std::optional<EntryParts> Volume::State::FindShown(NodeId directory, NodeId target) {
+  const NodeId shown_as = projection->RepresentativeOf(directory);
+  const auto subject = SubjectOf(target);
+  if (!subject.ok()) return std::nullopt;
+  std::vector<NodeId> places = {subject->key};
+  if (subject->kind != Kind::kDirectory && !subject->is_sibling()) places = projection->NamesOf(subject->inode);
+  for (const NodeId node : places) {
+    const auto place = projection->ShownAt(node);
+    if (place && place->directory == shown_as) return projection->PartsOf(shown_as, place->name);
+  }
+  return std::nullopt;
 }
 
 void Volume::State::Remember(NodeId directory, const ShownEntry& entry) {

@@ -202,15 +202,16 @@ Volume::State::Pin Volume::State::PinUnpublished(const ShownEntry& entry) {
 
 absl::Status Volume::State::Remove(NodeId parent, std::string_view name, bool directory) {
   COPSE_RETURN_IF_ERROR(CheckWritable());
+  NodeId removed;
+  Pin unpublished;  // Held to the end: what it was shown as leads to it as long as it is in use.
   for (bool published = false;; published = true) {
-    Pin unpublished;
     Invalidations changed;
-    NodeId removed;
     {
       const TreeWriteLock lock(tree_mutex);
       COPSE_RETURN_IF_ERROR(CheckEntry(parent, name));
-      const auto parts = FindEntry(parent, name);
-      if (!parts || !IsAsServed(parent, name, parts->entry.target)) return NoEntry(name);
+      // Published, it may have another name, and another file this one.
+      const auto parts = published ? FindShown(parent, removed) : FindEntry(parent, name);
+      if (!parts || (!published && !IsAsServed(parent, name, parts->entry.target))) return NoEntry(name);
       const ShownEntry& entry = parts->entry;
       removed = entry.target;
       const bool is_directory = entry.type == EntryType::kDirectory;
@@ -224,7 +225,7 @@ absl::Status Volume::State::Remove(NodeId parent, std::string_view name, bool di
         return PosixError(std::errc::directory_not_empty, "'" + std::string(name) + "' is not empty");
       }
       if (!published) unpublished = PinUnpublished(entry);
-      if (!unpublished) {
+      if (!unpublished || published) {
         const base::UnixNanoseconds now = env.clock.Now();
         const auto ghosts = GhostsFrom(parent);
         Batch batch(replica);
@@ -240,7 +241,7 @@ absl::Status Volume::State::Remove(NodeId parent, std::string_view name, bool di
         ForgetKnown(changed, parent, name, std::nullopt);
       }
     }
-    if (unpublished) {
+    if (unpublished && !published) {
       Publish(*unpublished).IgnoreError();  // On a full disk, deleting goes on.
       continue;
     }

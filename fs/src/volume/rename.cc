@@ -98,8 +98,10 @@ absl::Status Volume::Rename(const Caller&, NodeId parent, std::string_view name,
   if (flags != kRenamePlain && flags != kRenameNoReplace && !exchange) {
     return PosixError(std::errc::invalid_argument, "rename knows NOREPLACE and EXCHANGE, one at a time");
   }
+  NodeId source_shown;
+  NodeId target_shown;
+  State::Pin unpublished;  // Held to the end: what it was shown as leads to it as long as it is in use.
   for (bool published = false;; published = true) {
-    State::Pin unpublished;
     Invalidations changed;
     NodeId source_number;
     NodeId target_number;
@@ -107,12 +109,17 @@ absl::Status Volume::Rename(const Caller&, NodeId parent, std::string_view name,
       const State::TreeWriteLock lock(state_->tree_mutex);
       COPSE_RETURN_IF_ERROR(state_->CheckEntry(parent, name));
       COPSE_RETURN_IF_ERROR(state_->CheckEntryForChange(new_parent, new_name));
-      auto source = state_->FindEntry(parent, name);
-      auto target = state_->FindEntry(new_parent, new_name);
-      if (source && !state_->IsAsServed(parent, name, source->entry.target)) source.reset();
-      // What has come in the place of the victim is none: both claim the name.
-      const bool is_new = target && !state_->IsAsServed(new_parent, new_name, target->entry.target);
-      if (is_new && flags != kRenameNoReplace) target.reset();
+      // With the victim published, either may have another name, and others these.
+      auto source = published ? state_->FindShown(parent, source_shown) : state_->FindEntry(parent, name);
+      auto target = published ? state_->FindShown(new_parent, target_shown) : state_->FindEntry(new_parent, new_name);
+      if (!published) {
+        if (source && !state_->IsAsServed(parent, name, source->entry.target)) source.reset();
+        // What has come in the place of the victim is none: both claim the name.
+        const bool is_new = target && !state_->IsAsServed(new_parent, new_name, target->entry.target);
+        if (is_new && flags != kRenameNoReplace) target.reset();
+      }
+      if (source) source_shown = source->entry.target;
+      if (target) target_shown = target->entry.target;
       if (!source || (exchange && !target)) {
         return PosixError(std::errc::no_such_file_or_directory,
                           "no entry '" + std::string(source ? new_name : name) + "'");
@@ -135,11 +142,11 @@ absl::Status Volume::Rename(const Caller&, NodeId parent, std::string_view name,
                                      exchange};
       COPSE_RETURN_IF_ERROR(state_->CheckRename(renaming));
       if (renaming.target && !exchange && !published) unpublished = state_->PinUnpublished(renaming.target->entry);
-      if (!unpublished) {
+      if (!unpublished || published) {
         COPSE_ASSIGN_OR_RETURN(changed, state_->Rename(renaming));
       }
     }
-    if (unpublished) {
+    if (unpublished && !published) {
       state_->Publish(*unpublished).IgnoreError();  // On a full disk, renaming goes on.
       continue;
     }

@@ -203,6 +203,8 @@ struct Volume::State {
   // entries.cc: acting on what is shown; under the tree lock.
   /// What `name` leads to in `directory`, names that are no longer listed but were once served included (see Remember).
   std::optional<EntryParts> FindEntry(NodeId directory, std::string_view name);
+  /// What `directory` shows of `target`, under whatever name.
+  std::optional<EntryParts> FindShown(NodeId directory, NodeId target);
   /// Names that a person did not choose go on resolving after the projection has dropped them, until unmount.
   void Remember(NodeId directory, const ShownEntry& entry);
   /// As Remember, for each deleted directory, from `directory` upward, that is shown because it is still used.

@@ -177,5 +177,41 @@ TEST_F(Replicas, ALinkKeepsAFileWhoseLastNameIsRemoved) {
   });
 }
 
+/// A file that desk replaced comes back beside what replaced it, as laptop had written to it; now desk writes to it,
+/// which is not published yet. Published, it is the later claim, and takes the plain name.
+class UnpublishedGhostTest : public ReplicasTest {
+ protected:
+  UnpublishedGhostTest() {
+    ghost_ = laptop().MakeFile(kRoot, "f", "base");
+    Exchange();
+    laptop().Write(ghost_, "of laptop");
+    desk().MakeFile(kRoot, "g", "of desk");
+    EXPECT_EQ(desk().Rename(kRoot, "g", kRoot, "f"), std::errc{});
+    Exchange();
+    EXPECT_EQ(desk().Names(kRoot), (std::vector<std::string>{"f", "f-laptop"}));
+    EXPECT_EQ(desk().Hold(kRoot, "f-laptop"), ghost_);
+    EXPECT_TRUE(desk().volume().SetAttributes(kAlice, ghost_, {.size = 2}).ok());
+    EXPECT_EQ(desk().volume().GetUsage().dirty_files, 1u);
+  }
+
+  NodeId ghost_;
+};
+
+TEST_F(UnpublishedGhostTest, IsWhatGoesWhenItsNameIsRemoved) {
+  ASSERT_EQ(desk().Unlink(kRoot, "f-laptop"), std::errc{});
+  Exchange();
+  EXPECT_EQ(laptop().Names(kRoot), std::vector<std::string>{"f"});
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "f"), "of desk");
+}
+
+TEST_F(UnpublishedGhostTest, IsWhatAnotherReplaces) {
+  desk().MakeFile(kRoot, "new", "new");
+  ASSERT_EQ(desk().Rename(kRoot, "new", kRoot, "f-laptop"), std::errc{});
+  Exchange();
+  EXPECT_EQ(laptop().Names(kRoot), (std::vector<std::string>{"f", "f-laptop"}));
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "f"), "of desk");
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "f-laptop"), "new");
+}
+
 }  // namespace
 }  // namespace copse::fs
