@@ -178,7 +178,7 @@ TEST_F(Replicas, ALinkKeepsAFileWhoseLastNameIsRemoved) {
 }
 
 /// A file that desk replaced comes back beside what replaced it, as laptop had written to it; now desk writes to it,
-/// which is not published yet. Published, it is the later claim, and takes the plain name.
+/// which is not published yet.
 class UnpublishedGhostTest : public ReplicasTest {
  protected:
   UnpublishedGhostTest() {
