@@ -55,6 +55,12 @@ std::optional<EntryParts> Volume::State::FindShown(NodeId directory, NodeId targ
   return std::nullopt;
 }
 
+std::optional<EntryParts> Volume::State::FindAgain(NodeId directory, std::string_view name, NodeId target) {
+  // By its name if it has that still: it may have others here.
+  if (auto parts = FindEntry(directory, name); parts && parts->entry.target == target) return parts;
+  return FindShown(directory, target);
+}
+
 void Volume::State::Remember(NodeId directory, const ShownEntry& entry) {
   const NodeId shown_as = projection->RepresentativeOf(directory);
   const std::lock_guard lock(names_mutex);

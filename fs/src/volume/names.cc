@@ -209,8 +209,7 @@ absl::Status Volume::State::Remove(NodeId parent, std::string_view name, bool di
     {
       const TreeWriteLock lock(tree_mutex);
       COPSE_RETURN_IF_ERROR(CheckEntry(parent, name));
-      // Published, it may have another name, and another file this one.
-      const auto parts = published ? FindShown(parent, removed) : FindEntry(parent, name);
+      const auto parts = published ? FindAgain(parent, name, removed) : FindEntry(parent, name);
       if (!parts || (!published && !IsAsServed(parent, name, parts->entry.target))) return NoEntry(name);
       const ShownEntry& entry = parts->entry;
       removed = entry.target;

@@ -109,9 +109,11 @@ absl::Status Volume::Rename(const Caller&, NodeId parent, std::string_view name,
       const State::TreeWriteLock lock(state_->tree_mutex);
       COPSE_RETURN_IF_ERROR(state_->CheckEntry(parent, name));
       COPSE_RETURN_IF_ERROR(state_->CheckEntryForChange(new_parent, new_name));
-      // With the victim published, either may have another name, and others these.
-      auto source = published ? state_->FindShown(parent, source_shown) : state_->FindEntry(parent, name);
-      auto target = published ? state_->FindShown(new_parent, target_shown) : state_->FindEntry(new_parent, new_name);
+      const auto find = [&](NodeId directory, std::string_view its_name, NodeId shown) {
+        return published ? state_->FindAgain(directory, its_name, shown) : state_->FindEntry(directory, its_name);
+      };
+      auto source = find(parent, name, source_shown);
+      auto target = find(new_parent, new_name, target_shown);
       if (!published) {
         if (source && !state_->IsAsServed(parent, name, source->entry.target)) source.reset();
         // What has come in the place of the victim is none: both claim the name.

@@ -205,6 +205,8 @@ struct Volume::State {
   std::optional<EntryParts> FindEntry(NodeId directory, std::string_view name);
   /// What `directory` shows of `target`, under whatever name.
   std::optional<EntryParts> FindShown(NodeId directory, NodeId target);
+  /// What `name` led to, `target`, before a publication: that may have given it another name, and `name` to another.
+  std::optional<EntryParts> FindAgain(NodeId directory, std::string_view name, NodeId target);
   /// Names that a person did not choose go on resolving after the projection has dropped them, until unmount.
   void Remember(NodeId directory, const ShownEntry& entry);
   /// As Remember, for each deleted directory, from `directory` upward, that is shown because it is still used.

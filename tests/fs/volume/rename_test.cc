@@ -31,6 +31,19 @@ TEST_F(RenameTest, OverAFileTheSourceTakesTheNameAndTheOldOneGoesToTrash) {
   EXPECT_EQ(volume().ListTrash()[0].size, 9u);
 }
 
+TEST_F(RenameTest, TakesTheNamesThatWereNamedThoughTheVictimIsPublishedFirst) {
+  const NodeId source = MakeFile(kRoot, "a", "new bytes");
+  ASSERT_TRUE(volume().Link(kAlice, source, kRoot, "b").ok());
+  const NodeId target = MakeFile(kRoot, "c", "old bytes");
+  ASSERT_TRUE(volume().Link(kAlice, target, kRoot, "d").ok());
+  ASSERT_TRUE(volume().SetAttributes(kAlice, target, {.size = 2}).ok());
+  ASSERT_TRUE(volume().Rename(kAlice, kRoot, "b", kRoot, "d", 0).ok());
+  EXPECT_EQ(Find(kRoot, "a"), source);
+  EXPECT_EQ(Find(kRoot, "b"), NodeId{});
+  EXPECT_EQ(Find(kRoot, "c"), target);
+  EXPECT_EQ(Find(kRoot, "d"), source);
+}
+
 TEST_F(RenameTest, KindsMustMatchAndDirectoriesMustBeEmpty) {
   MakeFile(kRoot, "f");
   const NodeId full = MakeDirectory(kRoot, "full");
