@@ -102,16 +102,6 @@ TEST_F(NamesTest, HardlinksShareOneInode) {
   EXPECT_EQ(Contents(Find(kRoot, "b")), "bytes");
 }
 
-TEST_F(NamesTest, OfTwoNamesInOneDirectoryTheOneThatWasNamedGoesThoughTheFileIsPublishedFirst) {
-  const NodeId file = MakeFile(kRoot, "a", "bytes");
-  ASSERT_TRUE(volume().Link(kAlice, file, kRoot, "b").ok());
-  ASSERT_TRUE(volume().SetAttributes(kAlice, file, {.size = 2}).ok());
-  ASSERT_EQ(volume().GetUsage().dirty_files, 1u);
-  ASSERT_TRUE(volume().Unlink(kAlice, kRoot, "b").ok());
-  EXPECT_EQ(Find(kRoot, "a"), file);
-  EXPECT_EQ(Find(kRoot, "b"), NodeId{});
-}
-
 TEST_F(NamesTest, ADirectoryOrARemovedFileCannotBeLinked) {
   const NodeId directory = MakeDirectory(kRoot, "d");
   EXPECT_EQ(ErrorOf(volume().Link(kAlice, directory, kRoot, "e")), std::errc::operation_not_permitted);
