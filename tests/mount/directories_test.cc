@@ -131,8 +131,11 @@ TEST_F(DirectoriesTest, TheKernelGivesBackWhatItLookedUp) {
   COPSE_NEEDS_ROOT();
   MakeFiles(mount_point(), 500);
   EXPECT_EQ(500u, NamesIn(mount_point()).size());
-  for (int i = 0; i < 500; ++i) StatOf(At("file" + std::to_string(i)));
-  EXPECT_GE(volume().GetUsage().lookups, 500u);
+  // Again where somebody else has the kernel drop its caches meanwhile.
+  EXPECT_TRUE(Eventually([this] {
+    for (int i = 0; i < 500; ++i) StatOf(At("file" + std::to_string(i)));
+    return volume().GetUsage().lookups >= 500;
+  }));
   for (int i = 0; i < 500; ++i) ASSERT_WORKS(unlink(At("file" + std::to_string(i)).c_str()));
   WriteFile("/proc/sys/vm/drop_caches", "2");
   EXPECT_TRUE(Eventually([this] { return volume().GetUsage().lookups < 10; })) << volume().GetUsage().lookups;

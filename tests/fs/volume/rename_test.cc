@@ -36,7 +36,7 @@ TEST_F(RenameTest, OfTwoNamesInOneDirectoryTakesTheOneThatWasNamedThoughTheVicti
   ASSERT_TRUE(volume().Link(kAlice, source, kRoot, "b").ok());
   const NodeId target = MakeFile(kRoot, "c", "old bytes");
   ASSERT_TRUE(volume().SetAttributes(kAlice, target, {.size = 2}).ok());
-  ASSERT_EQ(volume().GetUsage().dirty_files, 1u);
+  ASSERT_GE(volume().GetUsage().dirty_files, 1u);
   ASSERT_TRUE(volume().Rename(kAlice, kRoot, "b", kRoot, "c", 0).ok());
   EXPECT_EQ(Find(kRoot, "a"), source);
   EXPECT_EQ(Find(kRoot, "b"), NodeId{});
