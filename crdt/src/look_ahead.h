@@ -42,8 +42,8 @@ class Fetch {
   }
   /// Where the child is.
   void Places(const Named& named) const {
-    const MoveIndex now = moves_.After(nodes_.Last(named.child));
     if (!wants_places_) return;
+    const MoveIndex now = moves_.After(nodes_.Last(named.child));
     nodes_.PrefetchDirectoryEnd(moves_[now].parent());
     moves_.PrefetchName(now);
   }

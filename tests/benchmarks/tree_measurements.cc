@@ -46,6 +46,15 @@ struct Textbook {
   void Apply(std::span<const Op> ops) { engine.Apply(ops); }
 };
 
+struct TextbookWithEvents {
+  crdt_test::TextbookEngine engine;
+  std::vector<crdt::NetEvent> events;
+  void Apply(std::span<const Op> ops) {
+    events.clear();
+    engine.Apply(ops, events);
+  }
+};
+
 double ProcessorSeconds() {
   timespec now{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
@@ -241,8 +250,11 @@ std::vector<TreeCase> TreeCases(std::size_t size) {
   };
   in_order("create, one by one", Mix::kCreates, Names::kWith);
   in_order("create without names, one by one", Mix::kCreates, Names::kWithout);
-  in_order("mixed ops in order, one by one", Mix::kMixed, Names::kWith);
-  cases.push_back({"mixed ops in order, one by one, no events told", "ops/s",
+  in_order("mixed ops in order, one by one, only copse tells events", Mix::kMixed, Names::kWith);
+  cases.push_back({"mixed ops in order, one by one, both tell events", "ops/s",
+                   [=] { return InOrderRate<Ours>(size, Mix::kMixed, Names::kWith); },
+                   [=] { return InOrderRate<TextbookWithEvents>(size, Mix::kMixed, Names::kWith); }});
+  cases.push_back({"mixed ops in order, one by one, neither tells events", "ops/s",
                    [=] { return InOrderRate<OursWithoutEvents>(size, Mix::kMixed, Names::kWith); },
                    [=] { return InOrderRate<Textbook>(size, Mix::kMixed, Names::kWith); }});
   const auto merge = [&](const char* name, Mix mix, std::size_t piece) {

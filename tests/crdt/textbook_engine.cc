@@ -37,12 +37,50 @@ void TextbookEngine::Do(Entry& entry) {
     if (at == entry.child) entry.took_effect = false;
   }
   if (!entry.took_effect) return;
+  Note(entry.child);
   entry.old = place;
   place = Place{entry.parent, entry.name, entry.time};
 }
 
 void TextbookEngine::Undo(const Entry& entry) {
-  if (entry.took_effect) places_[entry.child] = entry.old;
+  if (!entry.took_effect) return;
+  Note(entry.child);
+  places_[entry.child] = entry.old;
+}
+
+void TextbookEngine::Note(Slot node) {
+  if (notes_) before_.push_back({node, places_[node]});
+}
+
+std::optional<crdt::Placement> TextbookEngine::PlacementAt(const Place& place) const {
+  if (place.parent == kNoSlot) return std::nullopt;
+  return crdt::Placement{ids_[place.parent], names_[place.name], place.claim};
+}
+
+void TextbookEngine::Tell(std::vector<crdt::NetEvent>& events) {
+  if (before_.size() > 1) {
+    // Of several notes on one node the first tells how it was before the batch.
+    std::stable_sort(before_.begin(), before_.end(),
+                     [this](const Before& a, const Before& b) { return ids_[a.node] < ids_[b.node]; });
+    const auto same = [](const Before& a, const Before& b) { return a.node == b.node; };
+    before_.erase(std::unique(before_.begin(), before_.end(), same), before_.end());
+  }
+  for (const Before& before : before_) {
+    const Place& now = places_[before.node];
+    if (now.claim == before.place.claim) continue;
+    crdt::NetEvent& event = events.emplace_back();
+    event.node = ids_[before.node];
+    event.before = PlacementAt(before.place);
+    event.after = PlacementAt(now);
+  }
+}
+
+void TextbookEngine::Apply(std::span<const Op> ops, std::vector<crdt::NetEvent>& events) {
+  before_.clear();
+  notes_ = true;
+  Apply(ops);
+  notes_ = false;
+  Tell(events);
 }
 
 void TextbookEngine::Apply(std::span<const Op> ops) {

@@ -14,12 +14,14 @@
 namespace copse::crdt_test {
 
 /// The algorithm of the paper as one would write it for speed: one log sorted by time, flat arrays, and for each batch
-/// undo what is newer, do, and redo. What benchmarks compare with. It does less than crdt::Tree: no children, no net
-/// events, no registers, no truncation.
+/// undo what is newer, do, and redo. What benchmarks compare with. It does less than crdt::Tree: no children, no
+/// registers, no truncation.
 class TextbookEngine {
  public:
   TextbookEngine();
   void Apply(std::span<const crdt::Op> ops);
+  /// The same, and adds to `events` what crdt::Tree::Apply would, but for what deals with trash.
+  void Apply(std::span<const crdt::Op> ops, std::vector<crdt::NetEvent>& events);
   std::optional<crdt::PlacementView> PlacementOf(crdt::NodeId node) const;
 
  private:
@@ -42,16 +44,26 @@ class TextbookEngine {
     Place old;  // Of the child, while the move is in effect.
   };
 
+  struct Before {
+    Slot node;
+    Place place;
+  };
+
   Slot SlotOf(crdt::NodeId id);
   bool Contains(crdt::Timestamp time) const;
   void Do(Entry& entry);
   void Undo(const Entry& entry);
+  void Note(Slot node);
+  std::optional<crdt::Placement> PlacementAt(const Place& place) const;
+  void Tell(std::vector<crdt::NetEvent>& events);
 
   absl::flat_hash_map<crdt::NodeId, Slot> slots_;
   std::vector<crdt::NodeId> ids_;
   std::vector<Place> places_;
   std::vector<std::string> names_;
   std::vector<Entry> log_;
+  bool notes_ = false;
+  std::vector<Before> before_;  // While a batch is applied whose events are wanted: places that it is about to change.
 };
 
 }  // namespace copse::crdt_test
