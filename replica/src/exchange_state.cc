@@ -9,6 +9,7 @@
 #include <copse/base/status_macros.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace copse::replica {
@@ -24,6 +25,15 @@ Session::Options OptionsOf(const Identity& identity) {
   options.actor = identity.actor;
   options.label = identity.label;
   return options;
+}
+
+/// Whether `now` tells anything that `before` does not. Counters alone are no news.
+bool IsNews(const PeerStatus& before, const PeerStatus& now) {
+  const auto told = [](const PeerStatus& status) {
+    return std::tie(status.endpoint, status.label, status.key, status.connected, status.in_sync, status.ops_to_send,
+                    status.ops_to_receive, status.last_error);
+  };
+  return told(before) != told(now);
 }
 
 }  // namespace
@@ -153,7 +163,6 @@ std::vector<PeerStatus> Exchange::State::status() const {
 }
 
 void Exchange::State::Publish() {
-  std::vector<PeerStatus> now;
   for (const auto& peer : peers_) {
     PeerStatus& status = peer->status;
     const Link* link = LinkOf(status.key);
@@ -161,19 +170,17 @@ void Exchange::State::Publish() {
     status.in_sync = status.connected && link->session->IsInSync();
     status.ops_to_send = status.connected ? link->session->OpsToSend() : 0;
     status.ops_to_receive = status.connected ? link->session->OpsToReceive() : 0;
-    now.push_back(status);
   }
   bool changed = false;
   {
     const std::lock_guard lock(status_mutex_);
-    const auto same = [](PeerStatus a, const PeerStatus& b) {
-      a.last_contact = b.last_contact;  // Counters alone are no news.
-      a.bytes_in = b.bytes_in;
-      a.bytes_out = b.bytes_out;
-      return a == b;
-    };
-    changed = !std::equal(now.begin(), now.end(), published_.begin(), published_.end(), same);
-    published_ = std::move(now);
+    changed = published_.size() != peers_.size();
+    published_.resize(peers_.size());
+    for (std::size_t i = 0; i < peers_.size(); ++i) {
+      changed = changed || IsNews(published_[i], peers_[i]->status);
+      published_[i] =
+          peers_[i]->status;  // In place: this happens after each piece of work, and strings keep their room.
+    }
   }
   if (changed && callbacks_.on_change) callbacks_.on_change();
 }

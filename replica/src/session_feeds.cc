@@ -160,15 +160,16 @@ absl::StatusOr<bool> Session::ProduceFramesOf(crdt::ActorId actor, std::uint64_t
 
 bool Session::IsInSync() const {
   if (!is_open() || own_chunks_missing_ != 0 || peer_chunks_missing_ != 0) return false;
-  const auto same = [&](crdt::ActorId actor) {
-    const FeedHead* ours = Find(own_heads_, actor);
-    const auto theirs = peer_feeds_.find(actor);
-    return ours != nullptr && theirs != peer_feeds_.end() && theirs->second.head == *ours;
+  const auto has_theirs = [&](const FeedHead& ours) {
+    const auto theirs = peer_feeds_.find(ours.actor);
+    return theirs != peer_feeds_.end() && theirs->second.head == ours;
   };
+  // Equal heads first: whether an actor is a member is asked of few.
   return std::all_of(own_heads_.begin(), own_heads_.end(),
-                     [&](const FeedHead& head) { return !host_.IsMember(head.actor) || same(head.actor); }) &&
-         std::all_of(peer_feeds_.begin(), peer_feeds_.end(),
-                     [&](const auto& feed) { return !host_.IsMember(feed.first) || same(feed.first); });
+                     [&](const FeedHead& head) { return has_theirs(head) || !host_.IsMember(head.actor); }) &&
+         std::all_of(peer_feeds_.begin(), peer_feeds_.end(), [&](const auto& feed) {
+           return Find(own_heads_, feed.first) != nullptr || !host_.IsMember(feed.first);
+         });
 }
 
 std::uint64_t Session::OpsToSend() const {

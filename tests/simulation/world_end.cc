@@ -143,6 +143,7 @@ void World::Converge(const std::string& when) {
 
 void World::CheckEqual() {
   std::vector<std::string> listing;
+  std::string dump;
   for (auto& member : members_) {
     Machine& machine = *member->machine;
     const std::string name = NameOf(machine.number());
@@ -152,7 +153,8 @@ void World::CheckEqual() {
     if (member == members_.front()) {
       listing = *lines;
       for (const std::string& line : listing) seen_ += line + "\n";
-      seen_ += machine.volume().Dump();
+      dump = machine.volume().Dump();
+      seen_ += dump;
       continue;
     }
     const auto [ours, theirs] = std::mismatch(lines->begin(), lines->end(), listing.begin(), listing.end());
@@ -162,7 +164,7 @@ void World::CheckEqual() {
                                 "'"),
             name);
     }
-    if (machine.volume().Dump() != members_.front()->machine->volume().Dump()) {
+    if (machine.volume().Dump() != dump) {
       Check(absl::DataLossError("its dump differs from that of m0"), name);
     }
   }
