@@ -1,4 +1,5 @@
 // Random calls on three replicas that do not see each other, then met in any order.
+#include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include "fs/volume/replicas_fixture.h"
