@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t kRealCryptoEvery = 20;
 constexpr std::uint64_t kShortBytesMax = 65'536;
+constexpr std::uint64_t kWeek = 7 * 24 * 3'600'000;  // Milliseconds.
 
 class Generator {
  public:
@@ -269,6 +270,15 @@ class Generator {
     StartLater();
   }
 
+  /// Of weeks, the others sleep through all but the last minutes: idle for weeks, they would take a second of ours.
+  void Pause() {
+    if (Draw(4) != 0) return Add("pause", {Number(10'000)});
+    if (Draw(2) != 0) return Add("pause", {Number(600'000)});
+    const std::uint64_t slept = kWeek + Draw(5 * kWeek);
+    Add("pause", {std::to_string(slept + 1 + Draw(600'000))});
+    Add("sleep", {std::to_string(slept)});
+  }
+
   void Fault() {
     DrawReplica();
     switch (Draw(17)) {
@@ -297,7 +307,7 @@ class Generator {
       case 12:
         return Partition();
       case 13:
-        return Add("pause", {Number(Draw(4) == 0 ? 600'000 : 10'000)});
+        return Pause();
       case 14:
         return Add("jump", {Number(100'000'000'000), Draw(2) == 0 ? "back" : "forward"});
       default:

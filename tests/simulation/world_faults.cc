@@ -12,6 +12,7 @@ using std::chrono::milliseconds;
 
 constexpr std::uint64_t kDiskBytes = std::uint64_t{1} << 39;
 constexpr int kRubbishMachine = 9;
+constexpr std::chrono::hours kWeek{7 * 24};
 
 Keep KeepOf(const std::string& word) {
   return word == "everything" ? Keep::kEverything
@@ -60,7 +61,7 @@ bool World::Befall(const Step& step, Member& member) {
   if (verb == "sleep") {  // sleep MILLISECONDS: everything stands still, and then goes on.
     count("everything stands still for long");
     queue_.Skip(milliseconds(step.Number(0)));
-    for (auto& each : members_) each->resumed = queue_.now();
+    for (auto& each : members_) each->resumed = std::max(each->resumed, queue_.now());  // One may pause for longer.
     return true;
   }
   if (verb == "start") {
@@ -107,8 +108,9 @@ bool World::Befall(const Step& step, Member& member) {
     count("restart in order");
     Stop(member);
   } else if (verb == "pause") {  // pause MILLISECONDS
-    count("process paused");
-    member.resumed = std::max(member.resumed, queue_.now() + milliseconds(step.Number(0)));
+    const milliseconds pause(step.Number(0));
+    count(pause < kWeek ? "process paused" : "process paused for weeks");
+    member.resumed = std::max(member.resumed, queue_.now() + pause);
     machine.StopUntil(member.resumed);
   } else if (verb == "cut") {  // cut CHANGES nothing|everything|prefix|random SEED
     machine.disk().CutPowerAfter(step.Number(0));
