@@ -85,16 +85,21 @@ void ContentLedger::OnChanged(int machine, crdt::NodeId node, std::string before
   seen_at_[machine].insert(before);
   if (before == after) return;
   seen_at_[machine].insert(after);
-  if (has_name) removed_[machine].erase(node);
-  if (removed_[machine].contains(node)) {
-    seen_.insert(std::move(after));
-    return;
+  Files& removed = removed_[machine];
+  if (has_name) {
+    if (auto named_again = removed.extract(node)) once_removed_[machine].push_back(std::move(named_again.mapped()));
   }
-  FindMoved(machine, node, before);
-  File& file = files_[machine][node];
+  const auto unnamed = removed.find(node);
+  if (unnamed == removed.end()) FindMoved(machine, node, before);
+  File& file = unnamed == removed.end() ? files_[machine][node] : unnamed->second;
   if (file.versions.empty() || file.versions.back() != before) file.versions.push_back(std::move(before));
   seen_.insert(after);
   file.versions.push_back(std::move(after));
+}
+
+void ContentLedger::OnRemoved(int machine, crdt::NodeId node) {
+  auto file = files_[machine].extract(node);
+  removed_[machine].try_emplace(node, file ? std::move(file.mapped()) : File());
 }
 
 void ContentLedger::FindMoved(int machine, crdt::NodeId node, const std::string& before) {
@@ -119,9 +124,12 @@ void ContentLedger::OnFlushed(int machine) {
   files_[machine].clear();
 }
 
-ContentLedger::Files ContentLedger::TakeFiles(int machine) {
-  removed_[machine].clear();
-  return std::exchange(files_[machine], {});
+ContentLedger::Files ContentLedger::TakeFiles(int machine) { return std::exchange(files_[machine], {}); }
+
+std::vector<ContentLedger::File> ContentLedger::TakeRemoved(int machine) {
+  std::vector<File> taken = std::exchange(once_removed_[machine], {});
+  for (auto& [node, file] : std::exchange(removed_[machine], {})) taken.push_back(std::move(file));
+  return taken;
 }
 
 bool IsMixOf(std::string_view content, std::span<const std::string> versions) {

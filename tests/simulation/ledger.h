@@ -62,16 +62,16 @@ class ContentLedger {
   void OnChanged(int machine, crdt::NodeId node, std::string before, std::string after, bool has_name);
   void OnFsynced(int machine, crdt::NodeId node);
   /// The last name of the file was removed there: as long as it has none, it will not be published.
-  void OnRemoved(int machine, crdt::NodeId node) {
-    files_[machine].erase(node);
-    removed_[machine].insert(node);
-  }
+  void OnRemoved(int machine, crdt::NodeId node);
   /// Programs at `machine` act on a file by its name, which holds `content`.
   void OnNamed(int machine, std::string content) { seen_at_[machine].insert(std::move(content)); }
   /// All that was written at `machine` is published and durable.
   void OnFlushed(int machine);
   /// A process has ended: what its files held, to be compared with what the next one finds.
   Files TakeFiles(int machine);
+  /// The same of files that had lost their last name, some of which may have it again: a power cut can undo the
+  /// removal, and not all of what was written afterwards.
+  std::vector<File> TakeRemoved(int machine);
   /// Programs may see `content` from now on; a recovery made it.
   void Admit(int machine, const std::string& content) {
     seen_.insert(content);
@@ -95,7 +95,8 @@ class ContentLedger {
   void FindMoved(int machine, crdt::NodeId node, const std::string& before);
 
   std::map<int, Files> files_;
-  std::map<int, std::set<crdt::NodeId>> removed_;
+  std::map<int, Files> removed_;
+  std::map<int, std::vector<File>> once_removed_;  // And named again since.
   std::map<int, std::set<std::string>> seen_at_;
   std::set<std::string> seen_;
   std::set<std::string> lasting_;

@@ -216,6 +216,9 @@ void World::NoteFilesLeft(Member& member) {
     member.left_open.push_back(file);
     ever_left_open_.push_back(std::move(file));
   }
+  for (ContentLedger::File& file : contents_.TakeRemoved(member.machine->number())) {
+    ever_left_open_.push_back(std::move(file));
+  }
 }
 
 void World::Stop(Member& member) {
