@@ -251,7 +251,7 @@ absl::Status Frontend::Serve(const std::function<void()>& ready) {
   } else {
     workers.Stop();
   }
-  const absl::Status failure = workers.failure();
+  absl::Status failure = workers.failure();
   state.Close();
   return failure;
 }
