@@ -59,9 +59,12 @@ struct Who {
   std::vector<gid_t> groups;
 };
 
-/// The mode that `path` has after `who` has done `act` to it, or -errno.
-int ModeAfter(const std::string& path, mode_t mode, const Who& who, const Act& act) {
+/// The mode that `path` has after `who` has done `act` to it, or -errno; and whether `who` may link it then, before
+/// anybody has looked at the mode (/proc/sys/fs/protected_hardlinks).
+std::pair<int, bool> ModeAfter(const std::string& path, mode_t mode, const Who& who, const Act& act) {
+  const std::string further = path + "2";
   unlink(path.c_str());
+  unlink(further.c_str());
   WriteFile(path, "bytes");
   EXPECT_WORKS(chown(path.c_str(), kOwner, kGroup));
   EXPECT_WORKS(chmod(path.c_str(), mode));
@@ -69,9 +72,12 @@ int ModeAfter(const std::string& path, mode_t mode, const Who& who, const Act& a
     if (setgroups(who.groups.size(), who.groups.data()) != 0 || setgid(who.group) != 0 || setuid(who.user) != 0)
       return 255;
     const int file = open(path.c_str(), act.flags | O_CLOEXEC);
-    return file < 0 || act.change(file) != 0 ? errno : 0;
+    if (file < 0 || act.change(file) != 0) return errno;
+    // What O_TRUNC took away the kernel does not know before it looks (docs/posix.md).
+    if ((act.flags & O_TRUNC) == 0) static_cast<void>(link(path.c_str(), further.c_str()));
+    return 0;
   });
-  return error == 0 ? static_cast<int>(StatOf(path).st_mode & ALLPERMS) : -error;
+  return {error == 0 ? static_cast<int>(StatOf(path).st_mode & ALLPERMS) : -error, Exists(further)};
 }
 
 class PrivilegesTest : public MountTest {};

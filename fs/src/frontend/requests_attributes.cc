@@ -48,10 +48,9 @@ absl::StatusOr<AttributeChanges> ChangesOf(const OwnerMaps& owners, const struct
   return changes;
 }
 
-/// chown(2) to nobody in particular asks for nothing, bears no flag, and takes setuid and setgid away all the same. A
-/// write of somebody else begins with a request that looks alike; what that takes away, the WRITE itself says.
-bool TakesSetidAway(fuse_req_t request, NodeId node) {
-  if (!Wire::AsksForNothing()) return Wire::ClearsSetid();
+/// A request for nothing comes before a write, and of chown(2) to nobody in particular, and bears no flag. Both take
+/// setuid and setgid away, but a chown of a stranger, which is not to be, looks like a write of one.
+bool IsOwnersOrRoots(fuse_req_t request, NodeId node) {
   const std::uint32_t caller = fuse_req_ctx(request)->uid;
   const Service& service = ServiceOf(request);
   const absl::StatusOr<Attributes> attributes = service.volume.GetAttributes(node);
@@ -63,8 +62,17 @@ void SetAttributes(fuse_req_t request, fuse_ino_t node, struct stat* values, int
   const CachePromise promise(service.invalidator);
   absl::StatusOr<AttributeChanges> changes = ChangesOf(service.owners, *values, to_set);
   if (!changes.ok()) return ReplyError(request, changes.status());
-  changes->setid = SetidRuleOf(request, service.wire.is_to_clear_privileges() && TakesSetidAway(request, NodeId{node}));
-  ReplyAttributes(request, service.volume.SetAttributes(CallerOf(request), NodeId{node}, *changes), promise);
+  const bool is_to_clear = service.wire.is_to_clear_privileges();
+  const bool is_ambiguous = is_to_clear && Wire::AsksForNothing() && !IsOwnersOrRoots(request, NodeId{node});
+  const bool clears = is_to_clear && (Wire::AsksForNothing() ? !is_ambiguous : Wire::ClearsSetid());
+  changes->setid = SetidRuleOf(request, clears);
+  absl::StatusOr<Attributes> shown = service.volume.SetAttributes(CallerOf(request), NodeId{node}, *changes);
+  if (!is_ambiguous || !shown.ok()) return ReplyAttributes(request, shown, promise);
+  // A write itself says what it takes away, but nothing tells the kernel, which judges link(2) by the mode that it
+  // has. So it is shown the mode of after a write; and as it may be none, not for longer than until it looks again.
+  shown->mode = ModeAfter(SetidRuleOf(request, /*clears=*/true), shown->mode, shown->gid);
+  const struct stat result = StatOf(service, *shown);
+  fuse_reply_attr(request, &result, /*attr_timeout=*/0);
 }
 
 void StatFileSystem(fuse_req_t request, fuse_ino_t) {

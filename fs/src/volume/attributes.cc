@@ -162,6 +162,14 @@ void Volume::State::NoteAccess(NodeId node) {
   access_times.NoteRead(node, now);
 }
 
+std::uint32_t ModeAfter(const SetidRule& rule, std::uint32_t mode, std::uint32_t gid) {
+  if (!rule.clears) return mode;
+  const auto is_stranger = [&] { return rule.is_member && !rule.is_member(gid); };
+  // Of a file that its group may not execute the bit meant mandatory locking once: members keep it.
+  const bool takes_setgid = (mode & S_ISGID) != 0 && ((mode & S_IXGRP) != 0 || is_stranger());
+  return mode & ~std::uint32_t{S_ISUID} & ~(takes_setgid ? std::uint32_t{S_ISGID} : 0);
+}
+
 absl::StatusOr<Attributes> Volume::GetAttributes(NodeId node) {
   const State::TreeReadLock lock(state_->tree_mutex);
   COPSE_ASSIGN_OR_RETURN(const State::Subject subject, state_->SubjectOf(node));

@@ -40,15 +40,9 @@ bool Volume::State::IsPrivileged(NodeId inode) const {
 std::vector<crdt::Field> Volume::State::PrivilegesToClear(NodeId inode, const SetidRule& setid) const {
   std::vector<crdt::Field> fields;
   const auto mode = static_cast<std::uint32_t>(schema::UnsignedOf(tree(), inode, schema::kMode).value_or(0));
-  std::uint32_t cleared = mode & ~std::uint32_t{S_ISUID};
-  const auto is_stranger = [&] {
-    const auto group = static_cast<std::uint32_t>(schema::UnsignedOf(tree(), inode, schema::kGid).value_or(0));
-    return setid.is_member && !setid.is_member(group);
-  };
-  // Of a file that its group may not execute the bit meant mandatory locking once: members keep it.
-  const bool has_setgid = setid.clears && (mode & S_ISGID) != 0;
-  if (has_setgid && ((mode & S_IXGRP) != 0 || is_stranger())) cleared &= ~std::uint32_t{S_ISGID};
-  if (setid.clears && cleared != mode) fields.push_back(schema::Set(schema::kMode, schema::EncodeUnsigned(cleared)));
+  const auto group = static_cast<std::uint32_t>(schema::UnsignedOf(tree(), inode, schema::kGid).value_or(0));
+  const std::uint32_t cleared = ModeAfter(setid, mode, group);
+  if (cleared != mode) fields.push_back(schema::Set(schema::kMode, schema::EncodeUnsigned(cleared)));
   if (HasCapability(tree(), inode)) fields.push_back(schema::SetXattr(kCapabilityXattr, std::nullopt));
   return fields;
 }

@@ -48,6 +48,9 @@ struct SetidRule {
   std::function<bool(std::uint32_t group)> is_member = {};
 };
 
+/// What `rule` leaves of the mode of a regular file whose group has the number `gid`.
+std::uint32_t ModeAfter(const SetidRule& rule, std::uint32_t mode, std::uint32_t gid);
+
 /// What setattr changes; absent members stay.
 struct AttributeChanges {
   std::optional<std::uint32_t> mode;
