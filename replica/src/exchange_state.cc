@@ -39,7 +39,7 @@ bool IsNews(const PeerStatus& before, const PeerStatus& now) {
 }  // namespace
 
 Exchange::State::State(Environment environment, const Identity& identity, SessionHost& host, Callbacks callbacks)
-    : environment_(environment),
+    : environment_(std::move(environment)),
       session_options_(OptionsOf(identity)),
       own_key_(identity.signing_public),
       channels_(environment_.channels(identity.signing_secret)),

@@ -64,7 +64,7 @@ absl::StatusOr<std::unique_ptr<FeedReader>> FeedReader::Open(base::Storage& stor
 
 absl::Status FeedReader::ResumeAt(const FeedEnd& end, FeedIndex index) {
   if (end.frames == 0) return absl::OkStatus();
-  const absl::Status other = Damage(directory_, "is not the feed that the snapshot covers");
+  absl::Status other = Damage(directory_, "is not the feed that the snapshot covers");
   index.frames.resize(std::min<std::size_t>(index.frames.size(), end.frames));
   if (index.frames.size() != end.frames || index.frames.back().segment >= index.segments.size()) return other;
   index.segments.resize(index.frames.back().segment + 1);

@@ -27,11 +27,13 @@ class Replay {
     return Advance(cursors_.back());
   }
 
+  /// An own frame builds on others' that its author had, which it does not always say: what it says is what is new
+  /// since the frame before, and a snapshot may cover that one without all that it builds on. So whatever others'
+  /// frames can be applied comes first. Where that is not all, frames are lost, and own ones stand: their author knew.
   absl::Status Run() {
     for (;;) {
-      COPSE_ASSIGN_OR_RETURN(const bool any, ApplyReady());
+      COPSE_ASSIGN_OR_RETURN(const bool any, ApplyOthers());
       if (any) continue;
-      // What is left waits for frames that are not here. Own frames stand: their author knew what it built on.
       const auto own = std::find_if(cursors_.begin(), cursors_.end(), [this](const Cursor& cursor) {
         return cursor.head != nullptr && cursor.feed->actor() == own_;
       });
@@ -58,10 +60,11 @@ class Replay {
     return absl::OkStatus();
   }
 
-  /// One turn over the feeds, each as far as it can go; returns whether any went on.
-  absl::StatusOr<bool> ApplyReady() {
+  /// One turn over the feeds of others, each as far as it can go; returns whether any went on.
+  absl::StatusOr<bool> ApplyOthers() {
     bool any = false;
     for (Cursor& cursor : cursors_) {
+      if (cursor.feed->actor() == own_) continue;
       while (cursor.head != nullptr && !result_.refused.contains(cursor.feed->actor()) &&
              IsCovered(cursor.head->frame.header, result_.known)) {
         COPSE_RETURN_IF_ERROR(ApplyHead(cursor));

@@ -247,7 +247,7 @@ absl::Status CheckLastFrame(base::Storage& storage, const std::string& directory
   const std::string path = directory + "/" + feed.index.segments[place.segment];
   COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> file, storage.Open(path, base::Storage::OpenMode::kRead));
   COPSE_ASSIGN_OR_RETURN(const std::uint64_t size, file->Size());
-  const absl::Status other = absl::DataLossError(path + ": the feed does not hold all that the snapshot covers");
+  absl::Status other = absl::DataLossError(path + ": the feed does not hold all that the snapshot covers");
   if (place.offset > size || place.length > size - place.offset) return other;
   std::string frame(place.length, '\0');
   COPSE_ASSIGN_OR_RETURN(const std::size_t count, file->ReadAt(place.offset, frame));

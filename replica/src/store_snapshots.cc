@@ -105,8 +105,7 @@ absl::Status Store::State::WriteSnapshot(const crdt::VersionVector& version, con
       if (record.frame < state.feeds[actor].resume.frames) state.feeds[actor].grants.push_back(record);
     }
   }
-  if (const absl::Status made = storage.CreateDirectory(layout.snapshots());
-      !made.ok() && !absl::IsAlreadyExists(made)) {
+  if (absl::Status made = storage.CreateDirectory(layout.snapshots()); !made.ok() && !absl::IsAlreadyExists(made)) {
     return made;
   }
   // Also where it is there already: who made it may not have come to this, or may have seen it fail.

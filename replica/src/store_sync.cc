@@ -124,7 +124,7 @@ absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
               stability.clock()};
   lock.unlock();
   std::vector<FrameHeader> written;
-  const absl::Status status = WriteRound(round, written);
+  absl::Status status = WriteRound(round, written);
   const bool has_news = status.ok() && !written.empty();
   lock.lock();
   is_leader_active = false;

@@ -115,6 +115,15 @@ TEST_F(ReplayTest, AFrameFollowsThoseThatItDependsOnWhateverTheOrderOfFeeds) {
   EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{1, 2, 3, 4}));
 }
 
+// Behind a snapshot what the frames before have stated is not read.
+TEST_F(ReplayTest, AnOwnFrameThatStatesNothingFollowsAllThatItMayBuildOn) {
+  Write(1, 3, {});
+  Write(1, 5, {});
+  Write(2, 2, {});
+  Write(2, 4, {{.actor = 1, .count = 1}});
+  EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{2, 3, 4, 5}));
+}
+
 TEST_F(ReplayTest, AnOwnFrameWhoseDependenciesAreMissingIsHandedOnAtTheEnd) {
   Write(1, 9, {{.actor = 3, .count = 1}});
   Write(2, 1, {});
@@ -135,7 +144,7 @@ TEST_F(ReplayTest, OfAnotherActorsFeedNothingIsHandedOnBehindAFrameThatIsRefused
   Write(2, 3, {});
   Write(2, 4, {});
   refused_ = 3;
-  EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{2, 1}));
   EXPECT_TRUE(result_.waiting.empty());
   EXPECT_EQ(result_.refused.count(2), 1U);
   EXPECT_EQ(result_.known.at(2).count, 1U);

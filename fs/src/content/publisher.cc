@@ -122,7 +122,7 @@ class Publisher {
     ManifestEntry entry;
     entry.length = length;
     COPSE_ASSIGN_OR_RETURN(entry.chunk, in_.content.Put(std::string_view(window_).substr(0, length)));
-    leaves_.push_back(std::move(entry));
+    leaves_.push_back(entry);
     return absl::OkStatus();
   }
 

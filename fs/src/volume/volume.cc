@@ -1,11 +1,16 @@
 // The volume's life, and what every call shares: the checks that come first, and the way of a batch through the
 // replica into the projection. The calls themselves are in the files beside this one, by idea.
+#include <utility>
+
 #include "volume/volume_state.h"
 
 namespace copse::fs {
 
 Volume::State::State(Environment surroundings, crdt::TreeReplica& tree_replica, const Options& volume_options)
-    : env(surroundings), replica(tree_replica), options(volume_options), projection(MakeProjection(replica.tree())) {
+    : env(std::move(surroundings)),
+      replica(tree_replica),
+      options(volume_options),
+      projection(MakeProjection(replica.tree())) {
   counter = replica.lamport_counter();
 }
 
