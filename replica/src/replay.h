@@ -32,10 +32,11 @@ struct ReplayResult {
 };
 
 /// Reads all feeds to their ends and hands each frame that has ops to `apply`, in causal order: a frame after those
-/// that it depends on. Frames of `own` whose dependencies are missing are handed on all the same, after everything
-/// else; those of others are not. Where `apply` refuses a frame of another actor with kInvalidArgument, that feed is
-/// handed on no further. Signatures are left to the caller. Errors: kDataLoss with file and offset; any of `apply`.
-/// `known`, `stability`: what has been handed on before, where the feeds are read from behind that on.
+/// that it depends on. One of `own` comes when no other can, and so even where dependencies of it are missing; of
+/// others, frames whose dependencies are missing are not handed on. Where `apply` refuses a frame of another actor with
+/// kInvalidArgument, that feed is handed on no further. Signatures are left to the caller. Errors: kDataLoss with file
+/// and offset; any of `apply`. `known`, `stability`: what has been handed on before, where the feeds are read from
+/// behind that on.
 absl::StatusOr<ReplayResult> ReplayFeeds(const std::vector<std::unique_ptr<FeedReader>>& feeds, crdt::ActorId own,
                                          const OpenItem& open, const ReplayFrame& apply, Dependencies known = {},
                                          Stability stability = {});

@@ -141,8 +141,9 @@ absl::Status Store::State::AddFrames(crdt::ActorId actor, std::uint64_t first, s
     const std::lock_guard lock(mutex);
     COPSE_RETURN_IF_ERROR(CheckWritable());
   }
-  COPSE_RETURN_IF_ERROR(StoreFrames(actor, author_key, first, frames));
+  const absl::Status stored = StoreFrames(actor, author_key, first, frames);
   RunIntake();
+  COPSE_RETURN_IF_ERROR(stored);
   TellOfChange();
   return absl::OkStatus();
 }
@@ -156,24 +157,25 @@ absl::Status Store::State::StoreFrames(crdt::ActorId actor, const std::string& a
   if (first + frames.size() <= end.frames) return absl::OkStatus();
   frames = frames.subspan(static_cast<std::size_t>(end.frames - first));
   COPSE_ASSIGN_OR_RETURN(Run run, ProveRun(identity, author_key, actor, end, frames, environment.signatures));
-  if (absl::Status stored = feed->Append(run.frames); !stored.ok()) {
-    const std::lock_guard lock(mutex);
-    Fail(stored);
-    return stored;
-  }
+  absl::Status stored = feed->Append(run.frames);
+  // Where the disk became full on the way, the first of them are in the feed, and nobody sends those again.
+  const auto count = static_cast<std::size_t>(feed->end().frames - end.frames);
   {
     const std::lock_guard lock(feeds_mutex);
-    for (const Frame& frame : run.frames) {
+    for (const Frame& frame : std::span(run.frames).first(count)) {
       for (const Grant& grant : frame.header.grants) {
         members->Add(actor, grant);
         grants[actor].push_back({frame.header.number, grant});
       }
     }
   }
-  for (std::size_t i = 0; i < run.frames.size(); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     intake->Add(run.frames[i].header, run.hashes[i], run.frames[i].bytes.size(), std::move(run.ops[i]));
   }
-  return absl::OkStatus();
+  if (stored.ok()) return stored;
+  const std::lock_guard lock(mutex);
+  Fail(stored);
+  return stored;
 }
 
 absl::StatusOr<std::string> Store::State::ReadChunk(const base::Hash& id) {

@@ -52,6 +52,23 @@ TEST_F(StoreExchangeTest, WhatTheReceiverHasSeenWasDurableBefore) {
   EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1}));
 }
 
+TEST_F(StoreExchangeTest, FramesThatCameBeforeTheDiskWasFullAreNotForgotten) {
+  one_.machine.options().segment_bytes_max = 1;  // So each frame is written by itself.
+  one_.store.reset();
+  one_.Open();
+  constexpr std::uint64_t kOps = 1000;
+  for (std::uint64_t i = 0; i < 3; ++i) one_.Write(i * kOps + 1, kOps);
+  const std::uint64_t known = two_.store->frame_counts().at(1);
+  const auto frames = one_.side().ReadFrames(1, known, 1 << 20).value();
+  ASSERT_EQ(frames.size(), 3U);
+  two_.machine.storage().SetFreeBytes(frames[0].size() + frames[1].size() / 2);
+  EXPECT_TRUE(absl::IsResourceExhausted(two_.side().AddFrames(1, known, frames)));
+  EXPECT_EQ(two_.Counters().size(), kOps);
+  two_.machine.storage().SetFreeBytes(1 << 20);
+  Send(one_, two_);
+  EXPECT_EQ(two_.Counters().size(), 3 * kOps);
+}
+
 TEST_F(StoreExchangeTest, AFrameWaitsForThoseThatItDependsOn) {
   Join(one_, three_, "phone");
   Send(one_, two_);
