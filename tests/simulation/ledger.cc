@@ -100,6 +100,7 @@ void ContentLedger::OnChanged(int machine, crdt::NodeId node, std::string before
 void ContentLedger::OnRemoved(int machine, crdt::NodeId node) {
   auto file = files_[machine].extract(node);
   removed_[machine].try_emplace(node, file ? std::move(file.mapped()) : File());
+  if (auto before = renumbered_[machine].extract(node)) OnRemoved(machine, before.mapped());
 }
 
 void ContentLedger::FindMoved(int machine, crdt::NodeId node, const std::string& before) {
@@ -124,7 +125,10 @@ void ContentLedger::OnFlushed(int machine) {
   files_[machine].clear();
 }
 
-ContentLedger::Files ContentLedger::TakeFiles(int machine) { return std::exchange(files_[machine], {}); }
+ContentLedger::Files ContentLedger::TakeFiles(int machine) {
+  renumbered_[machine].clear();
+  return std::exchange(files_[machine], {});
+}
 
 std::vector<ContentLedger::File> ContentLedger::TakeRemoved(int machine) {
   std::vector<File> taken = std::exchange(once_removed_[machine], {});

@@ -63,6 +63,8 @@ class ContentLedger {
   void OnFsynced(int machine, crdt::NodeId node);
   /// The last name of the file was removed there: as long as it has none, it will not be published.
   void OnRemoved(int machine, crdt::NodeId node);
+  /// What has been `from` there is `to` from now on, and may be used under either number.
+  void OnRenumbered(int machine, crdt::NodeId from, crdt::NodeId to) { renumbered_[machine][to] = from; }
   /// Programs at `machine` act on a file by its name, which holds `content`.
   void OnNamed(int machine, std::string content) { seen_at_[machine].insert(std::move(content)); }
   /// All that was written at `machine` is published and durable.
@@ -96,7 +98,8 @@ class ContentLedger {
 
   std::map<int, Files> files_;
   std::map<int, Files> removed_;
-  std::map<int, std::vector<File>> once_removed_;  // And named again since.
+  std::map<int, std::map<crdt::NodeId, crdt::NodeId>> renumbered_;  // By what they are now.
+  std::map<int, std::vector<File>> once_removed_;                   // And named again since.
   std::map<int, std::set<std::string>> seen_at_;
   std::set<std::string> seen_;
   std::set<std::string> lasting_;

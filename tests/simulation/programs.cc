@@ -289,7 +289,14 @@ absl::Status Programs::Rename(const Spot& from, const Spot& to, unsigned flags) 
     if (flags == Volume::kRenameExchange && victim.ok()) remembered_[{from.parent, from.name}] = victim->node;
   }
   if (renamed.ok() && victim.ok()) NoteRemoval(victim->node);
-  if (renamed.ok() && source.ok()) NoteRemoval(source->node);  // A sibling becomes a file of its own.
+  if (renamed.ok() && source.ok()) {
+    // A sibling becomes a file of its own, and its number goes on leading there for whoever has it open.
+    // The kernel does not ask where.
+    const auto moved = volume().Lookup(to.parent, to.name);
+    if (moved.ok() && moved->node != source->node) contents_.OnRenumbered(machine_.number(), source->node, moved->node);
+    if (moved.ok()) volume().Forget(moved->node, 1);
+    NoteRemoval(source->node);
+  }
   return Accept(renamed);
 }
 
