@@ -154,7 +154,16 @@ void Volume::State::NoteRemoval(const ShownEntry& removed) {
   if (projection->LinksOf(removed.target) > 0) return;
   const std::lock_guard lock(local_mutex);
   const auto local = locals.find(removed.target);
-  if (local != locals.end() && local->second.open != nullptr) local->second.open->is_removed_here = true;
+  if (local == locals.end() || local->second.open == nullptr) return;
+  OpenFile& file = *local->second.open;
+  // Its number can have come to stand for the version that was removed while it is written upon another, which is still
+  // shown: then that is what it goes on with.
+  const std::vector<crdt::Timestamp> base = file.staged->base_heads();
+  const FileVersions versions = projection->VersionsOf(file.inode);
+  const bool is_of_another = std::any_of(versions.siblings.begin(), versions.siblings.end(), [&](const Sibling& one) {
+    return std::find_first_of(one.heads.begin(), one.heads.end(), base.begin(), base.end()) != one.heads.end();
+  });
+  if (!is_of_another) file.is_removed_here = true;
 }
 
 void Volume::State::NoteNames(const Invalidations& changed) {
