@@ -43,6 +43,9 @@ class StoreJournal final : public crdt::Journal {
 
 /// The world as it is.
 struct Machine {
+  // A callback may still be posting to an executor.
+  ~Machine() { network.Stop(); }
+
   base::PosixStorage storage;
   base::SystemClock clock;
   base::SystemRandom random;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "network/receiver.h"
@@ -27,6 +28,21 @@ TEST_F(AsioNetworkTest, AUnixSocketBelongsToItsUserAlone) {
   ASSERT_EQ(::stat(path.c_str(), &found), 0);
   EXPECT_TRUE(S_ISSOCK(found.st_mode));
   EXPECT_EQ(found.st_mode & 07777, 0600u);
+}
+
+// Sanitizers see where it may not.
+TEST_F(AsioNetworkTest, WhatACallbackUsesMayGoOnceTheNetworkHasStopped) {
+  const std::string endpoint = "unix:" + (directory / "socket").string();
+  const auto listener = network.Listen(endpoint, acceptance.Callback());
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  for (int round = 0; round < 100; ++round) {
+    AsioNetwork other;
+    auto used = std::make_unique<int>(0);
+    other.Connect(endpoint, [used = used.get()](absl::StatusOr<std::unique_ptr<Connection>>) { ++*used; });
+    other.Stop();
+    EXPECT_LE(*used, 1);
+    used.reset();
+  }
 }
 
 TEST_F(AsioNetworkTest, AListenerTakesItsSocketAway) {

@@ -172,7 +172,10 @@ struct AsioNetwork::State {
 
 AsioNetwork::AsioNetwork() : state_(std::make_unique<State>()) {}
 
-AsioNetwork::~AsioNetwork() {
+AsioNetwork::~AsioNetwork() { Stop(); }
+
+void AsioNetwork::Stop() {
+  if (!state_->thread.joinable()) return;
   state_->mailbox->Close();
   state_->context.stop();
   state_->thread.join();

@@ -17,6 +17,10 @@ class AsioNetwork final : public Network {
   AsioNetwork();
   ~AsioNetwork() override;
 
+  /// Waits for the callback that is under way; none is made afterwards. For who destroys what callbacks use before what
+  /// the network must outlive. Not to be called in a callback; twice is once.
+  void Stop();
+
   absl::StatusOr<std::unique_ptr<Listener>> Listen(
       const std::string& endpoint, std::function<void(std::unique_ptr<Connection>)> on_connection) override;
   absl::StatusOr<std::unique_ptr<Connection>> Connect(const std::string& endpoint) override;
