@@ -104,8 +104,6 @@ class World final : public MachineObserver {
   /// and says whom it cannot go on with.
   void CheckTainted();
   void CheckPair(Member& one, Member& other);
-  bool IsThereTwice(const Member& member) const;
-  bool IsTwiceUnsaid();
 
   /// All ops that the machine shows.
   std::vector<crdt::Op> OpsShownBy(const Member& member) const;

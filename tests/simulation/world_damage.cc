@@ -13,7 +13,6 @@ namespace copse::simulation {
 namespace {
 
 constexpr std::chrono::seconds kFoundOutAfter{150};
-constexpr int kRestartsMax = 5;
 
 std::string NameOf(const Machine& machine) { return "m" + std::to_string(machine.number()); }
 
@@ -102,16 +101,6 @@ bool World::Damage(const Step& step, Member& member) {
 
 void World::CheckTainted() {
   PassUntil(queue_.now() + kFoundOutAfter);
-  // Of two with one key a member stays with whom it has met first. As long as all connections last, perhaps nobody
-  // hears both.
-  for (int round = 0; round < kRestartsMax && !HasFailed() && IsTwiceUnsaid(); ++round) {
-    for (auto& member : members_) {
-      if (!member->machine->is_on() || member->is_tainted) continue;
-      Stop(*member);
-      Start(*member);
-    }
-    PassUntil(queue_.now() + kFoundOutAfter);
-  }
   for (auto& member : members_) {
     Machine& machine = *member->machine;
     if (!machine.is_on() || HasFailed()) continue;
@@ -124,38 +113,25 @@ void World::CheckTainted() {
       if (other != member && other->machine->is_on()) CheckPair(*member, *other);
     }
   }
-  if (!HasFailed() && IsTwiceUnsaid()) {
-    Check(absl::InternalError("one replica is there twice, and nobody says so"), "after healing");
-  }
-}
-
-bool World::IsThereTwice(const Member& member) const {
-  return std::count_if(members_.begin(), members_.end(),
-                       [&](const auto& each) { return each->machine->is_on() && each->actor == member.actor; }) > 1;
-}
-
-// Who is there twice is one to the others: what they show is what they heard from either.
-bool World::IsTwiceUnsaid() {
-  const auto says_so = [](const auto& each) {
-    if (!each->machine->is_on()) return false;
-    const std::vector<replica::PeerStatus> peers = each->machine->peers();
-    return std::any_of(peers.begin(), peers.end(), [](const auto& peer) { return !peer.last_error.empty(); });
-  };
-  if (std::any_of(members_.begin(), members_.end(), says_so)) return false;
-  for (auto& one : members_) {
-    for (auto& other : members_) {
-      if (!one->machine->is_on() || !other->machine->is_on() || one->actor == other->actor) continue;
-      if (!IsThereTwice(*one) && !IsThereTwice(*other)) continue;
-      if (AreAtOdds(*one->machine, one->actor, *other->machine, other->actor)) return true;
-    }
-  }
-  return false;
 }
 
 void World::CheckPair(Member& one, Member& other) {
   Machine& machine = *one.machine;
-  if (one.actor == other.actor || IsThereTwice(one) || IsThereTwice(other)) return;
-  if (!AreAtOdds(machine, one.actor, *other.machine, other.actor)) return;
+  if (one.actor == other.actor || !AreAtOdds(machine, one.actor, *other.machine, other.actor)) return;
+  // Who is there twice is one to the others: what they show is what they heard from either.
+  const auto is_there_twice = [this](const Member& member) {
+    return std::count_if(members_.begin(), members_.end(),
+                         [&](const auto& each) { return each->machine->is_on() && each->actor == member.actor; }) > 1;
+  };
+  if (is_there_twice(one) || is_there_twice(other)) {
+    const auto says_so = [](const auto& each) {
+      if (!each->machine->is_on()) return false;
+      const std::vector<replica::PeerStatus> peers = each->machine->peers();
+      return std::any_of(peers.begin(), peers.end(), [](const auto& peer) { return !peer.last_error.empty(); });
+    };
+    if (std::any_of(members_.begin(), members_.end(), says_so)) return;
+    return Check(absl::InternalError("one replica is there twice, and nobody says so"), NameOf(machine));
+  }
   const std::string key = other.machine->store().identity().signing_public;
   for (const replica::PeerStatus& peer : machine.peers()) {
     const bool is_other = peer.endpoint == other.machine->endpoint();
