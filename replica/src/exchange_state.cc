@@ -178,8 +178,8 @@ void Exchange::State::Publish() {
     published_.resize(peers_.size());
     for (std::size_t i = 0; i < peers_.size(); ++i) {
       changed = changed || IsNews(published_[i], peers_[i]->status);
-      published_[i] =
-          peers_[i]->status;  // In place: this happens after each piece of work, and strings keep their room.
+      // In place: this happens after each piece of work, and strings keep their room.
+      published_[i] = peers_[i]->status;
     }
   }
   if (changed && callbacks_.on_change) callbacks_.on_change();

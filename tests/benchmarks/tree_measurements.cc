@@ -27,14 +27,18 @@ using crdt::Timestamp;
 // What takes the textbook engine longer is measured on a part.
 constexpr double kSecondsMax = 5;
 
-struct Ours {
-  crdt::Tree tree;
+template <typename Engine>
+struct WithEvents {
+  Engine engine;
   std::vector<crdt::NetEvent> events;
   void Apply(std::span<const Op> ops) {
     events.clear();
-    tree.Apply(ops, events);
+    engine.Apply(ops, events);
   }
 };
+
+using Ours = WithEvents<crdt::Tree>;
+using TextbookWithEvents = WithEvents<crdt_test::TextbookEngine>;
 
 struct OursWithoutEvents {
   crdt::Tree tree;
@@ -44,15 +48,6 @@ struct OursWithoutEvents {
 struct Textbook {
   crdt_test::TextbookEngine engine;
   void Apply(std::span<const Op> ops) { engine.Apply(ops); }
-};
-
-struct TextbookWithEvents {
-  crdt_test::TextbookEngine engine;
-  std::vector<crdt::NetEvent> events;
-  void Apply(std::span<const Op> ops) {
-    events.clear();
-    engine.Apply(ops, events);
-  }
 };
 
 double ProcessorSeconds() {

@@ -104,6 +104,15 @@ TEST_F(PrivilegesTest, ChangesTakeSetuidAndSetgidAwayAsOnTheHost) {
   }
 }
 
+// Nothing is taken, though for a moment it is shown so to the kernel, which could not be told from a write of one.
+TEST_F(PrivilegesTest, AStrangersChownToNobodyInParticularTakesNothingAway) {
+  COPSE_NEEDS_ROOT();
+  const Act chown_to_nobody = {kChownToNobody, O_RDONLY, [](int file) { return fchown(file, uid_t(-1), gid_t(-1)); }};
+  ASSERT_WORKS(chmod(mount_point().c_str(), 0777));
+  const Who stranger = {"stranger", kOther, kOtherGroup, {1, 2}};
+  EXPECT_EQ(ModeAfter(At("f"), 06777, stranger, chown_to_nobody).first, 06777);
+}
+
 TEST_F(PrivilegesTest, AWriteTakesAFileCapabilityAwayToo) {
   COPSE_NEEDS_ROOT();
   WriteFile(At("f"), "bytes");

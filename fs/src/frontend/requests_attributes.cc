@@ -67,7 +67,7 @@ void SetAttributes(fuse_req_t request, fuse_ino_t node, struct stat* values, int
   const bool clears = is_to_clear && (Wire::AsksForNothing() ? !is_ambiguous : Wire::ClearsSetid());
   changes->setid = SetidRuleOf(request, clears);
   absl::StatusOr<Attributes> shown = service.volume.SetAttributes(CallerOf(request), NodeId{node}, *changes);
-  if (!is_ambiguous || !shown.ok()) return ReplyAttributes(request, shown, promise);
+  if (!is_ambiguous || !shown.ok() || shown->kind != Kind::kRegular) return ReplyAttributes(request, shown, promise);
   // A write itself says what it takes away, but nothing tells the kernel, which judges link(2) by the mode that it
   // has. So it is shown the mode of after a write; and as it may be none, not for longer than until it looks again.
   shown->mode = ModeAfter(SetidRuleOf(request, /*clears=*/true), shown->mode, shown->gid);
