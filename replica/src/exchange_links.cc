@@ -3,8 +3,10 @@
 
 #include "exchange_state.h"
 
-// The life of a connection: dialled or accepted, opened by the handshake, perhaps given up for another to the same
-// peer, a session, closing.
+// The life of a connection: dialled or accepted, opened by the handshake, a session, perhaps given up for another to
+// the same key, closing. It is given up only when both ends have stated their heads, and an address is tried now and
+// then while its replica is reached another way: what answers there may be a copy of that store, and it is by its heads
+// that its other history shows.
 
 namespace copse::replica {
 namespace {
@@ -13,16 +15,25 @@ constexpr std::chrono::milliseconds kNewsEvery{200};
 /// Above what credit allows a peer that behaves: a window and the longest message. With what a session keeps unread,
 /// unsent or not whole, a peer takes less than 32 MiB.
 constexpr std::size_t kUnprocessedBytesMax = 16 << 20;
+/// Within this, whoever dialled a connection that is not needed closes it.
+constexpr std::chrono::seconds kSpareMax{5};
 
 }  // namespace
 
 void Exchange::State::Dial(const std::string& endpoint) {
   Peer* peer = FindPeer(endpoint);
   if (peer == nullptr || is_stopping_) return;
-  if (!peer->status.key.empty() && LinkOf(peer->status.key) != nullptr) {
-    peer->is_dialling = false;  // It came by itself. When that connection ends, this is tried again.
+  if (LinkOf(peer->status.key) != nullptr) {
+    peer->is_dialling = false;  // It is reached already. When that connection ends, this is tried again.
+    ProbeLater(*peer);
     return;
   }
+  Connect(*peer);
+}
+
+void Exchange::State::Connect(Peer& peer) {
+  peer.is_dialling = true;
+  const std::string endpoint = peer.status.endpoint;
   environment_.network.Connect(
       endpoint, [weak = weak_from_this(), endpoint](absl::StatusOr<std::unique_ptr<base::Connection>> connection) {
         if (const auto self = weak.lock()) self->Arrive(endpoint, std::move(connection));
@@ -33,6 +44,20 @@ void Exchange::State::DialLater(Peer& peer) {
   if (peer.status.endpoint.empty() || is_stopping_ || std::exchange(peer.is_dialling, true)) return;
   Post([endpoint = peer.status.endpoint](State& state) { state.Dial(endpoint); },
        peer.back_off.Next(environment_.random));
+}
+
+void Exchange::State::ProbeLater(Peer& peer) {
+  if (peer.status.endpoint.empty() || is_stopping_ || std::exchange(peer.is_probing, true)) return;
+  // Random for the reason that a back-off is.
+  BackOff wait(kBackOffMax, kBackOffMax);
+  Post([endpoint = peer.status.endpoint](State& state) { state.Probe(endpoint); }, wait.Next(environment_.random));
+}
+
+void Exchange::State::Probe(const std::string& endpoint) {
+  Peer* peer = FindPeer(endpoint);
+  if (peer == nullptr || is_stopping_) return;
+  peer->is_probing = false;
+  if (!peer->is_dialling) Connect(*peer);
 }
 
 void Exchange::State::Arrive(const std::string& endpoint,
@@ -67,7 +92,7 @@ void Exchange::State::OnDialled(const std::string& endpoint,
     AddLink(endpoint, *std::move(connection));
   } else {
     peer->is_dialling = false;
-    peer->status.last_error = std::string(connection.status().message());
+    NoteError(*peer, std::string(connection.status().message()));
     DialLater(*peer);
   }
 }
@@ -130,10 +155,7 @@ void Exchange::State::OnOpen(Link& link, const std::string& key) {
   }
   if (link.is_member) {
     NoteMember(link);
-    if (YieldsToAnother(link)) {
-      CloseLink(link);
-      return;
-    }
+    LimitLinksTo(key);
   }
   BeginSession(link);
 }
@@ -157,18 +179,40 @@ void Exchange::State::NoteMember(const Link& link) {
   }
 }
 
-bool Exchange::State::YieldsToAnother(Link& link) {
-  Link* other = nullptr;
-  for (const auto& [id, each] : links_) {
-    if (each->is_live() && each->is_member && each->key == link.key && each.get() != &link) other = each.get();
+std::vector<Link*> Exchange::State::LinksOf(const std::string& key) {
+  std::vector<Link*> links;
+  for (const auto& [id, link] : links_) {
+    if (link->is_live() && link->is_member && link->key == key) links.push_back(link.get());
   }
-  if (other == nullptr) return false;
-  // Both ends must keep the same one. Where both dialled it is that of the smaller key; where one dialled twice it is
-  // the later, because the earlier may be a connection that it lost without our knowing.
-  const bool own_is_kept = own_key_ < link.key;
-  if (other->is_dialled() != link.is_dialled() && link.is_dialled() != own_is_kept) return true;
-  CloseLink(*other);
-  return false;
+  return links;
+}
+
+void Exchange::State::LimitLinksTo(const std::string& key) {
+  std::vector<Link*> accepted = LinksOf(key);
+  std::erase_if(accepted, [](const Link* link) { return link->is_dialled(); });
+  if (accepted.size() >= kConnectionsPerMemberMax) CloseLink(*accepted.front());
+}
+
+void Exchange::State::CloseSpareLinks(Link& greeted) {
+  std::vector<Link*> links = LinksOf(greeted.key);
+  std::erase_if(links, [](const Link* link) { return !link->was_open; });
+  const auto accepted = std::count_if(links.begin(), links.end(), [](const Link* link) { return !link->is_dialled(); });
+  // Both ends must keep the same one: where both dialled, that of the smaller key. Whoever dialled another closes it;
+  // who accepted it can't tell whether it leads to the same copy of the store.
+  bool keeps_dialled = own_key_ < greeted.key || accepted == 0;
+  for (Link* link : links) {
+    if (link->is_dialled() && !std::exchange(keeps_dialled, false)) CloseLink(*link);
+  }
+  if (greeted.is_dialled() || accepted < 2) return;
+  // Who keeps one that was dialled later has lost the earlier, perhaps without our knowing.
+  Post(WithLink(greeted.id,
+                [](State& state, Link& later) {
+                  if (!later.is_live()) return;
+                  for (Link* link : state.LinksOf(later.key)) {
+                    if (link->id < later.id && !link->is_dialled()) state.CloseLink(*link);
+                  }
+                }),
+       kSpareMax);
 }
 
 void Exchange::State::BeginSession(Link& link) {
@@ -216,6 +260,7 @@ void Exchange::State::OnGreeted(Link& link) {
     peer->status.last_error.clear();
   }
   chunks_.OnPeerConnected(link.id);
+  CloseSpareLinks(link);
 }
 
 void Exchange::State::OnNews(Link& link) {
@@ -248,9 +293,20 @@ void Exchange::State::FailLink(Link& link, const absl::Status& reason) {
     if (link.session == nullptr || link.session->status() != reason) {
       message = (link.is_dialled() ? link.endpoint : "a peer") + ": " + message;
     }
-    for (Peer* peer : PeersOf(link)) peer->status.last_error = message;
+    for (Peer* peer : PeersOf(link)) {
+      if (link.session == nullptr) {
+        NoteError(*peer, message);
+      } else {
+        peer->status.last_error = message;
+      }
+    }
   }
   CloseLink(link);
+}
+
+void Exchange::State::NoteError(Peer& peer, std::string message) {
+  // That an address is not good is no trouble while its replica is reached another way.
+  if (LinkOf(peer.status.key) == nullptr) peer.status.last_error = std::move(message);
 }
 
 void Exchange::State::OnClose(Link& link, const absl::Status& reason) {

@@ -191,10 +191,11 @@ Link* Exchange::State::FindLink(Link::Id id) {
 }
 
 Link* Exchange::State::LinkOf(const std::string& key) {
-  for (const auto& [id, link] : links_) {
-    if (link->is_live() && link->is_member && link->key == key) return link.get();
+  Link* latest = nullptr;
+  for (Link* link : LinksOf(key)) {
+    if (latest == nullptr || link->was_open || !latest->was_open) latest = link;
   }
-  return nullptr;
+  return latest;
 }
 
 Exchange::State::Peer* Exchange::State::FindPeer(const std::string& endpoint) {

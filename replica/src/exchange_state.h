@@ -43,6 +43,7 @@ struct Exchange::State : public std::enable_shared_from_this<State> {
     PeerStatus status;
     BackOff back_off{kBackOffMin, kBackOffMax};
     bool is_dialling = false;  ///< Or about to.
+    bool is_probing = false;   ///< About to, although it is reached another way.
   };
 
   void Run(const std::function<void(State&)>& work);
@@ -53,6 +54,10 @@ struct Exchange::State : public std::enable_shared_from_this<State> {
 
   void Dial(const std::string& endpoint);
   void DialLater(Peer& peer);
+  void Connect(Peer& peer);
+  /// Who is reached another way is looked for at this address all the same, later.
+  void ProbeLater(Peer& peer);
+  void Probe(const std::string& endpoint);
   /// From a thread of the network: a connection that was accepted (no endpoint), or how dialling ended.
   void Arrive(const std::string& endpoint, absl::StatusOr<std::unique_ptr<base::Connection>> connection);
   void TakeArrival();
@@ -64,11 +69,18 @@ struct Exchange::State : public std::enable_shared_from_this<State> {
   void OnGreeted(Link& link);
   void OnNews(Link& link);
   void BeginSession(Link& link);
-  bool YieldsToAnother(Link& link);
+  void LimitLinksTo(const std::string& key);
+  /// Of the connections to the owner of one key, those that this end is to close, now that `greeted` is one of them.
+  void CloseSpareLinks(Link& greeted);
   void CloseLink(Link& link);
   void FailLink(Link& link, const absl::Status& reason);
+  /// Of a connection that came to nothing.
+  void NoteError(Peer& peer, std::string message);
 
   Link* FindLink(Link::Id id);
+  /// To the member with that key, in the order in which they began.
+  std::vector<Link*> LinksOf(const std::string& key);
+  /// The latest of them, of those that were greeted if any was; null if there is none.
   Link* LinkOf(const std::string& key);
   Peer* FindPeer(const std::string& endpoint);
   /// The peers whose connection `link` is.

@@ -67,6 +67,28 @@ class ExchangeTest : public testing::Test {
         Exchange::Callbacks{[this](const std::string& key) { return members.count(key) != 0; },
                             [&replica] { ++replica.changes; }});
   }
+  /// A connection of a member without an exchange, which has said Hello and says nothing more by itself.
+  struct Greeted {
+    Greeted(const Identity& member, std::unique_ptr<base::Connection> inner, base::Executor& executor)
+        : connection(TlsCredentials::Of(member.signing_secret), std::move(inner), executor, AnswersAnybody()) {}
+    static TlsConnection::Options AnswersAnybody() {
+      TlsConnection::Options options;
+      options.judge = [](const std::string&) { return absl::OkStatus(); };
+      return options;
+    }
+    TlsConnection connection;
+    bool is_closed = false;
+  };
+  std::unique_ptr<Greeted> NewGreeted(const Identity& member, const std::string& endpoint) {
+    members.insert(member.signing_public);
+    auto greeted = std::make_unique<Greeted>(member, *network.Connect(endpoint), executor);
+    greeted->connection.Start(
+        {[](std::string_view) {}, [held = greeted.get()](const absl::Status&) { held->is_closed = true; }});
+    executor.RunDue();
+    greeted->connection.Send(EncodeMessage(message::Hello{kProtocolVersion, member.volume, member.label, 0, {}}));
+    executor.RunDue();
+    return greeted;
+  }
   void Pass(milliseconds time) {
     for (milliseconds passed{0}; passed < time; passed += milliseconds(100)) {
       clock.Advance(milliseconds(100));
@@ -152,7 +174,7 @@ TEST_F(ExchangeTest, TwoThatDialEachOtherKeepOneConnection) {
   const int attempts = network.attempts;
   const int changes = laptop->changes + desk->changes;
   Pass(seconds(120));
-  EXPECT_EQ(network.attempts, attempts);
+  EXPECT_LE(network.attempts, attempts + 4);            // Whether somebody else is there is looked up now and then.
   EXPECT_EQ(laptop->changes + desk->changes, changes);  // It is one that lasts.
   const std::uint64_t bytes = laptop->status().bytes_out;
   laptop->host.Append(std::string(100'000, 'p'));
@@ -171,10 +193,61 @@ TEST_F(ExchangeTest, OneReplicaUnderTwoAddressesIsMetOnce) {
   const int attempts = network.attempts;
   const int changes = laptop->changes;
   Pass(seconds(120));
-  EXPECT_EQ(network.attempts, attempts);
+  EXPECT_LE(network.attempts, attempts + 4);
   EXPECT_EQ(laptop->changes, changes);
   EXPECT_TRUE(laptop->status(0).connected);
   EXPECT_TRUE(laptop->status(1).connected);
+}
+
+TEST_F(ExchangeTest, ACopyOfAStoreIsFoundThoughNoConnectionBreaks) {
+  for (const bool laptop_dials : {false, true}) {
+    SCOPED_TRACE(laptop_dials);
+    const auto phone = New(3);
+    Replica copy(2);
+    Start(copy);
+    const std::string suffix = laptop_dials ? "" : "2";
+    ASSERT_TRUE(phone->exchange->Listen("phone:1" + suffix).ok());
+    for (Replica* each : {desk.get(), &copy}) {
+      const std::string address = (each == &copy ? "copy:1" : "desk:1") + suffix;
+      ASSERT_TRUE(each->exchange->Listen(address).ok());
+      if (laptop_dials) {
+        phone->exchange->AddPeer(address);
+      } else {
+        each->exchange->AddPeer("phone:1" + suffix);
+      }
+      Pass(seconds(3));
+    }
+    ASSERT_TRUE(phone->status().connected);
+    ASSERT_EQ(phone->status().last_error, "");
+    for (Replica* each : {desk.get(), &copy}) {
+      each->host.Append(each == &copy ? "one history" : "another");
+      each->exchange->OnHeadsChanged();
+    }
+    Pass(seconds(70));
+    const auto says_so = [](const PeerStatus& peer) { return Has(peer.last_error, "two histories"); };
+    const std::vector<PeerStatus> peers = phone->exchange->GetStatus();
+    EXPECT_TRUE(std::any_of(peers.begin(), peers.end(), says_so));
+    desk->exchange = nullptr;
+    Start(*desk);
+    desk->host.feeds.clear();
+  }
+}
+
+TEST_F(ExchangeTest, AnAddressThatIsNotNeededIsNoTrouble) {
+  ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());
+  ASSERT_TRUE(laptop->exchange->Listen("laptop:1").ok());
+  laptop->exchange->AddPeer("desk:1");
+  Pass(seconds(1));
+  desk->exchange = nullptr;
+  Start(*desk);
+  desk->exchange->AddPeer("laptop:1");
+  Pass(seconds(1));
+  ExpectInSync(*laptop, *desk);
+  const int attempts = network.attempts;
+  Pass(seconds(300));
+  EXPECT_GT(network.attempts, attempts + 1);
+  EXPECT_LE(network.attempts, attempts + 10);
+  ExpectInSync(*laptop, *desk);
 }
 
 TEST_F(ExchangeTest, WhoIsNotThereIsTriedLessAndLessOftenAndMetOnceItIs) {
@@ -310,23 +383,45 @@ TEST_F(ExchangeTest, NoMoreStrangersThanALimitAreHeardAtATime) {
 }
 
 TEST_F(ExchangeTest, AMemberThatFloodsIsLeft) {
-  const Identity flooder = IdentityOf(3);
-  members.insert(flooder.signing_public);
   ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());
-  TlsConnection::Options options;
-  options.judge = [](const std::string&) { return absl::OkStatus(); };
-  TlsConnection connection(TlsCredentials::Of(flooder.signing_secret), std::move(*network.Connect("desk:1")), executor,
-                           std::move(options));
-  bool closed = false;
-  connection.Start({[](std::string_view) {}, [&](const absl::Status&) { closed = true; }});
-  executor.RunDue();
-  connection.Send(EncodeMessage(message::Hello{kProtocolVersion, flooder.volume, "flooder", 0, {}}));
+  const auto flooder = NewGreeted(IdentityOf(3), "desk:1");
   std::string harmless;
   while (harmless.size() < 1 << 20) harmless += EncodeMessage(message::Pong{});
-  for (int i = 0; i < 20; ++i) connection.Send(harmless);  // All of it before the desk looks at any.
+  for (int i = 0; i < 20; ++i) flooder->connection.Send(harmless);  // All of it before the desk looks at any.
   executor.RunDue();
   EXPECT_TRUE(Has(desk->status().last_error, "more than it was asked for")) << desk->status().last_error;
-  EXPECT_TRUE(closed);
+  EXPECT_TRUE(flooder->is_closed);
+}
+
+TEST_F(ExchangeTest, OfTwoConnectionsThatAMemberDialledTheLaterStays) {
+  ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());
+  const auto lost = NewGreeted(IdentityOf(3), "desk:1");
+  const auto found = NewGreeted(IdentityOf(3), "desk:1");
+  Pass(seconds(1));
+  EXPECT_FALSE(lost->is_closed) << "who dialled both may be about to close the later";
+  Pass(seconds(5));
+  EXPECT_TRUE(lost->is_closed);
+  EXPECT_FALSE(found->is_closed);
+  EXPECT_TRUE(desk->status().connected);
+}
+
+TEST_F(ExchangeTest, AConnectionThatIsClosedAtOnceTakesNoOthersPlace) {
+  ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());
+  const auto kept = NewGreeted(IdentityOf(3), "desk:1");
+  const auto spare = NewGreeted(IdentityOf(3), "desk:1");
+  spare->connection.Close();
+  Pass(seconds(10));
+  EXPECT_FALSE(kept->is_closed);
+  EXPECT_TRUE(desk->status().connected);
+}
+
+TEST_F(ExchangeTest, OneMemberHasNoMoreConnectionsThanALimit) {
+  ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());
+  std::vector<std::unique_ptr<Greeted>> connections;
+  for (int i = 0; i < 20; ++i) connections.push_back(NewGreeted(IdentityOf(3), "desk:1"));
+  EXPECT_EQ(std::count_if(connections.begin(), connections.end(), [](const auto& each) { return !each->is_closed; }),
+            Exchange::kConnectionsPerMemberMax);
+  EXPECT_FALSE(connections.back()->is_closed);
 }
 
 TEST_F(ExchangeTest, OneHistoryTooManyIsAnErrorThatIsNotMetTwiceASecond) {

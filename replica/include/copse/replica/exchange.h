@@ -39,8 +39,8 @@ struct PeerStatus {
   friend bool operator==(const PeerStatus&, const PeerStatus&) = default;
 };
 
-/// Connects a replica to its peers and keeps them in sync: accepts, dials and dials again, one session for each peer.
-/// What is exchanged is the host's; how, docs/format/exchange.md.
+/// Connects a replica to its peers and keeps them in sync: accepts, dials and dials again, with one session that lasts
+/// for each peer. What is exchanged is the host's; how, docs/format/exchange.md.
 ///
 /// All work, and every call of the host, runs on the executor, so nothing here waits for the network. Thread-safe.
 class Exchange {
@@ -61,10 +61,14 @@ class Exchange {
     std::function<void()> on_change;
   };
 
-  /// A failed attempt to reach a peer is repeated after half to all of 0.5 s, then twice that, up to 60 s.
+  /// A failed attempt to reach a peer is repeated after half to all of 0.5 s, then twice that, up to 60 s. An address
+  /// whose replica is reached another way is tried about as often as that, since a copy of its store may be there.
   static constexpr std::chrono::milliseconds kBackOffMin{500};
   static constexpr std::chrono::milliseconds kBackOffMax{60'000};
   static constexpr std::size_t kStrangersMax = 16;  ///< At a time; more are closed.
+  /// Accepted from one member at a time. More than one only until the spare ones are closed, or where a replica is
+  /// there twice.
+  static constexpr std::size_t kConnectionsPerMemberMax = 4;
 
   /// `host` must outlive the exchange, and is called by nothing here any more once the destructor returned.
   Exchange(Environment environment, const Identity& identity, SessionHost& host, Callbacks callbacks);
