@@ -418,6 +418,7 @@ TEST_F(ExchangeTest, AConnectionThatIsClosedAtOnceTakesNoOthersPlace) {
 TEST_F(ExchangeTest, OneMemberHasNoMoreConnectionsThanALimit) {
   ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());
   std::vector<std::unique_ptr<Greeted>> connections;
+  connections.reserve(20);
   for (int i = 0; i < 20; ++i) connections.push_back(NewGreeted(IdentityOf(3), "desk:1"));
   EXPECT_EQ(std::count_if(connections.begin(), connections.end(), [](const auto& each) { return !each->is_closed; }),
             Exchange::kConnectionsPerMemberMax);
@@ -442,6 +443,7 @@ TEST_F(ExchangeTest, ChunksAreFetchedFromWhoeverHasThem) {
   laptop->exchange->AddPeer("phone:1");
   executor.RunDue();
   std::vector<base::Hash> ids;
+  ids.reserve(1000);
   for (int i = 0; i < 1000; ++i)
     ids.push_back((i % 3 == 0 ? desk : phone)->host.AddChunk("chunk " + std::to_string(i)));
   laptop->host.Miss(ids);
@@ -478,6 +480,7 @@ TEST_F(ExchangeTest, ChunksAskedOfAPeerThatGoesComeFromAnother) {
   laptop->exchange->AddPeer("phone:1");
   executor.RunDue();
   std::vector<base::Hash> ids;
+  ids.reserve(300);
   for (int i = 0; i < 300; ++i) {
     ids.push_back(desk->host.AddChunk(std::string(100'000, 'c') + std::to_string(i)));
   }
