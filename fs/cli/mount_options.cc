@@ -108,6 +108,8 @@ absl::Status TakeMountOptions(const std::vector<std::string>& given, MountOption
       options.read_only = option == "ro";
     } else if (option == "offline") {
       options.offline = true;
+    } else if (option == "keep_awake" || option == "nokeep_awake") {
+      options.keep_awake = option == "keep_awake";
     } else if (const auto address = ValueOf(option, "listen=")) {
       options.listen.emplace_back(*address);
     } else if (const auto peer = ValueOf(option, "peer=")) {

@@ -3,6 +3,7 @@
 #include <absl/status/status.h>
 #include <copse/fs/owner_map.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct MountOptions {
   bool offline = false;             ///< Exchanges nothing with other replicas.
   std::vector<std::string> listen;  ///< HOST:PORT each, besides those remembered.
   std::vector<std::string> peers;   ///< The same.
+  /// fs::Frontend::Options::keep_awake, as asked for; if nothing was, on machines with few processors.
+  std::optional<bool> keep_awake;
 };
 
 /// Puts what was given with -o, one option each, into `options`: our own, those of FUSE, and those that fstab(5) has

@@ -32,6 +32,8 @@ namespace {
 // The kernel says that a killed process is gone a little before that process has let go of its lock.
 constexpr std::chrono::seconds kTakeOverMax{5};
 constexpr std::chrono::milliseconds kTakeOverPause{20};
+// All of them are kept awake for the sake of one program that waits, so not of large machines unless they are told to.
+constexpr unsigned kFewProcessors = 8;
 
 class MountProcess {
  public:
@@ -103,6 +105,7 @@ absl::Status MountProcess::Mount() {
   options.mount_options = options_.fuse_options;
   options.owners = options_.owners;
   options.read_only = options_.read_only;
+  options.keep_awake = options_.keep_awake.value_or(std::thread::hardware_concurrency() <= kFewProcessors);
   COPSE_ASSIGN_OR_RETURN(
       frontend_, fs::Frontend::Mount(opened_->volume(), options, [this](std::string_view line) { log_->Error(line); }));
   log_->Info("mounted " + plan_.store + " at " + plan_.mount_point + (options_.read_only ? ", read-only" : ""));

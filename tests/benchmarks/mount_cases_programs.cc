@@ -5,7 +5,9 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "mount_cases.h"
 
@@ -69,6 +71,8 @@ std::vector<MountCase> ProgramCases() {
        [](const std::string& work, const std::string& material) {
          constexpr int kRuns = 5;
          Clone(work, material);
+         // What was written within a second of the index git takes for changed, and reads again each time.
+         std::this_thread::sleep_for(std::chrono::milliseconds(1100));
          const auto status = [&] { Run({"git", "-c", "safe.directory=*", "-C", work + "/clone", "status"}); };
          status();
          return kRuns / SecondsOf([&] {

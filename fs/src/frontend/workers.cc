@@ -4,7 +4,8 @@
 //
 // What takes longest of such a request is being woken for it. So where the last ones came soon, the worker looks for
 // the next for some microseconds before it sleeps. Where some have not come soon it sleeps at once, so idling takes no
-// processor time.
+// processor time. What takes longest for who asked is being woken for the answer, so while requests come fast no
+// processor is let go to sleep, if that is allowed (CpuLatency).
 //
 // libfuse's own loop (fuse_session_loop_mt) does neither, and can only be ended from outside by a signal that happens
 // to interrupt its semaphore, or by an unmount, which fails while a program has a file open.
@@ -75,7 +76,8 @@ bool IsQuick(const fuse_buf& request) {
 
 }  // namespace
 
-Workers::Workers(fuse_session* session, std::function<void()> ended) : session_(session), ended_(std::move(ended)) {}
+Workers::Workers(fuse_session* session, bool keep_awake, std::function<void()> ended)
+    : session_(session), ended_(std::move(ended)), latency_(keep_awake ? CpuLatency::kDevice : "") {}
 
 Workers::~Workers() {
   Stop();
@@ -144,7 +146,10 @@ void Workers::Sleep() {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point begin = Clock::now();
   pollfd events[] = {{fuse_session_fd(session_), POLLIN, 0}, {stop_event_, POLLIN, 0}};
-  while (poll(events, 2, -1) < 0 && errno == EINTR) {
+  for (int ready = 0; ready <= 0;) {
+    ready = poll(events, 2, latency_.is_holding() ? static_cast<int>(CpuLatency::kSilence.count()) : -1);
+    if (ready == 0) latency_.OnSilence();
+    if (ready < 0 && errno != EINTR) return;
   }
   if (Clock::now() - begin <= kSoon) ++patience_;
 }
@@ -160,6 +165,7 @@ int Workers::Receive(fuse_buf& buffer) {
     // 0: the kernel has closed the connection. ECONNABORTED: it did so while it was handing over a request, such as the
     // RELEASE of the last file of a detached mount.
     if (received < 0 && received != -ECONNABORTED) error_ = -received;
+    latency_.OnRequest(std::chrono::steady_clock::now());
     return std::max(received, 0);
   }
   return 0;

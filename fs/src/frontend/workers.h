@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "frontend/cpu_latency.h"
 #include "frontend/libfuse.h"
 
 namespace copse::fs {
@@ -17,8 +18,8 @@ namespace copse::fs {
 class Workers {
  public:
   /// `session` must outlive the workers. `ended` is called, on the worker's thread, when one ends by itself because
-  /// the kernel has closed the connection.
-  Workers(fuse_session* session, std::function<void()> ended);
+  /// the kernel has closed the connection. `keep_awake`: Frontend::Options.
+  Workers(fuse_session* session, bool keep_awake, std::function<void()> ended);
   /// Stops.
   ~Workers();
   Workers(const Workers&) = delete;
@@ -52,7 +53,8 @@ class Workers {
   int stop_event_ = -1;  ///< Readable from Stop on.
   std::atomic<int> error_ = 0;
   std::mutex turn_;
-  int patience_ = 0;  ///< Above zero: worth looking for the next request before sleeping. With the turn.
+  int patience_ = 0;    ///< Above zero: worth looking for the next request before sleeping. With the turn.
+  CpuLatency latency_;  ///< With the turn.
   std::vector<std::thread> workers_;
 };
 
