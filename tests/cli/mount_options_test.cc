@@ -50,6 +50,12 @@ TEST(MountOptionsTest, OfReadOnlyAndReadWriteTheLastCounts) {
   EXPECT_FALSE(Taken({"ro", "rw"}).read_only);
 }
 
+TEST(MountOptionsTest, WhetherProcessorsAreKeptAwakeIsOpenUnlessSaid) {
+  EXPECT_EQ(Taken({"ro"}).keep_awake, std::nullopt);
+  EXPECT_EQ(Taken({"nokeep_awake", "keep_awake"}).keep_awake, true);
+  EXPECT_EQ(Taken({"nokeep_awake"}).keep_awake, false);
+}
+
 TEST(MountOptionsTest, UsersAndGroupsAreSquashedAndMappedEachByThemselves) {
   const MountOptions options = Taken({"squash_uid=1000", "map_gid=100/1000:1000/100"});
   EXPECT_EQ(options.owners.users.Shown(0), 1000u);

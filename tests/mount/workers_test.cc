@@ -10,10 +10,14 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <string>
+#include <thread>
 
 #include "content/about_to_wait.h"
+#include "support/temporary_directory.h"
 
 namespace copse::fs {
 namespace {
@@ -42,7 +46,7 @@ class WorkersTest : public testing::Test {
     device.writev = [](int, iovec*, int, void*) -> ssize_t { return -1; };
     EXPECT_EQ(0, fuse_session_custom_io(session_, &device, open("/dev/null", O_RDWR | O_CLOEXEC)));
     std::atomic<int> ended = 0;
-    Workers workers(session_, [&ended] { ++ended; });
+    Workers workers(session_, "", [&ended] { ++ended; });
     EXPECT_TRUE(workers.Start(2).ok());
     workers.Join();
     EXPECT_EQ(2, ended);
@@ -129,7 +133,7 @@ class BusyWorkersTest : public testing::Test {
 
   /// A request that waits, then one that ends its wait.
   void ExpectBothAnswered(std::uint32_t waiting, const std::string& arguments) {
-    Workers workers(session_, [] {});
+    Workers workers(session_, "", [] {});
     ASSERT_TRUE(workers.Start(2).ok());
     EXPECT_EQ(1u, NextReply());
     Request(waiting, arguments);
@@ -157,11 +161,28 @@ TEST_F(BusyWorkersTest, ARequestThatMayTakeLongLeavesTheNextToAnother) {
 TEST_F(BusyWorkersTest, ARequestThatTurnsOutToWaitLeavesTheNextToAnother) { ExpectBothAnswered(FUSE_STATFS, ""); }
 
 TEST_F(BusyWorkersTest, WorkersThatWaitForRequestsStop) {
-  Workers workers(session_, [] {});
+  Workers workers(session_, "", [] {});
   ASSERT_TRUE(workers.Start(4).ok());
   EXPECT_EQ(1u, NextReply());
   workers.Stop();
   EXPECT_TRUE(workers.failure().ok());
+}
+
+TEST_F(BusyWorkersTest, ProcessorsAreKeptAwakeWhileRequestsComeFastAndNoLonger) {
+  const test::TemporaryDirectory directory;
+  const std::string device = directory.path() / "cpu_dma_latency";
+  std::ofstream(device).flush();
+  Workers workers(session_, device, [] {});
+  ASSERT_TRUE(workers.Start(2).ok());
+  EXPECT_EQ(1u, NextReply());
+  // On a machine that does much else a burst may be slow.
+  while (std::filesystem::file_size(device) == 0) {
+    const std::uint64_t first = requests_ + 1;
+    for (int i = 0; i < 100; ++i) Request(FUSE_ACCESS, std::string(sizeof(fuse_access_in), '\0'));
+    for (int i = 0; i < 100; ++i) EXPECT_GE(NextReply(), first);
+  }
+  while (std::filesystem::file_size(device) < 2 * sizeof(std::int32_t)) std::this_thread::yield();
+  workers.Stop();
 }
 
 }  // namespace

@@ -232,7 +232,8 @@ Frontend::~Frontend() = default;
 absl::Status Frontend::Serve(const std::function<void()>& ready) {
   State& state = *state_;
   // Two at least: one may wait for what the other's request holds in the kernel.
-  Workers workers(state.session, state.options.keep_awake, [&state] { state.wake_up.Signal(); });
+  const std::string latency_device = state.options.keep_awake ? CpuLatency::kDevice : "";
+  Workers workers(state.session, latency_device, [&state] { state.wake_up.Signal(); });
   COPSE_RETURN_IF_ERROR(workers.Start(std::max(state.options.threads, 2u)));
   state.invalidator->Start();
   // Until it has asked, the kernel takes the root directory to be the superuser's, and would judge a first chmod or

@@ -76,8 +76,8 @@ bool IsQuick(const fuse_buf& request) {
 
 }  // namespace
 
-Workers::Workers(fuse_session* session, bool keep_awake, std::function<void()> ended)
-    : session_(session), ended_(std::move(ended)), latency_(keep_awake ? CpuLatency::kDevice : "") {}
+Workers::Workers(fuse_session* session, const std::string& latency_device, std::function<void()> ended)
+    : session_(session), ended_(std::move(ended)), latency_(latency_device) {}
 
 Workers::~Workers() {
   Stop();

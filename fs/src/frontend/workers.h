@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -18,8 +19,8 @@ namespace copse::fs {
 class Workers {
  public:
   /// `session` must outlive the workers. `ended` is called, on the worker's thread, when one ends by itself because
-  /// the kernel has closed the connection. `keep_awake`: Frontend::Options.
-  Workers(fuse_session* session, bool keep_awake, std::function<void()> ended);
+  /// the kernel has closed the connection. `latency_device`: see CpuLatency.
+  Workers(fuse_session* session, const std::string& latency_device, std::function<void()> ended);
   /// Stops.
   ~Workers();
   Workers(const Workers&) = delete;

@@ -73,8 +73,7 @@ absl::Status Volume::State::ClearPrivileges(OpenFile& file, const SetidRule& set
 void Volume::State::NoteChange(OpenFile& file, std::uint64_t bytes) {
   file.written_at_counter = counter.load(std::memory_order_acquire);
   file.last_write = env.clock.Monotonic().count();
-  file.written_bytes += bytes;
-  unpublished_bytes += bytes;
+  CountWritten(file, bytes);
   SchedulePublication(file, options.publish_rest);
   if (!has_sibling_numbers) return;
   // Which number the writer has used is not known here.

@@ -135,7 +135,7 @@ void Volume::State::Unpin(OpenFile& file) {
   }
   AboutToWait();
   file.staged->Discard().IgnoreError();  // What remains of it on disk is found and dropped by the next Recover.
-  unpublished_bytes -= file.written_bytes.exchange(0);
+  CountPublished(file, file.written_bytes);
   const std::lock_guard lock(local_mutex);
   --file.users;
   DropIfUnused(locals.find(file.key));
@@ -170,8 +170,8 @@ absl::StatusOr<Volume::Handle*> Volume::Open(NodeId node, OpenFlags flags, const
 }
 
 void Volume::Release(Handle* handle) {
-  // More written and not published than this: who closes a file waits for its publication, so that memory stays bounded
-  // when programs write faster than chunks can be sealed.
+  // More in memory and not published than this: who closes a file waits for its publication, so that memory stays
+  // bounded when programs write faster than chunks can be sealed.
   constexpr std::uint64_t kUnpublishedBytesMax = 64 << 20;
   State::Pin last;
   {
@@ -181,7 +181,7 @@ void Volume::Release(Handle* handle) {
   }
   if (--last->handles > 0 || !last->staged->dirty()) return;
   last->publish_soon = true;
-  if (state_->unpublished_bytes > kUnpublishedBytesMax) {
+  if (last->written_bytes <= State::kMemoryBytesMax && state_->unpublished_bytes > kUnpublishedBytesMax) {
     AboutToWait();
     if (state_->Publish(*last, StagedFile::Precedence::kUnderWriters).ok()) return;
   }

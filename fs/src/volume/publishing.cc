@@ -22,6 +22,8 @@ constexpr std::chrono::nanoseconds kPublicationInterval = std::chrono::seconds(1
 constexpr std::chrono::nanoseconds kInARow = std::chrono::milliseconds(20);
 constexpr unsigned kFewInARow = 8;
 constexpr std::chrono::nanoseconds kClosedWaitMax = std::chrono::seconds(1);
+// Sealing takes about a second for so many bytes, on one processor.
+constexpr std::uint64_t kBytesASecond = 256 << 20;
 
 }  // namespace
 
@@ -40,8 +42,7 @@ absl::Status Volume::State::Publish(OpenFile& file, StagedFile::Precedence prece
     file.gave_way = 0;
     COPSE_ASSIGN_OR_RETURN(changed, SubmitVersion(file, *std::move(manifest)));
     file.last_publication = env.clock.Monotonic().count();
-    file.written_bytes -= bytes;
-    unpublished_bytes -= bytes;
+    CountPublished(file, bytes);
     if (file.staged->dirty()) file.written_at_counter = counter.load(std::memory_order_acquire);
     shows_other = Follow(file);
   }
@@ -107,10 +108,29 @@ void Volume::State::SchedulePublication(OpenFile& file, std::chrono::nanoseconds
       delay);
 }
 
+void Volume::State::CountWritten(OpenFile& file, std::uint64_t bytes) {
+  const std::uint64_t before = file.written_bytes.fetch_add(bytes);
+  unpublished_bytes += std::min(before + bytes, kMemoryBytesMax) - std::min(before, kMemoryBytesMax);
+}
+
+void Volume::State::CountPublished(OpenFile& file, std::uint64_t bytes) {
+  const std::uint64_t before = file.written_bytes.fetch_sub(bytes);
+  unpublished_bytes -= std::min(before, kMemoryBytesMax) - std::min(before - bytes, kMemoryBytesMax);
+}
+
+std::chrono::nanoseconds Volume::State::TimeToPublish(std::uint64_t bytes) {
+  constexpr std::uint64_t kNanoseconds = 1'000'000'000;
+  return std::min<std::chrono::nanoseconds>(
+      kClosedWaitMax, std::chrono::nanoseconds(std::min(bytes, kBytesASecond) * kNanoseconds / kBytesASecond));
+}
+
 // A program that writes many files, one after the other, wants the processor for itself: sealing one takes longer than
 // writing it does. So they are published when it pauses, and after a second at the latest. One file alone is published
-// as soon as it is closed.
+// as soon as it is closed, but a large one only when it has rested for about as long as sealing it takes: whoever has
+// just written it may go on with it.
 void Volume::State::PublishClosed(OpenFile& file) {
+  const std::chrono::nanoseconds rest = TimeToPublish(file.written_bytes);
+  if (rest > kInARow) return SchedulePublication(file, rest);
   const std::int64_t now = env.clock.Monotonic().count();
   const std::lock_guard lock(closed_mutex);
   closed.in_a_row = now - closed.last_at < kInARow.count() ? closed.in_a_row + 1 : 0;
@@ -191,7 +211,7 @@ absl::Status Volume::Fsync(NodeId node) {
         COPSE_RETURN_IF_ERROR(file->staged->Persist());
         file->publish_soon = may_publish;
         const std::chrono::nanoseconds delay = is_due ? std::chrono::nanoseconds(0) : kPublicationInterval - since;
-        if (may_publish) state_->SchedulePublication(*file, delay);
+        if (may_publish) state_->SchedulePublication(*file, std::max(delay, State::TimeToPublish(file->written_bytes)));
       }
     }
   }

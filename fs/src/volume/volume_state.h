@@ -286,6 +286,10 @@ struct Volume::State {
   /// Sees to the publication of a file whose last handle was closed: at once, and where many are closed one after the
   /// other, after them.
   void PublishClosed(OpenFile& file);
+  /// How long publishing that much keeps a processor busy, about; at most a second.
+  static std::chrono::nanoseconds TimeToPublish(std::uint64_t bytes);
+  void CountWritten(OpenFile& file, std::uint64_t bytes);
+  void CountPublished(OpenFile& file, std::uint64_t bytes);
   void ScheduleClosed(std::chrono::nanoseconds delay);  ///< With closed_mutex.
   void RunClosed();
   void RunPublication(const std::shared_ptr<OpenFile>& due);
@@ -360,7 +364,8 @@ struct Volume::State {
   Closed closed;
 
   /// Written and not yet published, over all files.
-  std::atomic<std::uint64_t> unpublished_bytes = 0;
+  static constexpr std::uint64_t kMemoryBytesMax = StagingArea::Options{}.memory_bytes_max;
+  std::atomic<std::uint64_t> unpublished_bytes = 0;  ///< Of each file at most kMemoryBytesMax: the rest is on disk.
 
   std::mutex space_mutex;
   std::atomic<std::int64_t> space_checked_at = OpenFile::kNever;

@@ -99,6 +99,24 @@ TEST_F(ContentsTest, AClosedFileIsPublishedSoonAndAsOneVersion) {
   EXPECT_EQ(Contents(file), "xxxxxxxxxx");
 }
 
+TEST_F(ContentsTest, ALargeFileThatWasClosedIsPublishedWhenItHasRestedAsLongAsThatTakes) {
+  const NodeId file = MakeFile(kRoot, "a");
+  for (const bool is_synced : {false, true}) {
+    const std::uint64_t before = Versions();
+    Volume::Handle* handle = Open(file, {.write = true});
+    Write(file, handle, 0, std::string(64 << 20, is_synced ? 's' : 'x'));
+    if (is_synced) {
+      EXPECT_TRUE(volume().Fsync(file).ok());
+    }
+    volume().Release(handle);
+    world_.Advance(std::chrono::milliseconds(200));
+    EXPECT_EQ(Versions(), before) << "whoever wrote it may go on with it";
+    world_.Advance(std::chrono::milliseconds(100));
+    EXPECT_EQ(Versions(), before + 1);
+    world_.Advance(kSecond * 2);
+  }
+}
+
 TEST_F(ContentsTest, AnOpenFileIsPublishedWhenItHasRested) {
   const NodeId file = MakeFile(kRoot, "a");
   Volume::Handle* handle = Open(file, {.write = true});
