@@ -7,6 +7,7 @@
 #include <copse/base/asio_network.h>
 #include <copse/base/status_macros.h>
 #include <copse/fs/frontend.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -33,7 +34,7 @@ namespace {
 constexpr std::chrono::seconds kTakeOverMax{5};
 constexpr std::chrono::milliseconds kTakeOverPause{20};
 // All of them are kept awake for the sake of one program that waits, so not of large machines unless they are told to.
-constexpr unsigned kFewProcessors = 8;
+constexpr long kFewProcessors = 8;
 
 class MountProcess {
  public:
@@ -105,7 +106,7 @@ absl::Status MountProcess::Mount() {
   options.mount_options = options_.fuse_options;
   options.owners = options_.owners;
   options.read_only = options_.read_only;
-  options.keep_awake = options_.keep_awake.value_or(std::thread::hardware_concurrency() <= kFewProcessors);
+  options.keep_awake = options_.keep_awake.value_or(sysconf(_SC_NPROCESSORS_CONF) <= kFewProcessors);
   COPSE_ASSIGN_OR_RETURN(
       frontend_, fs::Frontend::Mount(opened_->volume(), options, [this](std::string_view line) { log_->Error(line); }));
   log_->Info("mounted " + plan_.store + " at " + plan_.mount_point + (options_.read_only ? ", read-only" : ""));
