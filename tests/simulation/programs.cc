@@ -253,6 +253,20 @@ void Programs::NoteRemoval(NodeId node) {
   if (!attributes.ok() || attributes->links == 0) contents_.OnRemoved(machine_.number(), node);
 }
 
+std::vector<NodeId> Programs::AlsoOpenAs(const absl::StatusOr<Volume::Entry>& entry) {
+  std::vector<NodeId> numbers;
+  if (!entry.ok() || entry->attributes.kind != fs::Kind::kRegular) return numbers;
+  const auto content = ReadAll(entry->node, nullptr);
+  if (!content.ok() || content->empty()) return numbers;
+  for (const auto& [slot, file] : files_) {
+    if (file.node == entry->node) continue;
+    const auto other = ReadAll(file.node, file.handle);
+    // No two files ever hold the same bytes.
+    if (other.ok() && *other == *content) numbers.push_back(file.node);
+  }
+  return numbers;
+}
+
 void Programs::NoteNamed(const absl::StatusOr<Volume::Entry>& entry) {
   if (!entry.ok() || entry->attributes.kind != fs::Kind::kRegular) return;
   // A version that moves over its file replaces the one there, though nobody has opened either.
@@ -268,10 +282,12 @@ void Programs::NoteChange(NodeId node, std::string before, std::string after) {
 
 absl::Status Programs::Remove(const Spot& spot, bool directory) {
   const auto victim = LookUpName(spot.parent, spot.name);
+  const std::vector<NodeId> also = AlsoOpenAs(victim);
   const absl::Status removed = directory ? volume().RemoveDirectory(kCaller, spot.parent, spot.name)
                                          : volume().Unlink(kCaller, spot.parent, spot.name);
   if (removed.ok()) remembered_.erase({spot.parent, spot.name});
   if (removed.ok() && victim.ok()) NoteRemoval(victim->node);
+  for (const NodeId node : also) NoteRemoval(node);
   return Accept(removed);
 }
 
@@ -282,6 +298,7 @@ absl::Status Programs::Rename(const Spot& from, const Spot& to, unsigned flags) 
   if (source.ok() && victim.ok() && source->node == victim->node) return absl::OkStatus();
   NoteNamed(source);
   NoteNamed(victim);
+  const std::vector<NodeId> also = AlsoOpenAs(victim);
   const absl::Status renamed = volume().Rename(kCaller, from.parent, from.name, to.parent, to.name, flags);
   if (renamed.ok() && source.ok()) {
     remembered_.erase({from.parent, from.name});
@@ -289,6 +306,7 @@ absl::Status Programs::Rename(const Spot& from, const Spot& to, unsigned flags) 
     if (flags == Volume::kRenameExchange && victim.ok()) remembered_[{from.parent, from.name}] = victim->node;
   }
   if (renamed.ok() && victim.ok()) NoteRemoval(victim->node);
+  for (const NodeId node : also) NoteRemoval(node);
   if (renamed.ok() && source.ok()) {
     // A sibling becomes a file of its own, and its number goes on leading there for whoever has it open.
     // The kernel does not ask where.

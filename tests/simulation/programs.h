@@ -97,6 +97,9 @@ class Programs {
   void Release(std::uint64_t slot);
   /// After a call that may have taken the last name of `node` away here.
   void NoteRemoval(fs::NodeId node);
+  /// Under which other numbers programs have that file open: a version that has become its file's own is led to by the
+  /// number that it had beside it, too.
+  std::vector<fs::NodeId> AlsoOpenAs(const absl::StatusOr<fs::Volume::Entry>& entry);
   /// Programs rename a file, or put another in its place.
   void NoteNamed(const absl::StatusOr<fs::Volume::Entry>& entry);
   /// Programs saw `before`, changed the file, and see `after`.
