@@ -1,7 +1,9 @@
-// Who makes a request, and what they may keep.
+// Who makes a request, and what they may do and keep.
 
 #include <copse/base/status_macros.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <fstream>
@@ -11,6 +13,16 @@
 #include "frontend/requests.h"
 
 namespace copse::fs {
+namespace {
+
+/// Whether the caller acts as a member of the group that the mount shows as `shown`.
+bool IsMember(fuse_req_t request, std::uint32_t shown) {
+  if (fuse_req_ctx(request)->gid == shown) return true;
+  const std::vector<std::uint32_t> groups = GroupsOf(request);
+  return std::find(groups.begin(), groups.end(), shown) != groups.end();
+}
+
+}  // namespace
 
 Caller CallerOf(fuse_req_t request) {
   const fuse_ctx* const context = fuse_req_ctx(request);
@@ -36,6 +48,20 @@ std::vector<std::uint32_t> GroupsOf(fuse_req_t request) {
   return {groups.begin(), groups.end()};
 }
 
+bool SurelyMayOpen(fuse_req_t request, const Attributes& directory, const Attributes& file, int flags) {
+  if (file.kind != Kind::kRegular) return false;
+  Service& service = ServiceOf(request);
+  const fuse_ctx* const context = fuse_req_ctx(request);
+  const bool reads = (flags & O_ACCMODE) != O_WRONLY;
+  const bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
+  const std::uint32_t wanted = (reads ? S_IROTH : 0U) | (writes ? S_IWOTH : 0U);
+  if (service.owners.users.Shown(file.uid) == context->uid) return (file.mode >> 6 & wanted) == wanted;
+  const bool is_for_owners = (directory.mode & S_ISVTX) != 0 || (flags & O_NOATIME) != 0;
+  if (is_for_owners || service.volume.GetXattr(file.node, "system.posix_acl_access").ok()) return false;
+  const bool is_member = IsMember(request, service.owners.groups.Shown(file.gid));
+  return (file.mode >> (is_member ? 3 : 0) & wanted) == wanted;
+}
+
 bool MayKeepSetid(fuse_req_t request) {
   const fuse_ctx* const context = fuse_req_ctx(request);
   // proc(5): the capabilities in effect, in hexadecimal. Where they cannot be told (a caller of another container, or
@@ -53,10 +79,7 @@ SetidRule SetidRuleOf(fuse_req_t request, bool clears) {
   if (!clears) return {};
   return {true, [request](std::uint32_t group) {
             const std::uint32_t shown = ServiceOf(request).owners.groups.Shown(group);
-            const fuse_ctx* const context = fuse_req_ctx(request);
-            if (context->uid == 0 || context->gid == shown) return true;
-            const std::vector<std::uint32_t> groups = GroupsOf(request);
-            return std::find(groups.begin(), groups.end(), shown) != groups.end();
+            return fuse_req_ctx(request)->uid == 0 || IsMember(request, shown);
           }};
 }
 

@@ -67,6 +67,9 @@ Caller CallerOf(fuse_req_t request);
 /// With the owners that something new of theirs is stored with. Errors: EOVERFLOW the mount's maps have none.
 absl::StatusOr<Caller> CreatorOf(fuse_req_t request);
 
+/// Whether open(2) with `flags` of a file with attributes `file`, in `directory`, lets the caller in by the file's mode
+/// alone. False where more than that decides: capabilities, access control lists, /proc/sys/fs/protected_regular.
+bool SurelyMayOpen(fuse_req_t request, const Attributes& directory, const Attributes& file, int flags);
 /// Whether the caller has CAP_FSETID: for requests that do not tell.
 bool MayKeepSetid(fuse_req_t request);
 /// The rule for what `request` changes. Not to be used after the reply.

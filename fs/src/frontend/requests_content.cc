@@ -3,6 +3,7 @@
 // kernel sends when the last descriptor and the last mapping of one open(2) are gone. Locks are left to the kernel in
 // the same way: flock, POSIX and OFD locks then work among all processes of the machine.
 
+#include <copse/base/status_macros.h>
 #include <copse/fs/error.h>
 #include <fcntl.h>
 
@@ -79,30 +80,65 @@ void Open(fuse_req_t request, fuse_ino_t node, fuse_file_info* file) {
   if (fuse_reply_open(request, file) != 0) service.ReleaseHandle(*handle);
 }
 
+/// Opens `entry`, which has come to a name that the kernel believed to be free. The kernel checks no permissions of a
+/// file that it has created: ESTALE, after which it looks the name up once more and opens what it finds, answers for
+/// whatever the caller may not surely open. Errors: EISDIR; otherwise as Volume::Open and GetAttributes.
+absl::StatusOr<Volume::Created> OpenEntry(fuse_req_t request, NodeId parent, Volume::Entry entry, int file_flags) {
+  Volume& volume = ServiceOf(request).volume;
+  if (entry.attributes.kind == Kind::kDirectory) {
+    return PosixError(std::errc::is_a_directory, "a directory has come to the name");
+  }
+  COPSE_ASSIGN_OR_RETURN(const Attributes directory, volume.GetAttributes(parent));
+  if (!SurelyMayOpen(request, directory, entry.attributes, file_flags)) {
+    return PosixError(static_cast<std::errc>(ESTALE), "a file has come to the name");
+  }
+  const Volume::OpenFlags flags = OpenFlagsOf(file_flags);
+  const SetidRule setid = flags.truncate ? SetidRuleOfOpening(request) : SetidRule();
+  COPSE_ASSIGN_OR_RETURN(Volume::Handle * handle, volume.Open(entry.node, flags, setid));
+  if (const absl::StatusOr<Attributes> attributes = volume.GetAttributes(entry.node); attributes.ok()) {
+    entry.attributes = *attributes;  // Truncation has changed them.
+  }
+  return Volume::Created{entry, handle};
+}
+
+/// Errors: ENOENT the name is free again; otherwise as OpenEntry.
+absl::StatusOr<Volume::Created> OpenExisting(fuse_req_t request, NodeId parent, const char* name, int file_flags) {
+  Volume& volume = ServiceOf(request).volume;
+  COPSE_ASSIGN_OR_RETURN(const Volume::Entry entry, volume.Lookup(parent, name));
+  absl::StatusOr<Volume::Created> opened = OpenEntry(request, parent, entry, file_flags);
+  if (!opened.ok()) volume.Forget(entry.node, 1);
+  return opened;
+}
+
+/// Errors: EEXIST with O_EXCL; ENOENT; otherwise as Volume::Create and OpenExisting.
+absl::StatusOr<Volume::Created> CreateOrOpen(fuse_req_t request, NodeId parent, const char* name, mode_t mode,
+                                             int file_flags) {
+  Volume& volume = ServiceOf(request).volume;
+  const Volume::OpenFlags flags = OpenFlagsOf(file_flags);
+  COPSE_ASSIGN_OR_RETURN(const Caller creator, CreatorOf(request));
+  if (Wire::IsTemporary()) return volume.CreateUnnamed(creator, parent, mode & ALLPERMS, flags);
+  absl::StatusOr<Volume::Created> result;
+  // Others may take the name and free it again in between, but hardly without end.
+  for (int attempts = 100; attempts > 0; --attempts) {
+    result = volume.Create(creator, parent, name, mode & ALLPERMS, flags);
+    if (result.ok() || (file_flags & O_EXCL) != 0 || PosixErrorOf(result.status()) != std::errc::file_exists) break;
+    result = OpenExisting(request, parent, name, file_flags);
+    if (result.ok() || PosixErrorOf(result.status()) != std::errc::no_such_file_or_directory) break;
+  }
+  return result;
+}
+
 void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* file) {
   Service& service = ServiceOf(request);
-  Volume& volume = service.volume;
   const CachePromise promise(service.invalidator);
-  const Volume::OpenFlags flags = OpenFlagsOf(file->flags);
-  const absl::StatusOr<Caller> creator = CreatorOf(request);
-  if (!creator.ok()) return ReplyError(request, creator.status());
-  const absl::StatusOr<Volume::Created> created =
-      Wire::IsTemporary() ? volume.CreateUnnamed(*creator, NodeId{parent}, mode & ALLPERMS, flags)
-                          : volume.Create(*creator, NodeId{parent}, name, mode & ALLPERMS, flags);
-  if (!created.ok()) {
-    // The kernel creates because it believes that the name is free, so it has checked no permissions of a file. Where
-    // one has come from elsewhere meanwhile, ESTALE has the kernel look the name up anew and open what is there.
-    const bool outdated = PosixErrorOf(created.status()) == std::errc::file_exists && (file->flags & O_EXCL) == 0;
-    if (!outdated) return ReplyError(request, created.status());
-    fuse_reply_err(request, ESTALE);
-    return;
-  }
+  const absl::StatusOr<Volume::Created> created = CreateOrOpen(request, NodeId{parent}, name, mode, file->flags);
+  if (!created.ok()) return ReplyError(request, created.status());
   service.KeepHandle(created->handle, created->entry.node);
-  Remember(*file, OpenFile(created->handle, flags.append));
+  Remember(*file, OpenFile(created->handle, OpenFlagsOf(file->flags).append));
   const fuse_entry_param entry = EntryParameterOf(service, created->entry, promise);
   if (fuse_reply_create(request, &entry, file) != 0) {
     service.ReleaseHandle(created->handle);
-    volume.Forget(created->entry.node, 1);
+    service.volume.Forget(created->entry.node, 1);
   }
 }
 
