@@ -17,7 +17,15 @@ for job in $(seq "$jobs"); do
   pids="$pids $!"
 done
 status=0
-for pid in $pids; do wait "$pid" || status=1; done
+job=0
+for pid in $pids; do
+  job=$((job + 1))
+  code=0
+  wait "$pid" || code=$?
+  [ "$code" -eq 0 ] || status=1
+  grep -q '^simulation:' "build/sim-$job.log" ||
+    echo "process $job FAILED: it ended before its time, with status $code (build/sim-$job.log)"
+done
 # The sum of what all printed: `simulation:` lines hold totals, lines of two words and more a count and a kind of fault.
 awk '
   /FAILED|run it again|never occurred/ { print; next }

@@ -128,6 +128,66 @@ bool IsSnapshotName(const std::string& name) {
 
 std::string NameIn(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+std::uint64_t EndOf(const FrameHeader& header) { return header.first_op + header.op_count; }
+
+/// Whether the first `count` frames are the whole of some records.
+bool EndsRecord(const FeedIndex& index, std::size_t count) {
+  if (count == 0 || count == index.frames.size()) return true;
+  const FeedIndex::Place& before = index.frames[count - 1];
+  const FeedIndex::Place& after = index.frames[count];
+  return before.segment != after.segment || before.offset + before.length != after.offset;
+}
+
+/// Reads frames from the end of a feed backward, and proves by the chain of hashes that they are what was written:
+/// opening takes the last frame that a snapshot covers for proved.
+class BackwardReader {
+ public:
+  BackwardReader(const Feed& feed, const base::Hash& last) : feed_(feed), previous_(last) {}
+
+  /// To be called for each frame in turn. Errors: kDataLoss the disk has changed it.
+  absl::Status Read(std::size_t number) {
+    COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> frames, feed_.Read(number, 1));
+    hash_ = base::Sha256(frames.at(0));
+    if (hash_ != previous_) {
+      return absl::DataLossError("frame " + std::to_string(number) + " of actor " + std::to_string(feed_.actor()) +
+                                 " is damaged on the disk; run: copse verify");
+    }
+    COPSE_ASSIGN_OR_RETURN(const Frame frame, DecodeFrame(frames.front()));
+    header_ = frame.header;
+    previous_ = header_.previous;
+    return absl::OkStatus();
+  }
+  /// Of the frame read last.
+  const FrameHeader& header() const { return header_; }
+  const base::Hash& hash() const { return hash_; }
+
+ private:
+  const Feed& feed_;
+  base::Hash previous_;
+  FrameHeader header_;
+  base::Hash hash_{};
+};
+
+/// Where opening goes on that has what `last` has read, the last frame of a record.
+absl::StatusOr<FeedEnd> ResumeBehind(base::Storage& storage, const FeedIndex& index, const BackwardReader& last) {
+  const FrameHeader& header = last.header();
+  const FeedIndex::Place& place = index.frames[header.number];
+  FeedEnd end;
+  end.ops = EndOf(header);
+  end.frames = header.number + 1;
+  end.clock = header.clock;
+  end.last_frame = last.hash();
+  end.segment = NameIn(index.segments[place.segment]);
+  end.segment_first_op = std::stoull(end.segment, nullptr, 16);
+  end.segment_bytes = place.offset + place.length;
+  end.bytes = end.segment_bytes;
+  for (std::uint32_t segment = 0; segment < place.segment; ++segment) {
+    COPSE_ASSIGN_OR_RETURN(const base::Storage::Metadata metadata, storage.Stat(index.segments[segment]));
+    end.bytes += metadata.size;
+  }
+  return end;
+}
+
 }  // namespace
 
 absl::Status WriteSnapshotFile(base::Storage& storage, const std::string& path, const VolumeId& volume,
@@ -184,56 +244,30 @@ std::string NextSnapshot(const std::string& directory, const std::vector<std::st
 absl::StatusOr<SnapshotFeed> DescribeFeed(base::Storage& storage, const Feed& feed, std::uint64_t ops) {
   SnapshotFeed described;
   described.ops = ops;
+  const FeedEnd feed_end = feed.end();
   FeedIndex index = feed.index();
-  struct Described {
-    FrameHeader header;
-    base::Hash hash{};
-  };
-  const auto describe = [&](std::size_t number) -> absl::StatusOr<Described> {
-    COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> frames, feed.Read(number, 1));
-    COPSE_ASSIGN_OR_RETURN(const Frame frame, DecodeFrame(frames.at(0)));
-    return Described{frame.header, base::Sha256(frames.front())};
-  };
+  index.frames.resize(feed_end.frames);
+  BackwardReader reader(feed, feed_end.last_frame);
   // Backwards: what is not covered is little.
   std::size_t frames = index.frames.size();
-  Described last;
   for (; frames > 0; --frames) {
-    COPSE_ASSIGN_OR_RETURN(last, describe(frames - 1));
-    if (last.header.op_count > 0 && last.header.first_op + last.header.op_count <= ops) break;
+    COPSE_RETURN_IF_ERROR(reader.Read(frames - 1));
+    if (reader.header().op_count > 0 && EndOf(reader.header()) <= ops) break;
   }
-  if (frames == 0 || last.header.first_op + last.header.op_count != ops) {
+  if (frames == 0 || EndOf(reader.header()) != ops) {
     return absl::FailedPreconditionError("no frame of actor " + std::to_string(feed.actor()) + " ends with its op " +
                                          std::to_string(ops));
   }
   described.frames = frames;
-  described.last_frame = last.hash;
+  described.last_frame = reader.hash();
   // Frames that came together lie in one record, and a record is read as a whole.
-  const auto ends_record = [&](std::size_t count) {
-    if (count == 0 || count == index.frames.size()) return true;
-    const FeedIndex::Place& before = index.frames[count - 1];
-    const FeedIndex::Place& after = index.frames[count];
-    return before.segment != after.segment || before.offset + before.length != after.offset;
-  };
   std::size_t resume = frames;
-  while (!ends_record(resume)) --resume;
-  if (resume > 0 && resume != frames) {
-    COPSE_ASSIGN_OR_RETURN(last, describe(resume - 1));
+  while (!EndsRecord(index, resume)) {
+    --resume;
+    if (resume > 0) COPSE_RETURN_IF_ERROR(reader.Read(resume - 1));
   }
   if (resume > 0) {
-    const FeedIndex::Place& place = index.frames[resume - 1];
-    FeedEnd& end = described.resume;
-    end.ops = last.header.first_op + last.header.op_count;
-    end.frames = resume;
-    end.clock = last.header.clock;
-    end.last_frame = last.hash;
-    end.segment = NameIn(index.segments[place.segment]);
-    end.segment_first_op = std::stoull(end.segment, nullptr, 16);
-    end.segment_bytes = place.offset + place.length;
-    end.bytes = end.segment_bytes;
-    for (std::uint32_t segment = 0; segment < place.segment; ++segment) {
-      COPSE_ASSIGN_OR_RETURN(const base::Storage::Metadata metadata, storage.Stat(index.segments[segment]));
-      end.bytes += metadata.size;
-    }
+    COPSE_ASSIGN_OR_RETURN(described.resume, ResumeBehind(storage, index, reader));
   }
   index.frames.resize(frames);
   index.segments.resize(index.frames.back().segment + 1);

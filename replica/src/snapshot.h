@@ -59,7 +59,7 @@ absl::StatusOr<std::vector<std::string>> ListSnapshots(base::Storage& storage, c
 std::string NextSnapshot(const std::string& directory, const std::vector<std::string>& snapshots);
 
 /// What a snapshot of `feed` says that covers its first `ops` ops, but for the grants. A frame must end there.
-/// Errors: kFailedPrecondition none does; the disk's.
+/// Errors: kFailedPrecondition none does; kDataLoss the disk has changed what would be taken for proved; the disk's.
 absl::StatusOr<SnapshotFeed> DescribeFeed(base::Storage& storage, const Feed& feed, std::uint64_t ops);
 
 /// Whether the frame that `feed` covers last is on the disk, in `directory`. Errors: kDataLoss it is not; the disk's.

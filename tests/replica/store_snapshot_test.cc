@@ -166,6 +166,21 @@ TEST_F(StoreSnapshotTest, OldFramesAreNotReadAgainAndVerifyStillProvesThem) {
   EXPECT_THAT(opened->store->Verify()->problems, testing::Not(IsEmpty()));
 }
 
+TEST_F(StoreSnapshotTest, NoSnapshotIsMadeOfALastFrameThatTheDiskHasChanged) {
+  ASSERT_TRUE(machine_.Create().ok());
+  const auto opened = Open(machine_);
+  Write(*opened, 1);
+  const std::uint64_t begin = machine_.storage().Stat(Machine::kSegment)->size + kRecordHeaderBytes;
+  Write(*opened, 2);
+  const std::uint64_t end = machine_.storage().Stat(Machine::kSegment)->size;
+  for (std::uint64_t offset = begin; offset < end; ++offset) {
+    machine_.storage().FlipBit(Machine::kSegment, offset, 0);
+    EXPECT_EQ(Snapshot(*opened).code(), absl::StatusCode::kDataLoss) << offset;
+    machine_.storage().FlipBit(Machine::kSegment, offset, 0);
+  }
+  EXPECT_EQ(Snapshot(*opened), absl::OkStatus());
+}
+
 TEST_F(StoreSnapshotTest, WhereTheDirectoryIsDeletedEverythingIsReplayedWithoutANote) {
   MakeStore();
   ASSERT_TRUE(machine_.storage().Remove(Files().front()).ok());

@@ -89,17 +89,27 @@ void Add(const Outcome& outcome, Totals& totals) {
   for (const auto& [kind, count] : outcome.faults) totals.faults[kind] += count;
 }
 
-/// The seed that runs now, for whoever hears of an assertion that failed.
+/// The seed that runs now, for whoever hears of an assertion that failed or a stack that overflowed.
 char running[64];
 
-void OnAbort(int) {
+void OnCrash(int) {
   const ssize_t written = write(STDOUT_FILENO, running, std::strlen(running));
   _exit(written > 0 ? 1 : 2);
 }
 
+void NameTheSeedOfCrashes() {
+  static char stack[64 << 10];
+  const stack_t own = {stack, 0, sizeof stack};
+  sigaltstack(&own, nullptr);
+  struct sigaction action {};
+  action.sa_handler = OnCrash;
+  action.sa_flags = SA_ONSTACK;
+  for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) sigaction(signal, &action, nullptr);
+}
+
 /// Whether the seed's checks held. One seed in a hundred runs twice, and must do the same to the byte.
 bool RunSeed(std::uint64_t seed, Totals& totals) {
-  std::snprintf(running, sizeof running, "seed %lu FAILED: an assertion\n", seed);
+  std::snprintf(running, sizeof running, "seed %lu FAILED: an assertion, or a crash\n", seed);
   const Outcome outcome = Execute(Generate(seed, form));
   Add(outcome, totals);
   if (!outcome.status.ok()) {
@@ -109,6 +119,7 @@ bool RunSeed(std::uint64_t seed, Totals& totals) {
     return false;
   }
   if (seed % 100 == 0 && Execute(Generate(seed, form)).digest != outcome.digest) {
+    ++totals.failures;
     ++totals.failures;
     std::printf("seed %lu FAILED: two runs of it differ\n", seed);
     return false;
@@ -180,7 +191,7 @@ bool HasEveryFault(const Totals& totals) {
 
 int Main(std::vector<std::string> words) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  for (const int signal : {SIGABRT, SIGSEGV}) std::signal(signal, OnAbort);
+  NameTheSeedOfCrashes();
   if (!words.empty() && words[0] == "--short") {
     form = Form::kShort;
     words.erase(words.begin());
