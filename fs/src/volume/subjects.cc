@@ -42,6 +42,8 @@ absl::StatusOr<Volume::State::Subject> Volume::State::SubjectOf(NodeId number) {
       if (local->second.version) served = *local->second.version;
       is_open = local->second.open != nullptr;
       if (is_open) served = {local->second.open->inode, local->second.open->staged->base_heads()};
+      // What is written to it is shown by nothing else yet.
+      if (is_open && local->second.open->staged->dirty()) return Subject{number, number, served.inode, Kind::kRegular};
     }
   }
   const FileVersions versions = projection->VersionsOf(served.inode);
@@ -142,6 +144,27 @@ void Volume::State::MoveSibling(NodeId id, NodeId to, std::vector<crdt::Timestam
   file->key = to;
   file->inode = to;
   file->staged->Readdress(to, std::move(heads));
+}
+
+void Volume::State::MoveWrittenSiblings(const Invalidations& changed) {
+  if (!has_sibling_numbers) return;
+  std::vector<std::pair<NodeId, NodeId>> moved;
+  {
+    const std::lock_guard lock(local_mutex);
+    for (const NodeId inode : changed.targets) {
+      const auto numbers = sibling_numbers.find(inode);
+      if (numbers == sibling_numbers.end()) continue;
+      const std::vector<crdt::Timestamp> heads = projection->VersionsOf(inode).file;
+      for (const NodeId number : numbers->second) {
+        const auto local = locals.find(number);
+        const OpenFile* const open = local == locals.end() ? nullptr : local->second.open.get();
+        const bool is_written = open != nullptr && open->key.load() == number && open->staged->dirty();
+        if (!is_written || projection->SiblingOf(number)) continue;
+        if (HaveCommon(heads, open->staged->base_heads())) moved.emplace_back(number, inode);
+      }
+    }
+  }
+  for (const auto& [number, inode] : moved) MoveSibling(number, inode, projection->VersionsOf(inode).file);
 }
 
 void Volume::State::SetServedVersion(NodeId number, Local& local, ServedVersion version) {

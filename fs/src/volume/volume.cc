@@ -110,6 +110,7 @@ absl::Status Volume::Ingest(crdt::ActorId actor, std::uint64_t first, std::span<
     const State::Served served = state_->ServedBefore(events);
     changed = state_->projection->Update(events);
     state_->ScheduleTruncation();
+    state_->MoveWrittenSiblings(changed);
     state_->NoteNames(changed);
     state_->NotePending(changed, served);
   }

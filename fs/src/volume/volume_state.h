@@ -144,6 +144,9 @@ struct Volume::State {
   bool MayPublishUnderTreeLock(const OpenFile& file) const;
   /// A sibling has become the inode `to`, which shows `heads`; its handles go on there. Under the exclusive tree lock.
   void MoveSibling(NodeId id, NodeId to, std::vector<crdt::Timestamp> heads);
+  /// A change of another replica may have made siblings among `changed` their inode's own version: what is being
+  /// written to them goes on there. Under the exclusive tree lock.
+  void MoveWrittenSiblings(const Invalidations& changed);
   /// After a removal: marks what is open and has no name any more. Under the exclusive tree lock.
   void NoteRemoval(const ShownEntry& removed);
   /// Notes which open files among `changed` have a name again, or show other versions under it. Under the exclusive

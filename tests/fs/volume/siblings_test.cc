@@ -162,6 +162,59 @@ TEST_F(SiblingTest, RemovedWhileItIsOpenItsHandleKeepsItsBytesAndTheyDieWithIt) 
   EXPECT_EQ(desk().Names(kRoot), Strings{"f.txt"});
 }
 
+TEST_F(ReplicasTest, WhatIsBeingWrittenToASiblingGoesOnAsTheFileThatAPeersDeletionLeaves) {
+  const NodeId file = desk().MakeFile(kRoot, "f.txt", "base");
+  Exchange();
+  desk().Write(file, "of desk");
+  laptop().Write(file, "of laptop");
+  ASSERT_TRUE(desk().volume().Flush().ok());
+  Send(laptop(), desk());
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  const auto handle = desk().volume().Open(number, {.write = true});
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF").ok());
+  ASSERT_EQ(laptop().Unlink(kRoot, "f.txt"), std::errc{});  // It has not seen what the desk has.
+  ASSERT_TRUE(laptop().volume().Flush().ok());
+  Deliver(laptop(), desk());
+  EXPECT_EQ(desk().Names(kRoot), Strings{"f.txt"});
+  EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "OF desk");
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 7, ", more").ok());
+  EXPECT_EQ(desk().Stat(number).size, 13u);
+  EXPECT_EQ(desk().Stat(number).links, 1u);
+  EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "OF desk, more");
+  ASSERT_TRUE(desk().volume().Fsync(number).ok());
+  desk().CrashAndReopen();
+  EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "OF desk, more");
+  Exchange();
+  EXPECT_EQ(laptop().ContentsAt(kRoot, "f.txt"), "OF desk, more");
+}
+
+TEST_F(ReplicasTest, WhatIsBeingWrittenToBothVersionsOfAFileThatAPeerDeletesIsKept) {
+  const NodeId file = desk().MakeFile(kRoot, "f.txt", "base");
+  Exchange();
+  desk().Write(file, "of desk");
+  laptop().Write(file, "of laptop");
+  ASSERT_TRUE(desk().volume().Flush().ok());
+  Send(laptop(), desk());
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  ASSERT_EQ(desk().Hold(kRoot, "f.txt"), file);
+  const auto handle = desk().volume().Open(number, {.write = true});
+  const auto other = desk().volume().Open(file, {.write = true});
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF").ok());
+  ASSERT_TRUE(desk().volume().Write(file, *other, 0, "OF").ok());
+  ASSERT_EQ(laptop().Unlink(kRoot, "f.txt"), std::errc{});
+  ASSERT_TRUE(laptop().volume().Flush().ok());
+  Deliver(laptop(), desk());
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 7, ", more").ok());
+  EXPECT_EQ(desk().Stat(number).size, 13u);
+  EXPECT_EQ(desk().ContentsOf(*handle, number), "OF desk, more");
+  EXPECT_EQ(desk().ContentsOf(*other, file), "OF laptop");
+  ASSERT_TRUE(desk().volume().Fsync(number).ok());
+  ASSERT_TRUE(desk().volume().Fsync(file).ok());
+  desk().CrashAndReopen();
+  Exchange();
+  EXPECT_EQ(laptop().AllContents(kRoot), (Strings{"OF desk, more", "OF laptop"}));
+}
+
 TEST_F(SiblingTest, ItSaysWhyItIsThere) {
   const auto why = desk().volume().GetXattr(sibling_, "user.copse.conflict");
   ASSERT_TRUE(why.ok()) << why.status();
