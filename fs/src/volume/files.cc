@@ -103,10 +103,6 @@ void Volume::State::MoveHandle(Handle* handle, OpenFile& from, const Pin& to) {
 void Volume::State::DropIfUnused(absl::flat_hash_map<NodeId, Local>::iterator local) {
   Local& entry = local->second;
   if (entry.open != nullptr && entry.open->users == 0) {
-    // What the number stood for is known by it for as long as the kernel has it.
-    if (entry.version) {
-      SetServedVersion(local->first, entry, {entry.open->inode, entry.open->staged->base_heads()});
-    }
     if (entry.open->is_behind.exchange(false)) --files_behind;
     entry.open.reset();
   }

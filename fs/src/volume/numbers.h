@@ -14,8 +14,8 @@
 
 namespace copse::fs {
 
-/// The versions that a sibling's id stood for when it was last looked at: they tell what it is a number of after it
-/// has become the file, or a file of its own.
+/// The versions that a sibling's id stood for when it was last looked at, or what has replaced them: they tell what it
+/// is a number of after it has become the file, or a file of its own.
 struct ServedVersion {
   NodeId inode;
   std::vector<crdt::Timestamp> heads;

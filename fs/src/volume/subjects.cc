@@ -39,11 +39,11 @@ absl::StatusOr<Volume::State::Subject> Volume::State::SubjectOf(NodeId number) {
   {
     const std::lock_guard lock(local_mutex);
     if (const auto local = locals.find(number); local != locals.end()) {
-      if (local->second.version) served = *local->second.version;
       is_open = local->second.open != nullptr;
       if (is_open) served = {local->second.open->inode, local->second.open->staged->base_heads()};
       // What is written to it is shown by nothing else yet.
       if (is_open && local->second.open->staged->dirty()) return Subject{number, number, served.inode, Kind::kRegular};
+      if (local->second.version) served = *local->second.version;
     }
   }
   const FileVersions versions = projection->VersionsOf(served.inode);
@@ -92,6 +92,27 @@ void Volume::State::NoteNewVersions(std::span<const crdt::NetEvent> events) {
     const auto local = locals.find(event.node);
     if (local == locals.end() || local->second.open == nullptr) continue;
     if (!local->second.open->is_behind.exchange(true)) ++files_behind;
+  }
+}
+
+void Volume::State::NoteReplacedVersions(std::span<const crdt::Op> ops) {
+  if (!has_sibling_numbers) return;
+  const std::lock_guard lock(local_mutex);
+  for (const crdt::Op& op : ops) {
+    const auto numbers = sibling_numbers.find(op.child);
+    if (numbers == sibling_numbers.end()) continue;
+    for (const crdt::Field& field : op.fields) {
+      if (field.id.number != schema::kContent || !field.value || !field.replaces) continue;
+      for (const NodeId number : numbers->second) {
+        const auto local = locals.find(number);
+        if (local == locals.end() || !local->second.version) continue;
+        std::vector<crdt::Timestamp>& heads = local->second.version->heads;
+        const bool is_replaced = std::erase_if(heads, [&](crdt::Timestamp head) {
+                                   return std::binary_search(field.replaces->begin(), field.replaces->end(), head);
+                                 }) > 0;
+        if (is_replaced && heads.empty()) heads.push_back(op.time);
+      }
+    }
   }
 }
 

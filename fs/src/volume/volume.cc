@@ -94,6 +94,7 @@ absl::StatusOr<Invalidations> Volume::State::Commit(Batch batch) {
   }
   counter.store(replica.lamport_counter(), std::memory_order_release);
   NoteNewVersions(submitted->events);
+  NoteReplacedVersions(submitted->ops);
   ScheduleTruncation();
   Invalidations changed = projection->Update(submitted->events);
   NoteNames(changed);
@@ -107,6 +108,7 @@ absl::Status Volume::Ingest(crdt::ActorId actor, std::uint64_t first, std::span<
     COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::NetEvent> events, state_->replica.Ingest(actor, first, ops));
     state_->counter.store(state_->replica.lamport_counter(), std::memory_order_release);
     state_->NoteNewVersions(events);
+    state_->NoteReplacedVersions(ops);
     const State::Served served = state_->ServedBefore(events);
     changed = state_->projection->Update(events);
     state_->ScheduleTruncation();

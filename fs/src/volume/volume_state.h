@@ -134,6 +134,9 @@ struct Volume::State {
   std::optional<std::pair<crdt::Timestamp, Manifest>> HeadOf(NodeId inode) const;
   /// Notes which open files have other versions to show after `events`. Under the exclusive tree lock.
   void NoteNewVersions(std::span<const crdt::NetEvent> events);
+  /// Notes what has come in place of versions that numbers of siblings stand for: the numbers go on leading there.
+  /// Under the exclusive tree lock.
+  void NoteReplacedVersions(std::span<const crdt::Op> ops);
   /// Brings a clean file to the version that its inode shows now; returns whether its bytes are others. Takes the tree
   /// lock itself.
   bool Follow(OpenFile& file);

@@ -73,6 +73,59 @@ TEST_F(SiblingTest, WhatIsWrittenToItIsReadThroughItAtOnce) {
   EXPECT_EQ(laptop().AllContents(kRoot), (Strings{"XX desk", "of laptop"}));
 }
 
+TEST_F(SiblingTest, ItsNumberLeadsToTheFileThatItHasBecomeThroughAllLaterVersions) {
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  const auto handle = desk().volume().Open(number, {.write = true});
+  ASSERT_TRUE(handle.ok());
+  for (const char* const bytes : {"1", "22", "333", "4444"}) {
+    ASSERT_TRUE(desk().volume().Write(number, *handle, 0, bytes).ok());
+    ASSERT_TRUE(desk().volume().Flush().ok());
+    EXPECT_EQ(desk().Contents(number), desk().ContentsAt(kRoot, "f.txt"));
+  }
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "synced").ok());
+  EXPECT_EQ(desk().Contents(number), "syncedk");
+  ASSERT_TRUE(desk().volume().Fsync(number).ok());
+  desk().CrashAndReopen();
+  EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "syncedk");
+}
+
+TEST_F(SiblingTest, ItsNumberLeadsToTheFileThatItHasBecomeThoughOthersWriteThat) {
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  ASSERT_EQ(desk().Hold(kRoot, "f.txt"), file_);
+  const auto handle = desk().volume().Open(number, {.write = true});
+  ASSERT_TRUE(handle.ok());
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF").ok());
+  ASSERT_TRUE(desk().volume().Flush().ok());
+  for (const char* const bytes : {"1", "22", "333"}) {
+    desk().Write(file_, bytes);
+    ASSERT_TRUE(desk().volume().Flush().ok());
+    EXPECT_EQ(desk().Contents(number), bytes);
+  }
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "synced").ok());
+  ASSERT_TRUE(desk().volume().Fsync(number).ok());
+  desk().CrashAndReopen();
+  EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "synced");
+}
+
+TEST_F(SiblingTest, ItsNumberLeadsToWhatAPeerHasMadeOfIt) {
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  const auto handle = desk().volume().Open(number, {.write = true});
+  ASSERT_TRUE(handle.ok());
+  laptop().Write(laptop().Find(kRoot, "f-desk.txt"), "of both");  // The latest version is the file.
+  for (const char* const bytes : {"1", "22", "333"}) {
+    Exchange();
+    laptop().Write(file_, bytes);
+    Exchange();
+    EXPECT_EQ(desk().Contents(number), bytes);
+    EXPECT_EQ(desk().ContentsOf(*handle, number), bytes);
+  }
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "desk").ok());
+  ASSERT_TRUE(desk().volume().Fsync(number).ok());
+  desk().CrashAndReopen();
+  Exchange();
+  EXPECT_EQ(laptop().AllContents(kRoot), (Strings{"desk", "of laptop"}));
+}
+
 TEST_F(SiblingTest, SavingTheFileAgainLeavesIt) {
   laptop().Write(file_, "saved");
   Exchange();
