@@ -172,8 +172,8 @@ void Write(fuse_req_t request, fuse_ino_t node, const char* bytes, std::size_t s
   fuse_reply_write(request, *written);
 }
 
-void Fsync(fuse_req_t request, fuse_ino_t node, int, fuse_file_info*) {
-  ReplyStatus(request, ServiceOf(request).volume.Fsync(NodeId{node}));
+void Fsync(fuse_req_t request, fuse_ino_t node, int, fuse_file_info* file) {
+  ReplyStatus(request, ServiceOf(request).volume.Fsync(NodeId{node}, OpenFile(file).handle()));
 }
 
 void Fallocate(fuse_req_t request, fuse_ino_t node, int flags, off_t offset, off_t length, fuse_file_info* file) {

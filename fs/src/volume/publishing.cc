@@ -196,9 +196,14 @@ void Volume::State::RunPublication(const std::shared_ptr<OpenFile>& due) {
   }
 }
 
-absl::Status Volume::Fsync(NodeId node) {
+absl::Status Volume::Fsync(NodeId node, Handle* handle) {
   {
-    const State::Pin file = state_->PinOpen(state_->KeyOf(node));
+    State::Pin file;
+    if (handle == nullptr) {
+      file = state_->PinOpen(state_->KeyOf(node));
+    } else {
+      COPSE_ASSIGN_OR_RETURN(file, state_->PinFor(node, handle));
+    }
     const bool may_publish = file && state_->MayPublish(*file);
     // What has no name yet may get one: it has to last, too.
     if (file && file->staged->dirty() && (may_publish || file->is_unnamed)) {

@@ -102,7 +102,7 @@ TEST_F(SiblingTest, ItsNumberLeadsToTheFileThatItHasBecomeThoughOthersWriteThat)
     EXPECT_EQ(desk().Contents(number), bytes);
   }
   ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "synced").ok());
-  ASSERT_TRUE(desk().volume().Fsync(number).ok());
+  ASSERT_TRUE(desk().volume().Fsync(number, *handle).ok());
   desk().CrashAndReopen();
   EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "synced");
 }

@@ -187,8 +187,8 @@ class Volume {
   absl::StatusOr<std::size_t> CopyRange(NodeId from, Handle* from_handle, std::uint64_t from_offset, NodeId to,
                                         Handle* to_handle, std::uint64_t to_offset, std::uint64_t length,
                                         const SetidRule& setid = {});
-  /// Contents, attributes and name of `node` are durable when it returns.
-  absl::Status Fsync(NodeId node);
+  /// Contents, attributes and name of `node` are durable when it returns: the contents that `handle` writes, if given.
+  absl::Status Fsync(NodeId node, Handle* handle = nullptr);
 
   // Directories. Positions are stable and below 2^63; 0 is before the first entry. "." and ".." are not listed.
   using ListVisitor = std::function<bool(std::uint64_t position, const ShownEntry& entry, Kind kind)>;
