@@ -6,11 +6,13 @@
 need_packages "$packages_build $packages_test patch"
 begun=$(seconds_now)
 copy=$top/build/mutants
-rm -rf "$copy/source"
-mkdir -p "$copy/source"
-git ls-files -z --cached --others --exclude-standard | xargs -0 tar -cf - | tar -xf - -C "$copy/source"
-# What was built last of these may be the bug of an earlier run, and is younger than the sources just copied.
-[ ! -f "$copy/planted" ] || (cd "$copy/source" && xargs touch -c <"$copy/planted")
+rm -rf "$copy/new"
+mkdir -p "$copy/new" "$copy/source"
+git ls-files -z --cached --others --exclude-standard | xargs -0 tar -cf - | tar -xf - -C "$copy/new"
+# By contents, and without times: what differs from what was built last, an earlier run's bug or an older source, is to
+# be younger than what was made of that.
+rsync -rlpc --delete "$copy/new/" "$copy/source/"
+rm -rf "$copy/new"
 header_of() { sed '/^--- /,$d' "$1"; }
 tests_of() { header_of "$1" | sed -n 's/^tests: //p'; }
 seeds_of() { header_of "$1" | sed -n 's/^seeds: \([0-9][0-9]*\)$/\1/p'; }
@@ -61,7 +63,6 @@ for patch in $patches; do
 done
 # shellcheck disable=SC2046 # one word for each program
 build_copy $(for patch in $patches; do programs_of "$patch"; done | sort -u) || fail "the unmutated copy does not build"
-rm -f "$copy/planted"
 for tests in $(for patch in $patches; do tests_of "$patch"; done | sort -u); do
   run_tests "$tests" || { tail -n 20 "$copy/tests.log" >&2; fail "the unmutated program fails $tests"; }
 done
@@ -93,7 +94,6 @@ seeds_total=0
 for patch in $patches; do
   name=$(basename "$patch" .patch)
   total=$((total + 1))
-  sed -n 's|^+++ b/||p' "$patch" >>"$copy/planted"
   patch -s -p1 -d "$copy/source" <"$patch" || fail "$patch does not apply"
   judge "$patch"
   case $verdicts in *missed* | *'timed out'*) missed=$((missed + 1)) ;; esac
