@@ -106,7 +106,7 @@ void Volume::State::DropIfUnused(absl::flat_hash_map<NodeId, Local>::iterator lo
     if (entry.open->is_behind.exchange(false)) --files_behind;
     entry.open.reset();
   }
-  if (entry.open == nullptr && !lookups.contains(local->first)) locals.erase(local);
+  if (entry.open == nullptr && !lookups.contains(local->first)) EraseLocal(local);
 }
 
 void Volume::State::Unpin(OpenFile& file) {

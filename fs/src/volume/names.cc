@@ -268,7 +268,7 @@ void Volume::Forget(NodeId node, std::uint64_t count) {
   const auto local = state_->locals.find(node);
   if (local == state_->locals.end()) return;
   if (local->second.open == nullptr) {
-    state_->locals.erase(local);
+    state_->EraseLocal(local);
   } else if (local->second.open->users == 0) {
     ++local->second.open->users;
     last_use = State::Pin(*state_, local->second.open);

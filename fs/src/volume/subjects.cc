@@ -104,9 +104,7 @@ void Volume::State::NoteReplacedVersions(std::span<const crdt::Op> ops) {
     for (const crdt::Field& field : op.fields) {
       if (field.id.number != schema::kContent || !field.value || !field.replaces) continue;
       for (const NodeId number : numbers->second) {
-        const auto local = locals.find(number);
-        if (local == locals.end() || !local->second.version) continue;
-        std::vector<crdt::Timestamp>& heads = local->second.version->heads;
+        std::vector<crdt::Timestamp>& heads = locals.at(number).version->heads;
         const bool is_replaced = std::erase_if(heads, [&](crdt::Timestamp head) {
                                    return std::binary_search(field.replaces->begin(), field.replaces->end(), head);
                                  }) > 0;
@@ -189,9 +187,23 @@ void Volume::State::MoveWrittenSiblings(const Invalidations& changed) {
 }
 
 void Volume::State::SetServedVersion(NodeId number, Local& local, ServedVersion version) {
+  ForgetServedVersion(number, local);
   sibling_numbers[version.inode].insert(number);
   has_sibling_numbers = true;
   local.version = std::move(version);
+}
+
+void Volume::State::ForgetServedVersion(NodeId number, Local& local) {
+  if (!local.version) return;
+  const auto numbers = sibling_numbers.find(local.version->inode);
+  numbers->second.erase(number);
+  if (numbers->second.empty()) sibling_numbers.erase(numbers);
+  local.version.reset();
+}
+
+void Volume::State::EraseLocal(absl::flat_hash_map<NodeId, Local>::iterator local) {
+  ForgetServedVersion(local->first, local->second);
+  locals.erase(local);
 }
 
 void Volume::State::NoteRemoval(const ShownEntry& removed) {

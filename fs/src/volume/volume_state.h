@@ -157,6 +157,8 @@ struct Volume::State {
   void NoteNames(const Invalidations& changed);
   /// Notes what the number of a sibling leads to. Under local_mutex.
   void SetServedVersion(NodeId number, Local& local, ServedVersion version);
+  void ForgetServedVersion(NodeId number, Local& local);
+  void EraseLocal(absl::flat_hash_map<NodeId, Local>::iterator local);
 
   // space.cc
   absl::Status EnsureSpace(std::uint64_t bytes);
@@ -349,8 +351,8 @@ struct Volume::State {
   absl::flat_hash_map<NodeId, std::uint64_t> lookups;
   absl::flat_hash_map<NodeId, Local> locals;
   AccessTimes access_times;
-  /// The numbers of siblings that were served, by the inode that they led to last. Those that the kernel has still are
-  /// further numbers of that inode, perhaps.
+  /// The numbers of siblings that the kernel has or that are in use, by the inode that they led to last: of each local
+  /// with a version. Further numbers of that inode, perhaps.
   absl::flat_hash_map<NodeId, absl::flat_hash_set<NodeId>> sibling_numbers;
   std::atomic<bool> has_sibling_numbers = false;
   /// How many open files are behind.
