@@ -60,21 +60,28 @@ class CreationTest : public MountTest {
     }
   }
 
-  /// Opens the name as the user again and again, and removes what is there as often; returns the outcomes.
-  int Open(const Case& tried) const {
+  /// Removes whatever names there are until `done`: where both have made one at a time, there are two.
+  void RemoveAll(const std::atomic<bool>& done) {
+    while (!done) {
+      for (const std::string& name : NamesIn(mount_point())) unlink(At(name).c_str());
+    }
+  }
+
+  /// Opens `path` as the user again and again, and removes it as often; returns the outcomes. Allocates nothing, as it
+  /// runs in a process forked from one with threads.
+  static int Open(const char* path, int flags) {
     if (setgroups(0, nullptr) != 0 || setgid(kGroup) != 0 || setuid(kUser) != 0) return 255;
     int outcomes = 0;
     for (int i = 0; i < kOpenings; ++i) {
-      const Descriptor file(open(At(tried.name).c_str(), tried.flags | O_CREAT | O_CLOEXEC, 0644));
+      const Descriptor file(open(path, flags | O_CREAT | O_CLOEXEC, 0644));
       struct stat found {};
       if (file.ok() && fstat(file.get(), &found) == 0) {
         outcomes |= found.st_ino >> 48 == kPeer ? kPeersFile : kOwnFile;
-        if ((tried.flags & O_ACCMODE) == O_RDWR && !KeepsBytes(file.get())) outcomes |= kWrongBytes;
+        if ((flags & O_ACCMODE) == O_RDWR && !KeepsBytes(file.get())) outcomes |= kWrongBytes;
       } else {
         outcomes |= errno == EACCES || errno == EPERM ? kDenied : errno == ESTALE ? kStale : kUnexpected;
       }
-      // Where both have made one at a time, there are two.
-      for (const std::string& name : NamesIn(mount_point())) unlink(At(name).c_str());
+      unlink(path);
     }
     return outcomes;
   }
@@ -135,11 +142,19 @@ TEST_F(CreationTest, OpensWhatAPeerHasMadeMeanwhileForThoseWhoMayOpenItOnly) {
     SCOPED_TRACE(tried.name);
     const bool allowed = HostAllows(host.path(), tried);
     EXPECT_WORKS(chmod(mount_point().c_str(), tried.directory_mode));
+    const std::string path = At(tried.name);
+    ChildProcess user([&](const auto& wait) {
+      wait();
+      return Open(path.c_str(), tried.flags);
+    });
+    user.AwaitWait();
     std::atomic<bool> done = false;
     std::thread peer([&] { MakeAndRemove(tried, done); });
-    const int outcomes = InChild([&] { return Open(tried); });
+    std::thread cleaner([&] { RemoveAll(done); });
+    const int outcomes = user.Finish();
     done = true;
     peer.join();
+    cleaner.join();
     EXPECT_EQ(0, outcomes & ~(kOwnFile | (allowed ? kPeersFile : kDenied | kStale))) << outcomes;
   }
 }
