@@ -1,9 +1,7 @@
 #include "simulation/checks.h"
 
 #include <copse/base/status_macros.h>
-#include <crdt/oracle.h>
 #include <crdt/world_of_tree.h>
-#include <fs/volume/projection_model.h>
 
 #include <algorithm>
 #include <map>
@@ -179,25 +177,28 @@ absl::Status ListInto(fs::Volume& volume, Programs& programs, NodeId directory, 
 
 }  // namespace
 
-absl::Status CheckAgainstModel(const crdt::Tree& tree, fs::Volume& volume, const std::vector<crdt::Op>& ops) {
+Expected::Expected(std::vector<crdt::Op> its_ops) : ops(std::move(its_ops)) {
   crdt_test::Oracle oracle;
   oracle.Learn(ops);
-  const crdt_test::World expected = oracle.Fold();
+  world = oracle.Fold();
+  model = fs_test::ModelOf(world);
+}
+
+absl::Status CheckAgainstModel(const crdt::Tree& tree, fs::Volume& volume, const Expected& expected) {
   crdt_test::World found;
   try {
-    found = crdt_test::WorldOf(tree, crdt_test::Names(ops));
+    found = crdt_test::WorldOf(tree, crdt_test::Names(expected.ops));
   } catch (...) {
     return absl::DataLossError("the tree tells one thing in two ways");
   }
-  if (!(found == expected)) {
+  if (!(found == expected.world)) {
     return absl::DataLossError("the tree is not the fold of its ops: " +
-                               FirstDifference(crdt_test::Describe(found), crdt_test::Describe(expected)));
+                               FirstDifference(crdt_test::Describe(found), crdt_test::Describe(expected.world)));
   }
-  const fs_test::Model model = fs_test::ModelOf(expected);
-  ModelWalk walk(volume, model);
+  ModelWalk walk(volume, expected.model);
   COPSE_RETURN_IF_ERROR(walk.Walk(crdt::kRoot, ""));
-  if (walk.entries() > model.entries) return absl::DataLossError("more entries are reached than there are");
-  return Inventory(volume, expected, ops).Check();
+  if (walk.entries() > expected.model.entries) return absl::DataLossError("more entries are reached than there are");
+  return Inventory(volume, expected.world, expected.ops).Check();
 }
 
 absl::StatusOr<std::vector<std::string>> Listing(fs::Volume& volume, Programs& programs) {

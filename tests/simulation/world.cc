@@ -270,6 +270,12 @@ std::vector<crdt::Op> World::OpsShownBy(const Member& member) const {
   return ops;
 }
 
+const Expected& World::ExpectedOf(const Member& member) {
+  std::vector<crdt::Op> ops = OpsShownBy(member);
+  if (ops != expected_.ops) expected_ = Expected(std::move(ops));
+  return expected_;
+}
+
 void World::CheckRecovered(Member& member) {
   Machine& machine = *member.machine;
   std::vector<ContentLedger::File> left = std::exchange(member.left_open, {});

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "simulation/checks.h"
 #include "simulation/crypto.h"
 #include "simulation/event_queue.h"
 #include "simulation/ledger.h"
@@ -107,6 +108,8 @@ class World final : public MachineObserver {
 
   /// All ops that the machine shows.
   std::vector<crdt::Op> OpsShownBy(const Member& member) const;
+  /// What these ops should look like; valid until the next call.
+  const Expected& ExpectedOf(const Member& member);
   /// The bytes of the version that `op` writes; nothing where it writes none, or they are not at that machine.
   std::optional<std::string> ContentOf(const crdt::Op& op, Member& member);
   std::vector<std::string> PeersOf(int machine) const;
@@ -127,6 +130,7 @@ class World final : public MachineObserver {
   std::unique_ptr<RubbishPeer> rubbish_;
   bool is_tainted_ = false;
   std::string seen_;
+  Expected expected_;
 };
 
 }  // namespace copse::simulation

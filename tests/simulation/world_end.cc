@@ -147,7 +147,7 @@ void World::CheckEqual() {
   for (auto& member : members_) {
     Machine& machine = *member->machine;
     const std::string name = NameOf(machine.number());
-    Check(CheckAgainstModel(machine.tree().tree(), machine.volume(), OpsShownBy(*member)), name);
+    Check(CheckAgainstModel(machine.tree().tree(), machine.volume(), ExpectedOf(*member)), name);
     const auto lines = Listing(machine.volume(), *member->programs);
     if (!lines.ok()) return Check(lines.status(), name);
     if (member == members_.front()) {
@@ -248,7 +248,7 @@ void World::CheckRestart() {
     if (HasFailed()) return;
     if (!machine.is_on()) return Check(absl::InternalError("does not start"), name);
     if (machine.volume().Dump() != dump) Check(absl::DataLossError("a restart changes the dump"), name);
-    Check(CheckAgainstModel(machine.tree().tree(), machine.volume(), OpsShownBy(*member)), name + " restarted");
+    Check(CheckAgainstModel(machine.tree().tree(), machine.volume(), ExpectedOf(*member)), name + " restarted");
   }
 }
 

@@ -71,7 +71,7 @@ absl::Status World::CheckRestored(Member& member) {
 absl::Status World::CheckOpened(Member& member) {
   COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<test::VolumeToLookAt> shown,
                          test::VolumeToLookAt::Open(member.machine->tree()));
-  return CheckAgainstModel(member.machine->tree().tree(), shown->volume(), OpsShownBy(member));
+  return CheckAgainstModel(member.machine->tree().tree(), shown->volume(), ExpectedOf(member));
 }
 
 void World::CheckSnapshotNotes(Member& member) {
