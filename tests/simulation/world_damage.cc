@@ -89,6 +89,7 @@ bool World::Damage(const Step& step, Member& member) {
   std::vector<std::string> files;
   FilesBelow(machine.disk(), std::string(Machine::kStore) + "/feeds", files);
   FilesBelow(machine.disk(), std::string(Machine::kStore) + "/chunks", files);
+  if (files.empty()) return true;  // A power cut before anything was durable has left nothing to damage.
   const std::string& file = files[step.Number(0) % files.size()];
   const std::uint64_t bits = machine.disk().Stat(file)->size * 8;
   const std::uint64_t bit = step.Number(0) / files.size() % bits;
