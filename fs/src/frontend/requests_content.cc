@@ -45,11 +45,6 @@ Volume::OpenFlags OpenFlagsOf(int flags) {
   return result;
 }
 
-void Remember(fuse_file_info& file, const OpenFile& open) {
-  file.fh = open.number();
-  file.keep_cache = 1;  // Whatever changes a file behind the kernel's back has its pages invalidated.
-}
-
 /// For changes of contents whose requests do not tell whether the caller may keep setuid and setgid. Looked up only
 /// where there is something to keep.
 SetidRule SetidRuleOfUntold(fuse_req_t request, NodeId node) {
@@ -67,15 +62,23 @@ SetidRule SetidRuleOfOpening(fuse_req_t request) {
   return SetidRuleOf(request, is_told ? Wire::ClearsSetid() : fuse_req_ctx(request)->uid != 0);
 }
 
+absl::StatusOr<Volume::Handle*> OpenNode(fuse_req_t request, NodeId node, int file_flags) {
+  const Volume::OpenFlags flags = OpenFlagsOf(file_flags);
+  return ServiceOf(request).volume.Open(node, flags, flags.truncate ? SetidRuleOfOpening(request) : SetidRule());
+}
+
+/// Keeps the handle that the kernel is about to be given, until RELEASE.
+void HandOut(fuse_req_t request, Volume::Handle* handle, NodeId node, fuse_file_info& file) {
+  ServiceOf(request).KeepHandle(handle, node);
+  file.fh = OpenFile(handle, OpenFlagsOf(file.flags).append).number();
+  file.keep_cache = 1;  // Whatever changes a file behind the kernel's back has its pages invalidated.
+}
+
 void Open(fuse_req_t request, fuse_ino_t node, fuse_file_info* file) {
   Service& service = ServiceOf(request);
-  Volume& volume = service.volume;
-  const Volume::OpenFlags flags = OpenFlagsOf(file->flags);
-  const absl::StatusOr<Volume::Handle*> handle =
-      volume.Open(NodeId{node}, flags, flags.truncate ? SetidRuleOfOpening(request) : SetidRule());
+  const absl::StatusOr<Volume::Handle*> handle = OpenNode(request, NodeId{node}, file->flags);
   if (!handle.ok()) return ReplyError(request, handle.status());
-  service.KeepHandle(*handle, NodeId{node});
-  Remember(*file, OpenFile(*handle, flags.append));
+  HandOut(request, *handle, NodeId{node}, *file);
   // The kernel does not take the reply of a caller that was killed meanwhile, and then sends no RELEASE either.
   if (fuse_reply_open(request, file) != 0) service.ReleaseHandle(*handle);
 }
@@ -92,9 +95,7 @@ absl::StatusOr<Volume::Created> OpenEntry(fuse_req_t request, NodeId parent, Vol
   if (!SurelyMayOpen(request, directory, entry.attributes, file_flags)) {
     return PosixError(static_cast<std::errc>(ESTALE), "a file has come to the name");
   }
-  const Volume::OpenFlags flags = OpenFlagsOf(file_flags);
-  const SetidRule setid = flags.truncate ? SetidRuleOfOpening(request) : SetidRule();
-  COPSE_ASSIGN_OR_RETURN(Volume::Handle * handle, volume.Open(entry.node, flags, setid));
+  COPSE_ASSIGN_OR_RETURN(Volume::Handle * handle, OpenNode(request, entry.node, file_flags));
   if (const absl::StatusOr<Attributes> attributes = volume.GetAttributes(entry.node); attributes.ok()) {
     entry.attributes = *attributes;  // Truncation has changed them.
   }
@@ -133,8 +134,7 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
   const CachePromise promise(service.invalidator);
   const absl::StatusOr<Volume::Created> created = CreateOrOpen(request, NodeId{parent}, name, mode, file->flags);
   if (!created.ok()) return ReplyError(request, created.status());
-  service.KeepHandle(created->handle, created->entry.node);
-  Remember(*file, OpenFile(created->handle, OpenFlagsOf(file->flags).append));
+  HandOut(request, created->handle, created->entry.node, *file);
   const fuse_entry_param entry = EntryParameterOf(service, created->entry, promise);
   if (fuse_reply_create(request, &entry, file) != 0) {
     service.ReleaseHandle(created->handle);

@@ -27,6 +27,20 @@ class SiblingTest : public ReplicasTest {
   NodeId sibling_;
 };
 
+/// The same, but the laptop has yet to see what the desk has.
+class UnseenSiblingTest : public ReplicasTest {
+ protected:
+  UnseenSiblingTest() {
+    file_ = desk().MakeFile(kRoot, "f.txt", "base");
+    Exchange();
+    desk().Write(file_, "of desk");
+    laptop().Write(file_, "of laptop");
+    EXPECT_TRUE(desk().volume().Flush().ok());
+    Send(laptop(), desk());
+  }
+  NodeId file_;
+};
+
 TEST_F(SiblingTest, BothVersionsAreThereAsInodesOfTheirOwn) {
   EXPECT_EQ(phone().Names(kRoot), (Strings{"f-desk.txt", "f.txt"}));
   EXPECT_EQ(phone().ContentsAt(kRoot, "f.txt"), "of laptop");
@@ -215,13 +229,7 @@ TEST_F(SiblingTest, RemovedWhileItIsOpenItsHandleKeepsItsBytesAndTheyDieWithIt) 
   EXPECT_EQ(desk().Names(kRoot), Strings{"f.txt"});
 }
 
-TEST_F(ReplicasTest, WhatIsBeingWrittenToASiblingGoesOnAsTheFileThatAPeersDeletionLeaves) {
-  const NodeId file = desk().MakeFile(kRoot, "f.txt", "base");
-  Exchange();
-  desk().Write(file, "of desk");
-  laptop().Write(file, "of laptop");
-  ASSERT_TRUE(desk().volume().Flush().ok());
-  Send(laptop(), desk());
+TEST_F(UnseenSiblingTest, WhatIsBeingWrittenToASiblingGoesOnAsTheFileThatAPeersDeletionLeaves) {
   const NodeId number = desk().Hold(kRoot, "f-desk.txt");
   const auto handle = desk().volume().Open(number, {.write = true});
   ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF").ok());
@@ -241,28 +249,22 @@ TEST_F(ReplicasTest, WhatIsBeingWrittenToASiblingGoesOnAsTheFileThatAPeersDeleti
   EXPECT_EQ(laptop().ContentsAt(kRoot, "f.txt"), "OF desk, more");
 }
 
-TEST_F(ReplicasTest, WhatIsBeingWrittenToBothVersionsOfAFileThatAPeerDeletesIsKept) {
-  const NodeId file = desk().MakeFile(kRoot, "f.txt", "base");
-  Exchange();
-  desk().Write(file, "of desk");
-  laptop().Write(file, "of laptop");
-  ASSERT_TRUE(desk().volume().Flush().ok());
-  Send(laptop(), desk());
+TEST_F(UnseenSiblingTest, WhatIsBeingWrittenToBothVersionsOfAFileThatAPeerDeletesIsKept) {
   const NodeId number = desk().Hold(kRoot, "f-desk.txt");
-  ASSERT_EQ(desk().Hold(kRoot, "f.txt"), file);
+  ASSERT_EQ(desk().Hold(kRoot, "f.txt"), file_);
   const auto handle = desk().volume().Open(number, {.write = true});
-  const auto other = desk().volume().Open(file, {.write = true});
+  const auto other = desk().volume().Open(file_, {.write = true});
   ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF").ok());
-  ASSERT_TRUE(desk().volume().Write(file, *other, 0, "OF").ok());
+  ASSERT_TRUE(desk().volume().Write(file_, *other, 0, "OF").ok());
   ASSERT_EQ(laptop().Unlink(kRoot, "f.txt"), std::errc{});
   ASSERT_TRUE(laptop().volume().Flush().ok());
   Deliver(laptop(), desk());
   ASSERT_TRUE(desk().volume().Write(number, *handle, 7, ", more").ok());
   EXPECT_EQ(desk().Stat(number).size, 13u);
   EXPECT_EQ(desk().ContentsOf(*handle, number), "OF desk, more");
-  EXPECT_EQ(desk().ContentsOf(*other, file), "OF laptop");
+  EXPECT_EQ(desk().ContentsOf(*other, file_), "OF laptop");
   ASSERT_TRUE(desk().volume().Fsync(number).ok());
-  ASSERT_TRUE(desk().volume().Fsync(file).ok());
+  ASSERT_TRUE(desk().volume().Fsync(file_).ok());
   desk().CrashAndReopen();
   Exchange();
   EXPECT_EQ(laptop().AllContents(kRoot), (Strings{"OF desk, more", "OF laptop"}));
