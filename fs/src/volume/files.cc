@@ -74,15 +74,15 @@ absl::StatusOr<Volume::State::Pin> Volume::State::PinFor(NodeId node, Handle* ha
     file = Pin(*this, held);
     const auto local = locals.find(held->key);
     const bool is_in_place = local != locals.end() && local->second.open == held;
-    if (is_in_place && held->key.load() == held->inode.load()) return file;
+    if (is_in_place && held->key.load() == node && held->inode.load() == node) return file;
   }
-  // Of a sibling, or of one that another file has taken the place of: where it is clean, the handle goes over to what
-  // shows its version now.
+  // By the number of a sibling, or of one that another file has taken the place of: where it is clean, the handle goes
+  // over to what its number leads to now.
   if (file->staged->dirty()) return file;
   Pin there;
   {
     const TreeReadLock lock(tree_mutex);
-    const auto subject = SubjectOf(file->key);
+    const auto subject = SubjectOf(node);
     if (subject.ok()) there = PinUnderTreeLock(*subject);
   }
   if (there && &*there != &*file) MoveHandle(handle, *file, there);

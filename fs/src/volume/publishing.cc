@@ -52,7 +52,8 @@ absl::Status Volume::State::Publish(OpenFile& file, StagedFile::Precedence prece
 }
 
 absl::StatusOr<Invalidations> Volume::State::SubmitVersion(OpenFile& file, Manifest manifest) {
-  std::vector<crdt::Timestamp> heads = file.staged->base_heads();
+  const std::vector<crdt::Timestamp> base = file.staged->base_heads();
+  std::vector<crdt::Timestamp> heads = base;
   Invalidations changed;
   {
     const TreeWriteLock lock(tree_mutex);
@@ -84,6 +85,7 @@ absl::StatusOr<Invalidations> Volume::State::SubmitVersion(OpenFile& file, Manif
     if (!is_unchanged) heads = {batch.TimeOfNext()};
     batch.Set(inode, std::move(fields));
     COPSE_ASSIGN_OR_RETURN(changed, Commit(std::move(batch)));
+    NotePublished(inode, base, heads);
     file.is_removed_here = false;
   }
   file.also_replaces.clear();

@@ -31,11 +31,10 @@ absl::StatusOr<Volume::State::Subject> Volume::State::SubjectOf(NodeId number) {
     const NodeId inode = *kind == Kind::kDirectory ? projection->RepresentativeOf(number) : number;
     return Subject{number, inode, inode, *kind};
   }
-  if (const auto sibling = projection->SiblingOf(number)) {
-    return Subject{number, number, sibling->inode, Kind::kRegular};
-  }
+  const auto sibling = projection->SiblingOf(number);
   ServedVersion served;
   bool is_open = false;
+  bool is_inode_open = false;
   {
     const std::lock_guard lock(local_mutex);
     if (const auto local = locals.find(number); local != locals.end()) {
@@ -44,15 +43,35 @@ absl::StatusOr<Volume::State::Subject> Volume::State::SubjectOf(NodeId number) {
       // What is written to it is shown by nothing else yet.
       if (is_open && local->second.open->staged->dirty()) return Subject{number, number, served.inode, Kind::kRegular};
       if (local->second.version) served = *local->second.version;
+      if (const OpenFile* const file = WrittenUpon(served))
+        return Subject{number, file->key, served.inode, Kind::kRegular};
+      const auto inode = locals.find(served.inode);
+      is_inode_open = inode != locals.end() && inode->second.open != nullptr;
     }
   }
+  if (sibling) return Subject{number, number, sibling->inode, Kind::kRegular};
   const FileVersions versions = projection->VersionsOf(served.inode);
   if (HaveCommon(versions.file, served.heads)) return Subject{number, served.inode, served.inode, Kind::kRegular};
-  for (const Sibling& sibling : versions.siblings) {
-    if (HaveCommon(sibling.heads, served.heads)) return Subject{number, sibling.id, served.inode, Kind::kRegular};
+  for (const Sibling& other : versions.siblings) {
+    if (HaveCommon(other.heads, served.heads)) return Subject{number, other.id, served.inode, Kind::kRegular};
   }
   if (is_open) return Subject{number, number, served.inode, Kind::kRegular};
+  // A version that had become the file was dropped: who has that open sees what it shows now.
+  if (is_inode_open) return Subject{number, served.inode, served.inode, Kind::kRegular};
   return PosixError(std::errc::no_such_file_or_directory, "no inode " + std::to_string(number.value));
+}
+
+const OpenFile* Volume::State::WrittenUpon(const ServedVersion& version) const {
+  // By its inode, or, beside it, by one of the versions that it is based upon.
+  std::vector<NodeId> keys = {version.inode};
+  for (const crdt::Timestamp head : version.heads) keys.push_back(head.node());
+  for (const NodeId key : keys) {
+    const auto local = locals.find(key);
+    const OpenFile* const file = local == locals.end() ? nullptr : local->second.open.get();
+    const bool is_written = file != nullptr && file->inode.load() == version.inode && file->staged->dirty();
+    if (is_written && HaveCommon(file->staged->base_heads(), version.heads)) return file;
+  }
+  return nullptr;
 }
 
 std::optional<std::pair<crdt::Timestamp, Manifest>> Volume::State::HeadOf(NodeId inode) const {
@@ -104,13 +123,28 @@ void Volume::State::NoteReplacedVersions(std::span<const crdt::Op> ops) {
     for (const crdt::Field& field : op.fields) {
       if (field.id.number != schema::kContent || !field.value || !field.replaces) continue;
       for (const NodeId number : numbers->second) {
-        std::vector<crdt::Timestamp>& heads = locals.at(number).version->heads;
+        ServedVersion& version = *locals.at(number).version;
+        // What is being written upon it is still what the number shows, and a version of its own once published.
+        if (WrittenUpon(version) != nullptr) continue;
+        std::vector<crdt::Timestamp>& heads = version.heads;
         const bool is_replaced = std::erase_if(heads, [&](crdt::Timestamp head) {
                                    return std::binary_search(field.replaces->begin(), field.replaces->end(), head);
                                  }) > 0;
         if (is_replaced && heads.empty()) heads.push_back(op.time);
       }
     }
+  }
+}
+
+void Volume::State::NotePublished(NodeId inode, const std::vector<crdt::Timestamp>& base,
+                                  const std::vector<crdt::Timestamp>& heads) {
+  if (!has_sibling_numbers) return;
+  const std::lock_guard lock(local_mutex);
+  const auto numbers = sibling_numbers.find(inode);
+  if (numbers == sibling_numbers.end()) return;
+  for (const NodeId number : numbers->second) {
+    ServedVersion& version = *locals.at(number).version;
+    if (HaveCommon(version.heads, base)) version.heads = heads;
   }
 }
 

@@ -94,7 +94,6 @@ absl::StatusOr<Invalidations> Volume::State::Commit(Batch batch) {
   }
   counter.store(replica.lamport_counter(), std::memory_order_release);
   NoteNewVersions(submitted->events);
-  NoteReplacedVersions(submitted->ops);
   ScheduleTruncation();
   Invalidations changed = projection->Update(submitted->events);
   NoteNames(changed);

@@ -134,9 +134,14 @@ struct Volume::State {
   std::optional<std::pair<crdt::Timestamp, Manifest>> HeadOf(NodeId inode) const;
   /// Notes which open files have other versions to show after `events`. Under the exclusive tree lock.
   void NoteNewVersions(std::span<const crdt::NetEvent> events);
-  /// Notes what has come in place of versions that numbers of siblings stand for: the numbers go on leading there.
+  /// Notes what others have put in place of versions that numbers of siblings stand for: the numbers lead there then.
   /// Under the exclusive tree lock.
   void NoteReplacedVersions(std::span<const crdt::Op> ops);
+  /// What was written upon `base` has become a version that `heads` stand for: numbers that led there still do. Under
+  /// the exclusive tree lock.
+  void NotePublished(NodeId inode, const std::vector<crdt::Timestamp>& base, const std::vector<crdt::Timestamp>& heads);
+  /// The file that is being written upon a version; null if none is. Under local_mutex.
+  const OpenFile* WrittenUpon(const ServedVersion& version) const;
   /// Brings a clean file to the version that its inode shows now; returns whether its bytes are others. Takes the tree
   /// lock itself.
   bool Follow(OpenFile& file);

@@ -140,6 +140,74 @@ TEST_F(SiblingTest, ItsNumberLeadsToWhatAPeerHasMadeOfIt) {
   EXPECT_EQ(laptop().AllContents(kRoot), (Strings{"desk", "of laptop"}));
 }
 
+TEST_F(SiblingTest, ItsNumberLeadsToWhatIsWrittenUponAVersionThatAPeerReplaces) {
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  const auto handle = desk().volume().Open(number, {.write = true});
+  ASSERT_TRUE(handle.ok());
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF").ok());
+  Exchange();
+  ASSERT_EQ(desk().ContentsAt(kRoot, "f.txt"), "OF desk");
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 7, ", more").ok());
+  laptop().Write(file_, "of laptop, too");
+  Send(laptop(), desk());
+  EXPECT_EQ(desk().Contents(number), "OF desk, more");
+  EXPECT_EQ(desk().Stat(number).size, 13u);
+  ASSERT_TRUE(desk().volume().Flush().ok());
+  EXPECT_EQ(desk().ContentsOf(*handle, number), "OF desk, more");
+  EXPECT_EQ(desk().Contents(number), "OF desk, more");
+  EXPECT_EQ(desk().Stat(number).size, 13u);
+  EXPECT_EQ(desk().AllContents(kRoot), (Strings{"OF desk, more", "of laptop", "of laptop, too"}));
+}
+
+TEST_F(SiblingTest, ItsNumberLeadsToTheVersionThatIsPutInPlaceOfTheFileThatItHasBecome) {
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  const auto handle = desk().volume().Open(number, {.write = true});
+  ASSERT_TRUE(handle.ok());
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF").ok());
+  ASSERT_TRUE(desk().volume().Flush().ok());
+  ASSERT_EQ(desk().ContentsAt(kRoot, "f.txt"), "OF desk");
+  ASSERT_EQ(desk().ContentsOf(*handle, number), "OF desk");
+  ASSERT_EQ(desk().Rename(kRoot, "f-laptop.txt", kRoot, "f.txt"), std::errc{});
+  EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "of laptop");
+  EXPECT_EQ(desk().ContentsOf(*handle, number), "of laptop") << "one inode shows one version on a mount";
+  EXPECT_EQ(desk().Contents(number), "of laptop");
+  EXPECT_EQ(desk().Stat(number).size, 9u);
+}
+
+TEST_F(UnseenSiblingTest, AVersionThatHasBecomeTheFileAndIsASiblingAgainIsOneToItsNumberAndItsHandles) {
+  Send(laptop(), phone());
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  const auto handle = desk().volume().Open(number, {.write = true});
+  ASSERT_TRUE(handle.ok());
+  ASSERT_EQ(laptop().Unlink(kRoot, "f.txt"), std::errc{});
+  Send(laptop(), desk());
+  ASSERT_EQ(desk().ContentsAt(kRoot, "f.txt"), "of desk");
+  EXPECT_EQ(desk().ContentsOf(*handle, number), "of desk");
+  phone().Write(file_, "of phone");  // It has seen neither the desk's version nor the deletion.
+  Send(phone(), desk());
+  ASSERT_EQ(desk().ContentsAt(kRoot, "f.txt"), "of phone");
+  EXPECT_EQ(desk().ContentsOf(*handle, number), "of desk");
+  EXPECT_EQ(desk().Contents(number), "of desk");
+}
+
+TEST_F(UnseenSiblingTest, WhatIsBeingWrittenToOneThatIsASiblingAgainIsOneToItsNumberAndItsHandles) {
+  Send(laptop(), phone());
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  const auto handle = desk().volume().Open(number, {.write = true});
+  ASSERT_TRUE(handle.ok());
+  ASSERT_EQ(laptop().Unlink(kRoot, "f.txt"), std::errc{});
+  Send(laptop(), desk());
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 7, ", more").ok());
+  phone().Write(file_, "of phone");
+  Send(phone(), desk());
+  EXPECT_EQ(desk().ContentsOf(*handle, number), "of desk, more");
+  EXPECT_EQ(desk().Contents(number), "of desk, more");
+  EXPECT_EQ(desk().Stat(number).size, 13u);
+  ASSERT_TRUE(desk().volume().Fsync(number).ok());
+  desk().CrashAndReopen();
+  EXPECT_EQ(desk().AllContents(kRoot), (Strings{"of desk, more", "of phone"}));
+}
+
 TEST_F(SiblingTest, SavingTheFileAgainLeavesIt) {
   laptop().Write(file_, "saved");
   Exchange();
