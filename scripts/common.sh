@@ -4,7 +4,8 @@ jobs=${COPSE_JOBS:-$(nproc)}
 
 packages_build="g++ cmake ninja-build pkg-config git ca-certificates libfuse3-dev fuse3 libabsl-dev nlohmann-json3-dev
   libcli11-dev libssl-dev libsodium-dev libzstd-dev libboost-dev"
-packages_test="libgtest-dev libgmock-dev librapidcheck-dev libboost-serialization-dev rsync sqlite3 e2fsprogs attr patch groff-base zsh"
+packages_test="libgtest-dev libgmock-dev librapidcheck-dev libboost-serialization-dev libmimalloc-dev rsync
+  sqlite3 e2fsprogs attr patch groff-base zsh"
 packages_lint="clang clang-format clang-tidy"
 
 fail() {

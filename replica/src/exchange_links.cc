@@ -182,7 +182,7 @@ void Exchange::State::NoteMember(const Link& link) {
 std::vector<Link*> Exchange::State::LinksOf(const std::string& key) {
   std::vector<Link*> links;
   for (const auto& [id, link] : links_) {
-    if (link->is_live() && link->is_member && link->key == key) links.push_back(link.get());
+    if (link->Serves(key)) links.push_back(link.get());
   }
   return links;
 }

@@ -168,8 +168,9 @@ void Exchange::State::Publish() {
     const Link* link = LinkOf(status.key);
     status.connected = link != nullptr && link->session->is_open();
     status.in_sync = status.connected && link->session->IsInSync();
-    status.ops_to_send = status.connected ? link->session->OpsToSend() : 0;
-    status.ops_to_receive = status.connected ? link->session->OpsToReceive() : 0;
+    const bool counts = status.connected && !status.in_sync;
+    status.ops_to_send = counts ? link->session->OpsToSend() : 0;
+    status.ops_to_receive = counts ? link->session->OpsToReceive() : 0;
   }
   bool changed = false;
   {
@@ -192,8 +193,9 @@ Link* Exchange::State::FindLink(Link::Id id) {
 
 Link* Exchange::State::LinkOf(const std::string& key) {
   Link* latest = nullptr;
-  for (Link* link : LinksOf(key)) {
-    if (latest == nullptr || link->was_open || !latest->was_open) latest = link;
+  for (const auto& [id, link] : links_) {
+    if (!link->Serves(key)) continue;
+    if (latest == nullptr || link->was_open || !latest->was_open) latest = link.get();
   }
   return latest;
 }

@@ -236,6 +236,11 @@ FeedEnd Feed::end() const {
   return end_;
 }
 
+FeedHead Feed::head() const {
+  const std::lock_guard lock(mutex_);
+  return {actor_, end_.frames, end_.ops, end_.last_frame};
+}
+
 bool Feed::WantsSegment() const {
   const FeedEnd end = this->end();
   // A segment is named by its first op, so one that holds only empty frames goes on: its successor has the same name.

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "feed_head.h"
 #include "frame.h"
 #include "segment.h"
 
@@ -131,6 +132,8 @@ class Feed {
 
   crdt::ActorId actor() const { return actor_; }
   FeedEnd end() const;
+  /// Of `end`, what peers are told.
+  FeedHead head() const;
   /// Where its frames lie. A copy: 16 bytes a frame.
   FeedIndex index() const;
 

@@ -75,6 +75,7 @@ struct Link {
 
   bool is_dialled() const { return !endpoint.empty(); }
   bool is_live() const { return session != nullptr && !closing_since.has_value(); }
+  bool Serves(const std::string& member_key) const { return is_live() && is_member && key == member_key; }
 };
 
 }  // namespace copse::replica

@@ -164,8 +164,11 @@ bool Session::IsInSync() const {
     const auto theirs = peer_feeds_.find(ours.actor);
     return theirs != peer_feeds_.end() && theirs->second.head == ours;
   };
-  // Equal heads first: whether an actor is a member is asked of few.
-  return std::all_of(own_heads_.begin(), own_heads_.end(),
+  // Asked after each piece of work. Equal heads first, which is how it nearly always is: whether an actor is a member
+  // is asked of few.
+  const auto differs = std::find_if_not(own_heads_.begin(), own_heads_.end(), has_theirs);
+  if (differs == own_heads_.end() && own_heads_.size() == peer_feeds_.size()) return true;
+  return std::all_of(differs, own_heads_.end(),
                      [&](const FeedHead& head) { return has_theirs(head) || !host_.IsMember(head.actor); }) &&
          std::all_of(peer_feeds_.begin(), peer_feeds_.end(), [&](const auto& feed) {
            return Find(own_heads_, feed.first) != nullptr || !host_.IsMember(feed.first);

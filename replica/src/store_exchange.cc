@@ -98,8 +98,7 @@ std::vector<FeedHead> Store::State::Heads() {
   const std::lock_guard lock(feeds_mutex);
   std::vector<FeedHead> heads;
   for (const auto& [actor, feed] : feeds) {
-    const FeedEnd end = feed->end();
-    if (end.frames > 0) heads.push_back({actor, end.frames, end.ops, end.last_frame});
+    if (const FeedHead head = feed->head(); head.frames > 0) heads.push_back(head);
   }
   return heads;
 }

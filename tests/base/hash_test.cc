@@ -17,6 +17,8 @@ TEST(HashTest, HmacSha256OfOneKeyOwesNothingToTheKeyBefore) {
       Hex(AsBytes(HmacSha256(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First"))),
       "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
   EXPECT_EQ(HmacSha256("Jefe", "what do ya want for nothing?"), first);
+  EXPECT_NE(HmacSha256("Jefe", "what do ya want for something?"), first);
+  EXPECT_EQ(HmacSha256("Jefe", "what do ya want for nothing?"), first);
 }
 
 TEST(HashTest, HmacSha256GivesTheDigestOfRfc4231CaseTwo) {

@@ -33,12 +33,16 @@ void ReadRegister(const Tree& tree, NodeId node, const FieldId& id, World& world
 // FieldsOf tells the same as asking for each register.
 void CheckFieldsOf(const Tree& tree, const World& world, NodeId node) {
   for (const std::uint32_t number : {0u, 1u, 2u, 3u}) {
+    const auto is_asked = [&](const World::RegisterOfNode& of) {
+      return of.first == node && of.second.number == number;
+    };
+    const World::RegisterOfNode first(node, {number, ""});
     std::set<FieldId> held;
-    for (const auto& [of, value] : world.values) {
-      if (of.first == node && of.second.number == number && value.second) held.insert(of.second);
+    for (auto at = world.values.lower_bound(first); at != world.values.end() && is_asked(at->first); ++at) {
+      if (at->second.second) held.insert(at->first.second);
     }
-    for (const auto& [of, versions] : world.versions) {
-      if (of.first == node && of.second.number == number) held.insert(of.second);
+    for (auto at = world.versions.lower_bound(first); at != world.versions.end() && is_asked(at->first); ++at) {
+      held.insert(at->first.second);
     }
     RC_ASSERT(tree.FieldsOf(node, number) == std::vector<FieldId>(held.begin(), held.end()));
   }

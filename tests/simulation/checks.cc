@@ -1,7 +1,6 @@
 #include "simulation/checks.h"
 
 #include <copse/base/status_macros.h>
-#include <crdt/world_of_tree.h>
 
 #include <algorithm>
 #include <map>
@@ -177,7 +176,7 @@ absl::Status ListInto(fs::Volume& volume, Programs& programs, NodeId directory, 
 
 }  // namespace
 
-Expected::Expected(std::vector<crdt::Op> its_ops) : ops(std::move(its_ops)) {
+Expected::Expected(std::vector<crdt::Op> its_ops) : ops(std::move(its_ops)), names(ops) {
   crdt_test::Oracle oracle;
   oracle.Learn(ops);
   world = oracle.Fold();
@@ -187,7 +186,7 @@ Expected::Expected(std::vector<crdt::Op> its_ops) : ops(std::move(its_ops)) {
 absl::Status CheckAgainstModel(const crdt::Tree& tree, fs::Volume& volume, const Expected& expected) {
   crdt_test::World found;
   try {
-    found = crdt_test::WorldOf(tree, crdt_test::Names(expected.ops));
+    found = crdt_test::WorldOf(tree, expected.names);
   } catch (...) {
     return absl::DataLossError("the tree tells one thing in two ways");
   }

@@ -6,6 +6,7 @@
 #include <copse/crdt/tree.h>
 #include <copse/fs/volume.h>
 #include <crdt/oracle.h>
+#include <crdt/world_of_tree.h>
 #include <fs/volume/projection_model.h>
 
 #include <string>
@@ -22,6 +23,7 @@ struct Expected {
   explicit Expected(std::vector<crdt::Op> its_ops);
 
   std::vector<crdt::Op> ops;
+  crdt_test::Names names{{}};
   crdt_test::World world;
   fs_test::Model model;
 };

@@ -1,13 +1,13 @@
 #pragma once
 
+#include <absl/container/btree_map.h>
+#include <absl/container/flat_hash_map.h>
 #include <copse/base/executor.h>
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <unordered_map>
 #include <utility>
 
 namespace copse::simulation {
@@ -46,8 +46,8 @@ class EventQueue {
   };
   using Key = std::pair<Time, Id>;
 
-  std::map<Key, Event> events_;
-  std::unordered_map<Id, Time> due_;
+  absl::btree_map<Key, Event> events_;
+  absl::flat_hash_map<Id, Time> due_;
   Id last_id_ = 0;
   Time now_{0};
 };

@@ -143,7 +143,14 @@ void World::OnOpened(int machine) {
   Member& member = MemberOf(machine);
   const std::string where = "start of m" + std::to_string(machine);
   CheckSnapshotNotes(member);
-  if (member.machine->store().snapshot_ops() > 0) Check(CheckRestored(member), where);
+  const bool has_snapshot = member.machine->store().snapshot_ops() > 0;
+  std::unique_ptr<test::VolumeToLookAt> shown;
+  if (has_snapshot) {
+    auto opened = test::VolumeToLookAt::Open(member.machine->tree());
+    if (!opened.ok()) return Check(opened.status(), where);
+    shown = *std::move(opened);
+    Check(CheckRestored(member, shown->volume()), where);
+  }
   std::vector<test::OpRun> runs = std::exchange(member.replayed, {});
   if (is_tainted_ || HasFailed()) return;
   std::vector<crdt::Op> own;
@@ -156,8 +163,8 @@ void World::OnOpened(int machine) {
     own.insert(own.end(), run.ops.begin(), run.ops.end());
   }
   Check(ops_.OnReplayed(member.actor, own), where);
-  if (member.machine->store().snapshot_ops() == 0 || HasFailed()) return;
-  Check(CheckOpened(member), where);
+  if (!has_snapshot || HasFailed()) return;
+  Check(CheckAgainstModel(member.machine->tree().tree(), shown->volume(), ExpectedOf(member)), where);
 }
 
 void World::OnReceived(int machine, crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
@@ -271,8 +278,14 @@ std::vector<crdt::Op> World::OpsShownBy(const Member& member) const {
 }
 
 const Expected& World::ExpectedOf(const Member& member) {
-  std::vector<crdt::Op> ops = OpsShownBy(member);
-  if (ops != expected_.ops) expected_ = Expected(std::move(ops));
+  auto same = expected_.ops.begin();
+  for (const auto& [actor, count] : member.machine->tree().version().counts()) {
+    const auto own = ops_.OpsOf(actor, count);
+    const auto [differs, at] = std::mismatch(own.begin(), own.end(), same, expected_.ops.end());
+    if (differs != own.end()) return expected_ = Expected(OpsShownBy(member));
+    same = at;
+  }
+  if (same != expected_.ops.end()) expected_ = Expected(OpsShownBy(member));
   return expected_;
 }
 

@@ -63,10 +63,8 @@ class World final : public MachineObserver {
   void OnSnapshot(int machine, const absl::Status& written) override;
 
   // Snapshots: what a start makes of one, with the ops after it, is what all ops make.
-  /// Has `member.replayed` be all ops on the disk, whatever a snapshot spared.
-  absl::Status CheckRestored(Member& member);
-  /// Whether tree and names are what the oracle and the model make of its ops.
-  absl::Status CheckOpened(Member& member);
+  /// Has `member.replayed` be all ops on the disk, whatever a snapshot spared. `shown`: what is made of its tree.
+  absl::Status CheckRestored(Member& member, fs::Volume& shown);
   void CheckSnapshotNotes(Member& member);
   void NoteDiskBefore(Member& member);
   void SpoilSnapshot(Member& member, std::uint64_t which);
@@ -130,6 +128,7 @@ class World final : public MachineObserver {
   std::unique_ptr<RubbishPeer> rubbish_;
   bool is_tainted_ = false;
   std::string seen_;
+  std::string dump_;  ///< What all showed when they were last found equal.
   Expected expected_;
 };
 

@@ -143,7 +143,6 @@ void World::Converge(const std::string& when) {
 
 void World::CheckEqual() {
   std::vector<std::string> listing;
-  std::string dump;
   for (auto& member : members_) {
     Machine& machine = *member->machine;
     const std::string name = NameOf(machine.number());
@@ -153,8 +152,8 @@ void World::CheckEqual() {
     if (member == members_.front()) {
       listing = *lines;
       for (const std::string& line : listing) seen_ += line + "\n";
-      dump = machine.volume().Dump();
-      seen_ += dump;
+      dump_ = machine.volume().Dump();
+      seen_ += dump_;
       continue;
     }
     const auto [ours, theirs] = std::mismatch(lines->begin(), lines->end(), listing.begin(), listing.end());
@@ -164,7 +163,7 @@ void World::CheckEqual() {
                                 "'"),
             name);
     }
-    if (machine.volume().Dump() != dump) {
+    if (machine.volume().Dump() != dump_) {
       Check(absl::DataLossError("its dump differs from that of m0"), name);
     }
   }
@@ -241,13 +240,13 @@ void World::CheckRestart() {
     if (!verification->problems.empty()) {
       return Check(absl::DataLossError("verify: " + verification->problems.front()), name);
     }
-    const std::string dump = machine.volume().Dump();
     Stop(*member);
     if (HasFailed()) return;
     Start(*member);
     if (HasFailed()) return;
     if (!machine.is_on()) return Check(absl::InternalError("does not start"), name);
-    if (machine.volume().Dump() != dump) Check(absl::DataLossError("a restart changes the dump"), name);
+    if (machine.volume().Dump() != dump_) Check(absl::DataLossError("a restart changes the dump"), name);
+    if (machine.store().snapshot_ops() > 0) continue;  // Then it was checked when it opened.
     Check(CheckAgainstModel(machine.tree().tree(), machine.volume(), ExpectedOf(*member)), name + " restarted");
   }
 }
