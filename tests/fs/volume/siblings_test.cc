@@ -41,6 +41,21 @@ class UnseenSiblingTest : public ReplicasTest {
   NodeId file_;
 };
 
+/// The desk's version, open there, becomes the file through a deletion by the laptop. The phone has seen neither.
+class SiblingAgainTest : public UnseenSiblingTest {
+ protected:
+  SiblingAgainTest() {
+    Send(laptop(), phone());
+    number_ = desk().Hold(kRoot, "f-desk.txt");
+    handle_ = desk().volume().Open(number_, {.write = true}).value();
+    EXPECT_EQ(laptop().Unlink(kRoot, "f.txt"), std::errc{});
+    Send(laptop(), desk());
+    EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "of desk");
+  }
+  NodeId number_;
+  Volume::Handle* handle_ = nullptr;
+};
+
 TEST_F(SiblingTest, BothVersionsAreThereAsInodesOfTheirOwn) {
   EXPECT_EQ(phone().Names(kRoot), (Strings{"f-desk.txt", "f.txt"}));
   EXPECT_EQ(phone().ContentsAt(kRoot, "f.txt"), "of laptop");
@@ -174,36 +189,23 @@ TEST_F(SiblingTest, ItsNumberLeadsToTheVersionThatIsPutInPlaceOfTheFileThatItHas
   EXPECT_EQ(desk().Stat(number).size, 9u);
 }
 
-TEST_F(UnseenSiblingTest, AVersionThatHasBecomeTheFileAndIsASiblingAgainIsOneToItsNumberAndItsHandles) {
-  Send(laptop(), phone());
-  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
-  const auto handle = desk().volume().Open(number, {.write = true});
-  ASSERT_TRUE(handle.ok());
-  ASSERT_EQ(laptop().Unlink(kRoot, "f.txt"), std::errc{});
-  Send(laptop(), desk());
-  ASSERT_EQ(desk().ContentsAt(kRoot, "f.txt"), "of desk");
-  EXPECT_EQ(desk().ContentsOf(*handle, number), "of desk");
-  phone().Write(file_, "of phone");  // It has seen neither the desk's version nor the deletion.
-  Send(phone(), desk());
-  ASSERT_EQ(desk().ContentsAt(kRoot, "f.txt"), "of phone");
-  EXPECT_EQ(desk().ContentsOf(*handle, number), "of desk");
-  EXPECT_EQ(desk().Contents(number), "of desk");
-}
-
-TEST_F(UnseenSiblingTest, WhatIsBeingWrittenToOneThatIsASiblingAgainIsOneToItsNumberAndItsHandles) {
-  Send(laptop(), phone());
-  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
-  const auto handle = desk().volume().Open(number, {.write = true});
-  ASSERT_TRUE(handle.ok());
-  ASSERT_EQ(laptop().Unlink(kRoot, "f.txt"), std::errc{});
-  Send(laptop(), desk());
-  ASSERT_TRUE(desk().volume().Write(number, *handle, 7, ", more").ok());
+TEST_F(SiblingAgainTest, ItShowsTheSameToItsNumberAndItsHandles) {
+  EXPECT_EQ(desk().ContentsOf(handle_, number_), "of desk");
   phone().Write(file_, "of phone");
   Send(phone(), desk());
-  EXPECT_EQ(desk().ContentsOf(*handle, number), "of desk, more");
-  EXPECT_EQ(desk().Contents(number), "of desk, more");
-  EXPECT_EQ(desk().Stat(number).size, 13u);
-  ASSERT_TRUE(desk().volume().Fsync(number).ok());
+  ASSERT_EQ(desk().ContentsAt(kRoot, "f.txt"), "of phone");
+  EXPECT_EQ(desk().ContentsOf(handle_, number_), "of desk");
+  EXPECT_EQ(desk().Contents(number_), "of desk");
+}
+
+TEST_F(SiblingAgainTest, WhatIsBeingWrittenToItIsShownToItsNumberAndItsHandles) {
+  ASSERT_TRUE(desk().volume().Write(number_, handle_, 7, ", more").ok());
+  phone().Write(file_, "of phone");
+  Send(phone(), desk());
+  EXPECT_EQ(desk().ContentsOf(handle_, number_), "of desk, more");
+  EXPECT_EQ(desk().Contents(number_), "of desk, more");
+  EXPECT_EQ(desk().Stat(number_).size, 13u);
+  ASSERT_TRUE(desk().volume().Fsync(number_).ok());
   desk().CrashAndReopen();
   EXPECT_EQ(desk().AllContents(kRoot), (Strings{"of desk, more", "of phone"}));
 }
