@@ -257,11 +257,11 @@ std::vector<NodeId> Programs::AlsoOpenAs(const absl::StatusOr<Volume::Entry>& en
   std::vector<NodeId> numbers;
   if (!entry.ok() || entry->attributes.kind != fs::Kind::kRegular) return numbers;
   const auto content = ReadAll(entry->node, nullptr);
-  if (!content.ok() || content->empty()) return numbers;
+  if (!content.ok()) return numbers;
   for (const auto& [slot, file] : files_) {
     if (file.node == entry->node) continue;
     const auto other = ReadAll(file.node, file.handle);
-    // No two files ever hold the same bytes.
+    // No two files ever hold the same bytes, but for none: of these, those are meant that have no name afterwards.
     if (other.ok() && *other == *content) numbers.push_back(file.node);
   }
   return numbers;
