@@ -19,6 +19,7 @@ namespace copse::fs {
 struct ServedVersion {
   NodeId inode;
   std::vector<crdt::Timestamp> heads;
+  bool is_file = false;  ///< They were the file's own then: the number is one of the inode, whatever comes.
 };
 
 /// What this process alone knows of a number, if that is more than how often the kernel has looked it up; gone when the

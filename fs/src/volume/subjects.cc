@@ -34,31 +34,32 @@ absl::StatusOr<Volume::State::Subject> Volume::State::SubjectOf(NodeId number) {
   const auto sibling = projection->SiblingOf(number);
   ServedVersion served;
   bool is_open = false;
-  bool is_inode_open = false;
-  {
-    const std::lock_guard lock(local_mutex);
-    if (const auto local = locals.find(number); local != locals.end()) {
-      is_open = local->second.open != nullptr;
-      if (is_open) served = {local->second.open->inode, local->second.open->staged->base_heads()};
-      // What is written to it is shown by nothing else yet.
-      if (is_open && local->second.open->staged->dirty()) return Subject{number, number, served.inode, Kind::kRegular};
-      if (local->second.version) served = *local->second.version;
-      if (const OpenFile* const file = WrittenUpon(served))
-        return Subject{number, file->key, served.inode, Kind::kRegular};
-      const auto inode = locals.find(served.inode);
-      is_inode_open = inode != locals.end() && inode->second.open != nullptr;
-    }
+  const std::lock_guard lock(local_mutex);
+  if (const auto local = locals.find(number); local != locals.end()) {
+    is_open = local->second.open != nullptr;
+    if (is_open) served = {local->second.open->inode, local->second.open->staged->base_heads()};
+    // What is written to it is shown by nothing else yet.
+    if (is_open && local->second.open->staged->dirty()) return Subject{number, number, served.inode};
+    if (local->second.version) served = *local->second.version;
+    if (const OpenFile* const file = WrittenUpon(served)) return ServedAs({number, file->key, served.inode});
   }
-  if (sibling) return Subject{number, number, sibling->inode, Kind::kRegular};
+  if (sibling) return ServedAs({number, number, sibling->inode});
   const FileVersions versions = projection->VersionsOf(served.inode);
-  if (HaveCommon(versions.file, served.heads)) return Subject{number, served.inode, served.inode, Kind::kRegular};
+  if (HaveCommon(versions.file, served.heads)) return ServedAs({number, served.inode, served.inode});
   for (const Sibling& other : versions.siblings) {
-    if (HaveCommon(other.heads, served.heads)) return Subject{number, other.id, served.inode, Kind::kRegular};
+    if (HaveCommon(other.heads, served.heads)) return ServedAs({number, other.id, served.inode});
   }
-  if (is_open) return Subject{number, number, served.inode, Kind::kRegular};
-  // A version that had become the file was dropped: who has that open sees what it shows now.
-  if (is_inode_open) return Subject{number, served.inode, served.inode, Kind::kRegular};
+  if (is_open) return Subject{number, number, served.inode};
+  // Of a version that had become the file, and was dropped: it shows what came in its place.
+  const bool is_file = served.is_file && schema::KindOf(tree(), served.inode).has_value();
+  if (is_file) return Subject{number, served.inode, served.inode};
   return PosixError(std::errc::no_such_file_or_directory, "no inode " + std::to_string(number.value));
+}
+
+Volume::State::Subject Volume::State::ServedAs(const Subject& subject) {
+  const auto local = locals.find(subject.number);
+  if (local != locals.end() && local->second.version) local->second.version->is_file = !subject.is_sibling();
+  return subject;
 }
 
 const OpenFile* Volume::State::WrittenUpon(const ServedVersion& version) const {
@@ -185,7 +186,7 @@ void Volume::State::MoveSibling(NodeId id, NodeId to, std::vector<crdt::Timestam
   const std::lock_guard lock(local_mutex);
   const auto local = locals.find(id);
   if (local == locals.end()) return;
-  SetServedVersion(id, local->second, {to, heads});
+  SetServedVersion(id, local->second, {to, heads, true});
   const std::shared_ptr<OpenFile> file = local->second.open;
   if (file == nullptr) return;
   std::shared_ptr<OpenFile>& there = locals[to].open;

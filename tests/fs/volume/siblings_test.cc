@@ -189,6 +189,14 @@ TEST_F(SiblingTest, ItsNumberLeadsToTheVersionThatIsPutInPlaceOfTheFileThatItHas
   EXPECT_EQ(desk().Stat(number).size, 9u);
 }
 
+TEST_F(SiblingTest, RemovedItIsNotMistakenForTheFileBesideIt) {
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");  // As a descriptor of O_PATH does.
+  const auto of_file = desk().volume().Open(file_, {.write = true});
+  ASSERT_EQ(desk().Unlink(kRoot, "f-desk.txt"), std::errc{});
+  EXPECT_EQ(desk().ErrorOf(desk().volume().Open(number, {.write = true})), std::errc::no_such_file_or_directory);
+  desk().volume().Release(*of_file);
+}
+
 TEST_F(SiblingAgainTest, ItShowsTheSameToItsNumberAndItsHandles) {
   EXPECT_EQ(desk().ContentsOf(handle_, number_), "of desk");
   phone().Write(file_, "of phone");
