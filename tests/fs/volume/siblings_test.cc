@@ -250,6 +250,29 @@ TEST_F(SiblingTest, RenamedOverTheFileItIsTheFileBeforeAThirdVersion) {
   EXPECT_EQ(laptop().Names(kRoot).size(), 2u) << "what it was not put over stays";
 }
 
+TEST_F(SiblingTest, WhatIsBeingWrittenToItAndToTheFileThatItIsRenamedOverIsKept) {
+  phone().Write(file_, "of phone");
+  laptop().Write(file_, "of laptop, again");
+  Exchange();
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  ASSERT_EQ(desk().Hold(kRoot, "f.txt"), file_);
+  const auto handle = desk().volume().Open(number, {.write = true});
+  const auto other = desk().volume().Open(file_, {.write = true});
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 7, ", more").ok());
+  ASSERT_TRUE(desk().volume().Write(file_, *other, 0, "OF").ok());
+  ASSERT_EQ(desk().Rename(kRoot, "f-desk.txt", kRoot, "f.txt"), std::errc{});
+  EXPECT_EQ(desk().ContentsOf(*handle, number), "of desk, more");
+  EXPECT_EQ(desk().Contents(number), "of desk, more");
+  EXPECT_EQ(desk().Stat(number).size, 13u);
+  ASSERT_TRUE(desk().volume().Fsync(number, *handle).ok());
+  ASSERT_TRUE(desk().volume().Fsync(file_, *other).ok());
+  desk().CrashAndReopen();
+  Exchange();
+  const Strings kept = laptop().AllContents(kRoot);
+  EXPECT_TRUE(std::find(kept.begin(), kept.end(), "of desk, more") != kept.end());
+  EXPECT_TRUE(std::any_of(kept.begin(), kept.end(), [](const std::string& one) { return one.starts_with("OF "); }));
+}
+
 TEST_F(SiblingTest, RenamedElsewhereItIsAFileOfItsOwn) {
   ASSERT_TRUE(desk().volume().SetXattr(kAlice, file_, "user.x", "y", Volume::XattrMode::kSet).ok());
   ASSERT_EQ(desk().Rename(kRoot, "f-desk.txt", kRoot, "g"), std::errc{});
