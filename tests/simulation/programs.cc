@@ -259,7 +259,9 @@ std::vector<NodeId> Programs::AlsoOpenAs(const absl::StatusOr<Volume::Entry>& en
   const auto content = ReadAll(entry->node, nullptr);
   if (!content.ok()) return numbers;
   for (const auto& [slot, file] : files_) {
-    if (file.node == entry->node) continue;
+    // What has no name before the call does not lose one in it.
+    const auto attributes = volume().GetAttributes(file.node);
+    if (file.node == entry->node || !attributes.ok() || attributes->links == 0) continue;
     const auto other = ReadAll(file.node, file.handle);
     // No two files ever hold the same bytes, but for none: of these, those are meant that have no name afterwards.
     if (other.ok() && *other == *content) numbers.push_back(file.node);
