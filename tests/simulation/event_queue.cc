@@ -6,36 +6,32 @@ namespace copse::simulation {
 
 EventQueue::Id EventQueue::Post(Time delay, std::shared_ptr<const Party> party, Work work) {
   const Id id = ++last_id_;
-  const Time due = now_ + std::max(delay, Time(0));
-  events_.emplace(Key(due, id), Event{std::move(party), std::move(work)});
-  due_.emplace(id, due);
+  order_.emplace(now_ + std::max(delay, Time(0)), id);
+  events_.emplace(id, Event{std::move(party), std::move(work)});
   return id;
 }
 
 bool EventQueue::Cancel(Id id) {
-  const auto due = due_.find(id);
-  if (due == due_.end()) return false;
-  const auto event = events_.find(Key(due->second, id));
-  due_.erase(due);
-  const Event dropped = std::move(event->second);  // What it holds may post or cancel when it goes.
-  events_.erase(event);
-  return true;
+  // What it holds may post or cancel when it goes.
+  return !events_.extract(id).empty();
 }
 
 bool EventQueue::RunNext(Time end) {
-  while (!events_.empty() && events_.begin()->first.first <= end) {
-    const auto next = events_.begin();
-    const auto [due, id] = next->first;
-    const Event event = std::move(next->second);
-    events_.erase(next);
+  while (!order_.empty() && order_.top().first <= end) {
+    const auto [due, id] = order_.top();
+    order_.pop();
+    const auto next = events_.find(id);
+    if (next == events_.end()) continue;
     now_ = std::max(now_, due);
-    if (event.party != nullptr && !event.party->has_ended && event.party->stopped_until > now_) {
-      due_[id] = event.party->stopped_until;
-      events_.emplace(Key(event.party->stopped_until, id), event);
+    const Party* const party = next->second.party.get();
+    const bool has_ended = party != nullptr && party->has_ended;
+    if (party != nullptr && !has_ended && party->stopped_until > now_) {
+      order_.emplace(party->stopped_until, id);
       continue;
     }
-    due_.erase(id);
-    if (event.party != nullptr && event.party->has_ended) continue;
+    const Event event = std::move(next->second);
+    events_.erase(next);
+    if (has_ended) continue;
     event.work();
     return true;
   }

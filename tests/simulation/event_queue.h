@@ -1,6 +1,5 @@
 #pragma once
 
-#include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
 #include <copse/base/executor.h>
 
@@ -8,7 +7,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <queue>
 #include <utility>
+#include <vector>
 
 namespace copse::simulation {
 
@@ -46,8 +47,9 @@ class EventQueue {
   };
   using Key = std::pair<Time, Id>;
 
-  absl::btree_map<Key, Event> events_;
-  absl::flat_hash_map<Id, Time> due_;
+  /// When each event is due, and more: those that were cancelled are passed over when their time comes.
+  std::priority_queue<Key, std::vector<Key>, std::greater<Key>> order_;
+  absl::flat_hash_map<Id, Event> events_;
   Id last_id_ = 0;
   Time now_{0};
 };

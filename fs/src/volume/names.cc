@@ -232,7 +232,7 @@ absl::Status Volume::State::Remove(NodeId parent, std::string_view name, bool di
         // Nothing, for a directory that was deleted before and is emptied now.
         if (!batch.empty()) batch.TouchDirectory(projection->RepresentativeOf(parent), now);
         COPSE_ASSIGN_OR_RETURN(changed, Commit(std::move(batch)));
-        NoteRemoval(entry);
+        NoteRemoval(entry, unpublished);
         // Shown all the same: the kernel, which takes one name off it, does not know how.
         if (tree().Versions(parts->inode, schema::kContent).size() > 1) removed = NodeId{};
         RememberEmptied(ghosts);

@@ -42,7 +42,7 @@ absl::Status Volume::State::CheckRename(const Renaming& renaming) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Invalidations> Volume::State::Rename(const Renaming& renaming) {
+absl::StatusOr<Invalidations> Volume::State::Rename(const Renaming& renaming, const Pin& published) {
   const auto& [source, target, from, to, is_exchange] = renaming;
   const base::UnixNanoseconds now = env.clock.Now();
   const auto ghosts = GhostsFrom(from.parent);
@@ -82,7 +82,7 @@ absl::StatusOr<Invalidations> Volume::State::Rename(const Renaming& renaming) {
   batch.TouchDirectory(into, now);
   COPSE_ASSIGN_OR_RETURN(Invalidations changed, Commit(std::move(batch)));
   for (auto& [id, inode, heads] : moved) MoveSibling(id, inode, std::move(heads));
-  if (target && !is_exchange && !adopts) NoteRemoval(target->entry);
+  if (target && !is_exchange && !adopts) NoteRemoval(target->entry, published);
   RememberEmptied(ghosts);
   ForgetName(from.parent, from.name);
   ForgetName(to.parent, to.name);
@@ -145,7 +145,7 @@ absl::Status Volume::Rename(const Caller&, NodeId parent, std::string_view name,
       COPSE_RETURN_IF_ERROR(state_->CheckRename(renaming));
       if (renaming.target && !exchange && !published) unpublished = state_->PinUnpublished(renaming.target->entry);
       if (!unpublished || published) {
-        COPSE_ASSIGN_OR_RETURN(changed, state_->Rename(renaming));
+        COPSE_ASSIGN_OR_RETURN(changed, state_->Rename(renaming, unpublished));
       }
     }
     if (unpublished && !published) {

@@ -241,12 +241,15 @@ void Volume::State::EraseLocal(absl::flat_hash_map<NodeId, Local>::iterator loca
   locals.erase(local);
 }
 
-void Volume::State::NoteRemoval(const ShownEntry& removed) {
+void Volume::State::NoteRemoval(const ShownEntry& removed, const Pin& published) {
   if (projection->LinksOf(removed.target) > 0) return;
   const std::lock_guard lock(local_mutex);
   const auto local = locals.find(removed.target);
   if (local == locals.end() || local->second.open == nullptr) return;
   OpenFile& file = *local->second.open;
+  // A version that was published first can have become its file by that. What is being written to the file upon another
+  // version is not what was removed.
+  if (published && &*published != &file && file.staged->dirty()) return;
   // Its number can have come to stand for the version that was removed while it is written upon another, which is still
   // shown: then that is what it goes on with.
   const std::vector<crdt::Timestamp> base = file.staged->base_heads();

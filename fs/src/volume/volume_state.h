@@ -157,8 +157,9 @@ struct Volume::State {
   /// A change of another replica may have made siblings among `changed` their inode's own version: what is being
   /// written to them goes on there. Under the exclusive tree lock.
   void MoveWrittenSiblings(const Invalidations& changed);
-  /// After a removal: marks what is open and has no name any more. Under the exclusive tree lock.
-  void NoteRemoval(const ShownEntry& removed);
+  /// After a removal: marks what is open and has no name any more. `published` is what was published before it, if
+  /// anything. Under the exclusive tree lock.
+  void NoteRemoval(const ShownEntry& removed, const Pin& published);
   /// Notes which open files among `changed` have a name again, or show other versions under it. Under the exclusive
   /// tree lock.
   void NoteNames(const Invalidations& changed);
@@ -263,8 +264,8 @@ struct Volume::State {
   };
   /// Under the tree lock.
   absl::Status CheckRename(const Renaming& renaming) const;
-  /// Commits; under the exclusive tree lock. Returns what is to be announced.
-  absl::StatusOr<Invalidations> Rename(const Renaming& renaming);
+  /// Commits; under the exclusive tree lock. Returns what is to be announced. `published`: as NoteRemoval.
+  absl::StatusOr<Invalidations> Rename(const Renaming& renaming, const Pin& published);
 
   // files.cc: which files are in use. Pinning takes local_mutex.
   Pin PinOpen(NodeId node);  ///< Empty where the file is not in use.

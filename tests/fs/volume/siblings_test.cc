@@ -371,6 +371,30 @@ TEST_F(UnseenSiblingTest, WhatIsBeingWrittenToBothVersionsOfAFileThatAPeerDelete
   EXPECT_EQ(laptop().AllContents(kRoot), (Strings{"OF desk, more", "OF laptop"}));
 }
 
+TEST_F(SiblingTest, RemovedThoughItIsPublishedFirstItTakesNothingAlongThatIsWrittenToItsFile) {
+  ASSERT_EQ(phone().Hold(kRoot, "f.txt"), file_);
+  phone().Write(file_, "of phone");
+  ASSERT_EQ(desk().Unlink(kRoot, "f.txt"), std::errc{});  // It has not seen what the phone has.
+  Send(desk(), phone());
+  ASSERT_EQ(phone().Names(kRoot), Strings{"f-desk.txt"});
+  phone().Write(phone().Hold(kRoot, "f-desk.txt"), "of desk, on the phone");
+  ASSERT_EQ(phone().Unlink(kRoot, "f-desk.txt"), std::errc{});
+  Exchange();
+  EXPECT_EQ(laptop().AllContents(kRoot), Strings{"of phone"});
+}
+
+TEST_F(SiblingTest, ReplacedThoughItIsPublishedFirstItTakesNothingAlongThatIsWrittenToItsFile) {
+  ASSERT_EQ(phone().Hold(kRoot, "f.txt"), file_);
+  phone().MakeFile(kRoot, "g", "another");
+  phone().Write(file_, "of phone");
+  ASSERT_EQ(desk().Unlink(kRoot, "f.txt"), std::errc{});
+  Send(desk(), phone());
+  phone().Write(phone().Hold(kRoot, "f-desk.txt"), "of desk, on the phone");
+  ASSERT_EQ(phone().Rename(kRoot, "g", kRoot, "f-desk.txt"), std::errc{});
+  Exchange();
+  EXPECT_EQ(laptop().AllContents(kRoot), (Strings{"another", "of phone"}));
+}
+
 TEST_F(SiblingTest, ItSaysWhyItIsThere) {
   const auto why = desk().volume().GetXattr(sibling_, "user.copse.conflict");
   ASSERT_TRUE(why.ok()) << why.status();
