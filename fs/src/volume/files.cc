@@ -46,7 +46,7 @@ Volume::State::Pin Volume::State::PinUnderTreeLock(const Subject& subject) {
     open = std::make_shared<OpenFile>(subject.key, subject.inode,
                                       staging->OpenFile(subject.inode, base, std::move(heads), is_fixed));
     // A descriptor that was opened with O_PATH, or a file handle, leads to a file that nobody had open when it went.
-    open->is_removed_here = !subject.is_sibling() && WasRemovedHere(subject.inode);
+    open->is_removed_here = !subject.is_sibling() && WasRemovedHere(subject.inode, open->staged->base_heads());
   }
   ++open->users;
   return Pin(*this, open);

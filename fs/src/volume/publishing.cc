@@ -3,6 +3,7 @@
 // one op names them. Publication shows nothing new to this mount: size and times are afterwards what they were before.
 // The bytes of an inode without a name are never published: they would bring the file back.
 #include <algorithm>
+#include <optional>
 
 #include "volume/volume_state.h"
 
@@ -241,11 +242,21 @@ absl::Status Volume::State::FlushAll() {
   return first_error;
 }
 
-// Where nobody had the file open, and after a restart, the tree tells whose deletion took the last name: its claim is
-// the highest.
-bool Volume::State::WasRemovedHere(NodeId inode) const {
-  const auto versions = tree().Versions(inode, schema::kUnlinked);
-  return projection->LinksOf(inode) == 0 && (versions.empty() || versions.back().time.actor() == replica.actor());
+// Where nobody had the file open, and after a restart, the tree tells whose deletion it was: the first that dropped the
+// version which the bytes lie upon (later ones name it again), and where another has replaced that, the last.
+bool Volume::State::WasRemovedHere(NodeId inode, const std::vector<crdt::Timestamp>& base) const {
+  if (projection->LinksOf(inode) > 0) return false;
+  bool latest_is_own = true;  // What never had a name was removed nowhere else.
+  std::optional<bool> of_base_is_own;
+  for (const crdt::RegisterVersionView& deletion : tree().Versions(inode, schema::kUnlinked)) {
+    latest_is_own = deletion.time.actor() == replica.actor();
+    const auto unlinked = schema::DecodeUnlinked(*deletion.value);
+    if (!unlinked) continue;
+    const auto& dropped = unlinked->dropped;
+    const auto found = std::find_first_of(dropped.begin(), dropped.end(), base.begin(), base.end());
+    if (!of_base_is_own && found != dropped.end()) of_base_is_own = latest_is_own;
+  }
+  return of_base_is_own.value_or(latest_is_own);
 }
 
 // A version that was being published when the process ended may be an op already, which then stands in place of the
@@ -279,7 +290,7 @@ absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
     // Whether times were set after the last write is not recorded; the later of the two is taken to be the last.
     const bool is_newer = PublishedAttributesOf(found.node, Kind::kRegular).ctime <= open->staged->mtime();
     open->written_at_counter = is_newer ? counter.load() : 0;
-    open->is_removed_here = WasRemovedHere(found.node);
+    open->is_removed_here = WasRemovedHere(found.node, heads);
     locals[key].open = open;
     ++open->users;
     const Pin pin(*this, std::move(open));

@@ -311,8 +311,8 @@ struct Volume::State {
   void RunPublication(const std::shared_ptr<OpenFile>& due);
   absl::Status FlushAll();
   absl::Status Recover(std::vector<std::string>& notes);
-  /// Whether the last name of `inode` was removed by this replica. Under the tree lock.
-  bool WasRemovedHere(NodeId inode) const;
+  /// Whether it was this replica that removed `inode`, with what lies upon the versions `base`. Under the tree lock.
+  bool WasRemovedHere(NodeId inode, const std::vector<crdt::Timestamp>& base) const;
   /// Why the entries of a subject are called what they are called; empty where they have no rivals. Under the tree
   /// lock.
   std::string ShownPathOf(NodeId directory) const;  ///< Under the tree lock.

@@ -383,6 +383,25 @@ TEST_F(SiblingTest, RemovedThoughItIsPublishedFirstItTakesNothingAlongThatIsWrit
   EXPECT_EQ(laptop().AllContents(kRoot), Strings{"of phone"});
 }
 
+TEST_F(SiblingTest, RemovedItTakesNothingAlongThatWasSyncedOfItsFileBeforeACrash) {
+  ASSERT_EQ(phone().Hold(kRoot, "f.txt"), file_);
+  const auto handle = phone().volume().Open(file_, {.write = true});
+  ASSERT_TRUE(phone().volume().Write(file_, *handle, 0, "OF").ok());
+  ASSERT_TRUE(phone().volume().Fsync(file_, *handle).ok());
+  Exchange();
+  ASSERT_TRUE(phone().volume().Write(file_, *handle, 9, ", synced").ok());
+  ASSERT_TRUE(phone().volume().Fsync(file_, *handle).ok());  // Too soon for a version more.
+  ASSERT_EQ(desk().Unlink(kRoot, "f.txt"), std::errc{});
+  Send(desk(), phone());
+  ASSERT_EQ(phone().Names(kRoot), Strings{"f-desk.txt"});
+  phone().Write(phone().Hold(kRoot, "f-desk.txt"), "of desk, on the phone");
+  ASSERT_EQ(phone().Unlink(kRoot, "f-desk.txt"), std::errc{});
+  ASSERT_TRUE(phone().volume().FsyncDirectory(kRoot).ok());
+  phone().CrashAndReopen();
+  Exchange();
+  EXPECT_EQ(laptop().AllContents(kRoot), Strings{"OF laptop, synced"});
+}
+
 TEST_F(SiblingTest, ReplacedThoughItIsPublishedFirstItTakesNothingAlongThatIsWrittenToItsFile) {
   ASSERT_EQ(phone().Hold(kRoot, "f.txt"), file_);
   phone().MakeFile(kRoot, "g", "another");
