@@ -15,7 +15,7 @@ Volume::State::Served Volume::State::ServedBefore(std::span<const crdt::NetEvent
     for (const NodeId member : projection->MembersOf(place->parent)) {
       {
         const std::lock_guard lock(local_mutex);
-        if (member != crdt::kRoot && !locals.contains(member)) continue;  // The kernel knows no name in it.
+        if (member != crdt::kRoot && !IsHeld(member)) continue;  // The kernel knows no name in it.
       }
       const auto entry = projection->Lookup(member, place->name);
       served.try_emplace({member, place->name}, entry ? std::optional(entry->target) : std::nullopt);

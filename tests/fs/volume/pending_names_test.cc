@@ -8,13 +8,14 @@ class PendingNamesTest : public VolumeTest {
  protected:
   PendingNamesTest() : peer_(8, world_.shared_content, PeerOptions()) {
     volume().set_invalidation_sink([this](const Invalidations& changed) { told_.push_back(changed); });
-    seen_ = MakeFile(kRoot, "f");
+    home_ = MakeDirectory(kRoot, "d");
+    seen_ = MakeFile(home_, "f");
     Exchange();
     // The peer puts another file in its place.
-    const auto other = peer_.volume->MakeNode(kAlice, kRoot, "other", Kind::kRegular, 0644, 0);
+    const auto other = peer_.volume->MakeNode(kAlice, home_, "other", Kind::kRegular, 0644, 0);
     EXPECT_TRUE(other.ok());
     unseen_ = other->node;
-    EXPECT_TRUE(peer_.volume->Rename(kAlice, kRoot, "other", kRoot, "f", 0).ok());
+    EXPECT_TRUE(peer_.volume->Rename(kAlice, home_, "other", home_, "f", 0).ok());
     told_.clear();
     Exchange();
   }
@@ -43,7 +44,7 @@ class PendingNamesTest : public VolumeTest {
   std::map<std::string, NodeId> Names() {
     std::map<std::string, NodeId> names;
     EXPECT_TRUE(volume()
-                    .List(kRoot, 0,
+                    .List(home_, 0,
                           [&](std::uint64_t, const ShownEntry& entry, Kind) {
                             names[entry.name] = entry.target;
                             return true;
@@ -54,70 +55,82 @@ class PendingNamesTest : public VolumeTest {
 
   TestVolume peer_;
   std::vector<Invalidations> told_;
+  NodeId home_;
   NodeId seen_;
   NodeId unseen_;
 };
 
 TEST_F(PendingNamesTest, RemovingWhatWasSeenDoesNotRemoveWhatHasComeInItsPlace) {
-  EXPECT_EQ(ErrorOf(volume().Unlink(kAlice, kRoot, "f")), std::errc::no_such_file_or_directory);
+  EXPECT_EQ(ErrorOf(volume().Unlink(kAlice, home_, "f")), std::errc::no_such_file_or_directory);
   EXPECT_EQ(Names(), (std::map<std::string, NodeId>{{"f", unseen_}}));
   ReturnNotifications();
-  EXPECT_TRUE(volume().Unlink(kAlice, kRoot, "f").ok());
+  EXPECT_TRUE(volume().Unlink(kAlice, home_, "f").ok());
   EXPECT_TRUE(Names().empty());
 }
 
 TEST_F(PendingNamesTest, WhatIsLookedUpMeanwhileIsSeen) {
-  const auto found = volume().Lookup(kRoot, "f");
+  const auto found = volume().Lookup(home_, "f");
   ASSERT_TRUE(found.ok());
   EXPECT_EQ(found->node, unseen_);
-  EXPECT_TRUE(volume().Unlink(kAlice, kRoot, "f").ok());
+  EXPECT_TRUE(volume().Unlink(kAlice, home_, "f").ok());
   EXPECT_TRUE(Names().empty());
 }
 
 TEST_F(PendingNamesTest, WhatIsListedWithAttributesMeanwhileIsSeen) {
   ASSERT_TRUE(
-      volume().ListPlus(kRoot, 0, [](std::uint64_t, const std::string&, const Volume::Entry&) { return true; }).ok());
-  EXPECT_TRUE(volume().Unlink(kAlice, kRoot, "f").ok());
+      volume().ListPlus(home_, 0, [](std::uint64_t, const std::string&, const Volume::Entry&) { return true; }).ok());
+  EXPECT_TRUE(volume().Unlink(kAlice, home_, "f").ok());
   EXPECT_TRUE(Names().empty());
 }
 
 TEST_F(PendingNamesTest, RenamingWhatWasSeenDoesNotRenameWhatHasComeInItsPlace) {
-  EXPECT_EQ(ErrorOf(volume().Rename(kAlice, kRoot, "f", kRoot, "g", 0)), std::errc::no_such_file_or_directory);
+  EXPECT_EQ(ErrorOf(volume().Rename(kAlice, home_, "f", home_, "g", 0)), std::errc::no_such_file_or_directory);
   ReturnNotifications();
-  EXPECT_TRUE(volume().Rename(kAlice, kRoot, "f", kRoot, "g", 0).ok());
+  EXPECT_TRUE(volume().Rename(kAlice, home_, "f", home_, "g", 0).ok());
   EXPECT_EQ(Names(), (std::map<std::string, NodeId>{{"g", unseen_}}));
 }
 
 TEST_F(PendingNamesTest, ARenameOverWhatWasSeenLeavesWhatHasComeInItsPlaceBesideIt) {
-  const NodeId saved = MakeFile(kRoot, "saved");
-  ASSERT_TRUE(volume().Rename(kAlice, kRoot, "saved", kRoot, "f", 0).ok());
+  const NodeId saved = MakeFile(home_, "saved");
+  ASSERT_TRUE(volume().Rename(kAlice, home_, "saved", home_, "f", 0).ok());
   const auto names = Names();
   ASSERT_EQ(names.size(), 2u);
   EXPECT_EQ(names.at("f"), saved);
   EXPECT_EQ(names.at("f-peer"), unseen_);
   // What it has made itself, it has seen.
-  EXPECT_TRUE(volume().Unlink(kAlice, kRoot, "f").ok());
+  EXPECT_TRUE(volume().Unlink(kAlice, home_, "f").ok());
 }
 
 TEST_F(PendingNamesTest, ARenameOverWhatWasSeenReplacesItOnceTheNewsHasArrived) {
-  const NodeId saved = MakeFile(kRoot, "saved");
+  const NodeId saved = MakeFile(home_, "saved");
   ReturnNotifications();
-  ASSERT_TRUE(volume().Rename(kAlice, kRoot, "saved", kRoot, "f", 0).ok());
+  ASSERT_TRUE(volume().Rename(kAlice, home_, "saved", home_, "f", 0).ok());
   EXPECT_EQ(Names(), (std::map<std::string, NodeId>{{"f", saved}}));
 }
 
 TEST_F(PendingNamesTest, TheNewsOfAnEarlierChangeIsNotThatOfALaterOne) {
   const std::vector<Invalidations> earlier = told_;
-  const auto third = peer_.volume->MakeNode(kAlice, kRoot, "third", Kind::kRegular, 0644, 0);
+  const auto third = peer_.volume->MakeNode(kAlice, home_, "third", Kind::kRegular, 0644, 0);
   ASSERT_TRUE(third.ok());
-  ASSERT_TRUE(peer_.volume->Rename(kAlice, kRoot, "third", kRoot, "f", 0).ok());
+  ASSERT_TRUE(peer_.volume->Rename(kAlice, home_, "third", home_, "f", 0).ok());
   Exchange();
   for (const Invalidations& changed : earlier) {
     for (const Invalidations::Name& name : changed.names) volume().NotificationReturned(name, changed.change);
   }
-  EXPECT_EQ(ErrorOf(volume().Unlink(kAlice, kRoot, "f")), std::errc::no_such_file_or_directory);
+  EXPECT_EQ(ErrorOf(volume().Unlink(kAlice, home_, "f")), std::errc::no_such_file_or_directory);
   ReturnNotifications();
-  EXPECT_TRUE(volume().Unlink(kAlice, kRoot, "f").ok());
+  EXPECT_TRUE(volume().Unlink(kAlice, home_, "f").ok());
+}
+
+TEST_F(PendingNamesTest, TheRootIsADirectoryThatTheKernelHasWithoutLookingItUp) {
+  MakeFile(kRoot, "g");
+  Exchange();
+  ASSERT_TRUE(peer_.volume->MakeNode(kAlice, kRoot, "other", Kind::kRegular, 0644, 0).ok());
+  ASSERT_TRUE(peer_.volume->Rename(kAlice, kRoot, "other", kRoot, "g", 0).ok());
+  Exchange();
+  EXPECT_EQ(ErrorOf(volume().Unlink(kAlice, kRoot, "g")), std::errc::no_such_file_or_directory);
+  ReturnNotifications();
+  EXPECT_TRUE(volume().Unlink(kAlice, kRoot, "g").ok());
 }
 
 }  // namespace
