@@ -34,6 +34,10 @@ absl::Status ErrnoStatus(int error, const std::string& doing, const std::string&
     case ENOSPC:
     case EDQUOT:
       return absl::ResourceExhaustedError(message);
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return absl::UnavailableError(message);
     default:
       return absl::InternalError(message);
   }

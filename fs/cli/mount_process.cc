@@ -20,6 +20,7 @@
 
 #include "cli/ask.h"
 #include "cli/control_server.h"
+#include "cli/descriptor_limit.h"
 #include "cli/errors.h"
 #include "cli/exchanging.h"
 #include "cli/log.h"
@@ -183,6 +184,7 @@ absl::Status MountProcess::Serve(const std::function<void()>& ready) {
 
 int RunMountProcess(const MountPlan& plan, const MountOptions& options, const std::string& ready, StartReport& report) {
   HoldStopSignals();
+  RaiseDescriptorLimit();
   MountProcess process(plan, options);
   const absl::Status started = process.Start();
   if (!started.ok()) {

@@ -13,6 +13,7 @@
 
 #include "cli/ask.h"
 #include "cli/control_server.h"
+#include "cli/descriptor_limit.h"
 #include "cli/errors.h"
 #include "cli/exchanging.h"
 #include "cli/log.h"
@@ -79,6 +80,7 @@ absl::Status Serve(const std::string& store, const ServeOptions& options) {
 
 int RunServeProcess(const std::string& store, const ServeOptions& options) {
   HoldStopSignals();
+  RaiseDescriptorLimit();
   const absl::Status served = Serve(store, options);
   return served.ok() ? kSuccess : Fail(served);
 }

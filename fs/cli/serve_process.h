@@ -11,8 +11,9 @@ struct ServeOptions {
   std::vector<std::string> peers;   ///< The same.
 };
 
-/// Opens the store and exchanges with other replicas, without a mount, until it is told to end by SIGTERM or SIGINT.
-/// Says on stdout where it listens, in a line each. Call it while the process has one thread. Returns the exit code.
+/// Opens the store and exchanges with other replicas, without a mount, until it is told to end by a signal
+/// (ObeyStopSignals). Says on stdout where it listens, in a line each. Call it while the process has one thread.
+/// Returns the exit code.
 int RunServeProcess(const std::string& store, const ServeOptions& options);
 
 }  // namespace copse::cli

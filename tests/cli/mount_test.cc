@@ -6,7 +6,6 @@
 #include <copse/replica/identity.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -230,22 +229,43 @@ TEST_F(MountedTest, SigtermUnmountsWithEverythingDurable) {
   EXPECT_EQ(ReadFile(in_mount("file")), "written, never synced");
 }
 
-TEST_F(MountedTest, AMountInTheForegroundEndsOnSigintWithSuccess) {
-  const pid_t process = Spawn({"mount", store(), mount_point(), "--foreground", "-v"});
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (Run({"status", mount_point()}).exit_code != 0 && std::chrono::steady_clock::now() < give_up) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+class ForegroundTest : public MountedTest {
+ protected:
+  pid_t MountInTheForeground(bool by_nohup = false) const {
+    const pid_t process = Spawn({"mount", store(), mount_point(), "--foreground", "-v"}, by_nohup);
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (Run({"status", mount_point()}).exit_code != 0 && std::chrono::steady_clock::now() < give_up) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_EQ(ProcessOfMount(), process);
+    return process;
   }
+  void ExpectEndInOrder(pid_t process, int signal) const {
+    WriteFile(in_mount("file"), "contents");
+    ASSERT_EQ(::kill(process, signal), 0);
+    EXPECT_EQ(WaitFor(process), 0) << "signal " << signal;
+    EXPECT_FALSE(IsMounted());
+    EXPECT_NE(ReadFile(directory / "spawned-err").find("unmounted " + mount_point()), std::string::npos);
+    EXPECT_EQ(RunJson({"status", store()}).at("entries"), 1);
+  }
+};
+
+TEST_F(ForegroundTest, EndsInOrderByCtrlCAndWithItsTerminal) {
+  for (const int signal : {SIGINT, SIGHUP}) ExpectEndInOrder(MountInTheForeground(), signal);
+}
+
+TEST_F(ForegroundTest, OutlivesItsTerminalWhereNohupAsksForIt) {
+  const pid_t process = MountInTheForeground(/*by_nohup=*/true);
+  ASSERT_EQ(::kill(process, SIGHUP), 0);
   EXPECT_EQ(ProcessOfMount(), process);
-  WriteFile(in_mount("file"), "contents");
-  ASSERT_EQ(::kill(process, SIGINT), 0);
-  int status = 0;
-  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
-  }
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
-  EXPECT_FALSE(IsMounted());
-  EXPECT_NE(ReadFile(directory / "spawned-err").find("unmounted " + mount_point()), std::string::npos);
-  EXPECT_EQ(RunJson({"status", store()}).at("entries"), 1);
+  ExpectEndInOrder(process, SIGTERM);
+}
+
+TEST_F(ForegroundTest, OutlivesWhoeverReadsItsMessages) {
+  const pid_t process = MountInTheForeground();
+  ASSERT_EQ(::kill(process, SIGPIPE), 0);  // What a write to stderr sends when its reader is gone.
+  EXPECT_EQ(ProcessOfMount(), process);
+  ExpectEndInOrder(process, SIGTERM);
 }
 
 TEST_F(MountedTest, AMountInUseIsNotUnmountedAndGoesOnWorking) {

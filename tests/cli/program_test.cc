@@ -22,14 +22,6 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{60};
 
-/// The exit code of `process`, or -1 where a signal ended it.
-int WaitFor(pid_t process) {
-  int status = 0;
-  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 pid_t Start(const std::vector<std::string>& arguments, const std::string& out, const std::string& err) {
   std::vector<char*> argv;
   std::string program = COPSE_PROGRAM;
@@ -66,8 +58,18 @@ ProgramTest::~ProgramTest() {
   }
 }
 
-pid_t ProgramTest::Spawn(const std::vector<std::string>& arguments) const {
-  return Start(arguments, directory / "spawned-out", directory / "spawned-err");
+pid_t ProgramTest::Spawn(const std::vector<std::string>& arguments, bool by_nohup) const {
+  const auto before = std::signal(SIGHUP, by_nohup ? SIG_IGN : SIG_DFL);
+  const pid_t process = Start(arguments, directory / "spawned-out", directory / "spawned-err");
+  std::signal(SIGHUP, before);
+  return process;
+}
+
+int ProgramTest::WaitFor(pid_t process) {
+  int status = 0;
+  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 Outcome ProgramTest::Run(const std::vector<std::string>& arguments) const {

@@ -38,8 +38,10 @@ class ProgramTest : public testing::Test {
   /// The test fails unless the command fails with one line on stderr, `copse: ...`, and nothing on stdout.
   /// Returns that line.
   std::string RunBadly(const std::vector<std::string>& arguments, int exit_code = 1) const;
-  /// Starts `copse ARGUMENTS` and does not wait for it.
-  pid_t Spawn(const std::vector<std::string>& arguments) const;
+  /// Starts `copse ARGUMENTS` and does not wait for it. `by_nohup`: as nohup(1) does, with SIGHUP ignored.
+  pid_t Spawn(const std::vector<std::string>& arguments, bool by_nohup = false) const;
+  /// The exit code of `process`, or -1 where a signal ended it.
+  static int WaitFor(pid_t process);
 
   std::string store() const { return directory / "store"; }
   std::string mount_point() const { return directory / "mount"; }

@@ -225,6 +225,13 @@ TEST_F(ReplicasTest, KillingEitherSideAtAnyMomentOfTheExchangeEndsTheSame) {
   EXPECT_TRUE(AreEqual());
 }
 
+TEST_F(ReplicasTest, ServingEndsWithItsTerminalInOrder) {
+  const pid_t serving = Spawn({"serve", store(), "--listen", "127.0.0.1:0"});
+  EXPECT_TRUE(Eventually([this] { return ReadFile(directory / "spawned-out").starts_with("listening at "); }));
+  ASSERT_EQ(kill(serving, SIGHUP), 0);
+  EXPECT_EQ(WaitFor(serving), 0);
+}
+
 TEST_F(ReplicasTest, AnAddressInUseIsSaidInOneLineAndNothingIsMounted) {
   MountFirst();
   const std::string second = directory / "second";
