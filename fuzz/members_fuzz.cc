@@ -98,7 +98,8 @@ void Run(std::string_view bytes) {
     for (unsigned actor = member.grant.actor; actor < end; ++actor) {
       Require(taken.insert(static_cast<ActorId>(actor)).second);
       const Member* const of_actor = at_once.OfActor(static_cast<ActorId>(actor));
-      Require(of_actor != nullptr && of_actor->grant == member.grant);
+      Require((of_actor != nullptr) == (actor == member.grant.actor));
+      Require(of_actor == nullptr || of_actor->grant == member.grant);
     }
   }
 }

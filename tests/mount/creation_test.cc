@@ -26,7 +26,7 @@ struct Case {
   mode_t directory_mode = 0777;
 };
 
-constexpr fs::Caller MakerOf(uid_t user, gid_t group) { return {user, group, 0, {}}; }
+fs::Caller MakerOf(uid_t user, gid_t group) { return {user, group, 0, {}}; }
 
 /// The bits of what openings came to.
 enum Outcome : int { kOwnFile = 1, kPeersFile = 2, kDenied = 4, kStale = 8, kUnexpected = 16, kWrongBytes = 32 };

@@ -2,6 +2,7 @@
 
 #include <copse/fs/owner_map.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -151,6 +152,27 @@ TEST_F(OwnersTest, AccessControlListsNameWhomTheMountShows) {
   Remount(OwnerMap::Squash(kAnn));
   EXPECT_ERRNO(EPERM,
                setxattr(At("file").c_str(), "system.posix_acl_access", list(kBob, kCarl).data(), shown.size(), 0));
+}
+
+TEST_F(OwnersTest, ByAListAMemberOfTheShownGroupKeepsSetgidAndOneOfTheStoredGroupDoesNot) {
+  COPSE_NEEDS_ROOT();
+  constexpr gid_t kShown = 100;
+  MakeFile("file", kBob, kBob);
+  ASSERT_WORKS(mkdir(At("directory").c_str(), 0755));
+  ASSERT_WORKS(chown(At("directory").c_str(), kBob, kBob));
+  Remount(OwnerMap::Squash(kAnn), OwnerMap::Squash(kShown));
+  const std::string list = AclValue("u::rwx,g::r-x,o::r-x");
+  for (const char* name : {"file", "directory"}) {
+    for (const gid_t group : {kShown, gid_t{kBob}}) {
+      ASSERT_WORKS(chmod(At(name).c_str(), 02755));
+      ASSERT_EQ(0, InChild([&] {
+                  if (setgroups(0, nullptr) != 0 || setgid(group) != 0 || setuid(kAnn) != 0) return 255;
+                  const int set = setxattr(At(name).c_str(), "system.posix_acl_access", list.data(), list.size(), 0);
+                  return set == 0 ? 0 : errno;
+                }));
+      EXPECT_EQ(StatOf(At(name)).st_mode & ALLPERMS, group == kShown ? 02755u : 0755u) << name << ", group " << group;
+    }
+  }
 }
 
 }  // namespace

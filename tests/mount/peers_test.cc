@@ -2,12 +2,17 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+
 #include "mount/mount_test.h"
 
 namespace copse::test {
 namespace {
 
 using fs::NodeId;
+
+/// A multiple of what the kernel caches as one.
+constexpr std::size_t kPage = 4096;
 
 class PeersTest : public MountTest {
  protected:
@@ -53,6 +58,55 @@ class PeersTest : public MountTest {
     const auto made = peer_->volume->MakeNode({}, crdt::kRoot, name, fs::Kind::kRegular, 0644, 0);
     ASSERT_TRUE(made.ok()) << made.status();
     PeerWrite(made->node, bytes);
+  }
+  void PeerAppend(NodeId node, std::string_view bytes) {
+    const auto handle = peer_->volume->Open(node, {.write = true});
+    ASSERT_TRUE(handle.ok()) << handle.status();
+    EXPECT_TRUE(peer_->volume->Append(node, *handle, bytes).ok());
+    peer_->volume->Release(*handle);
+  }
+  std::string PeerRead(NodeId node) {
+    std::string bytes(1 << 20, '\0');
+    const auto count = peer_->volume->Read(node, nullptr, 0, bytes);
+    EXPECT_TRUE(count.ok()) << count.status();
+    bytes.resize(count.value_or(0));
+    return bytes;
+  }
+  /// Fetches, and returns when the kernel has been told of all of it. No program has looked at a file meanwhile.
+  void FetchUntilTheKernelIsTold() {
+    // Inodes are told of after the names that waited with them: so with the second name, those that came with the first
+    // have been told of.
+    for (const char* name : {"a first sign", "a second sign"}) {
+      ASSERT_FALSE(Exists(At(name)));  // Remembered: it shows only when the kernel is told.
+      PeerMake(name, "");
+      Fetch();
+      ASSERT_TRUE(Eventually([&] { return Exists(At(name)); }));
+    }
+  }
+  /// The file "f" of two pages 'a' when a peer has appended a page 'p': opened here with `flags` before that, and its
+  /// size in the kernel is still the old one.
+  Descriptor OpenWhatAPeerHasAppendedTo(int flags) {
+    Descriptor file = OpenFile(At("f"), O_WRONLY | O_CREAT | flags);
+    Write(file, std::string(2 * kPage, 'a'));
+    Send();
+    PeerAppend(PeerFind("f"), std::string(kPage, 'p'));
+    FetchUntilTheKernelIsTold();
+    return file;
+  }
+  static void Write(const Descriptor& file, const std::string& bytes) {
+    EXPECT_EQ(static_cast<ssize_t>(bytes.size()), write(file.get(), bytes.data(), bytes.size()));
+  }
+  /// Here, and at the peer once it has what was written here.
+  void ExpectEverywhere(const std::string& bytes) {
+    EXPECT_TRUE(Eventually([&] { return ReadFile(At("f")) == bytes; }));
+    Send();
+    EXPECT_TRUE(PeerRead(PeerFind("f")) == bytes);
+    EXPECT_EQ((std::vector<std::string>{"a first sign", "a second sign", "f"}), SortedNames());
+  }
+  std::vector<std::string> SortedNames() {
+    std::vector<std::string> names = NamesIn(mount_point());
+    std::sort(names.begin(), names.end());
+    return names;
   }
   std::string Pread(const Descriptor& file) {
     std::string bytes(64, '\0');
@@ -111,6 +165,27 @@ TEST_F(PeersTest, AnOpenFileFollowsAPeersVersionAndOneThatIsWrittenKeepsItsOwn) 
   EXPECT_WORKS(rename(At("f-peer").c_str(), At("f").c_str()));
   EXPECT_TRUE(Eventually([&] { return ReadFile(At("f")) == "of the peer"; }));
   EXPECT_TRUE(Eventually([&] { return !Exists(At("f-peer")); }));
+}
+
+TEST_F(PeersTest, AnAppendGoesBehindThatOfAPeerAndShowsSoThoughTheKernelKnewAnOlderSize) {
+  const Descriptor file = OpenWhatAPeerHasAppendedTo(O_APPEND);
+  Write(file, std::string(kPage, 'l'));
+  ExpectEverywhere(std::string(2 * kPage, 'a') + std::string(kPage, 'p') + std::string(kPage, 'l'));
+}
+
+TEST_F(PeersTest, ADescriptorThatIsToldToAppendLaterDoesSoBehindAPeersBytesToo) {
+  const Descriptor file = OpenWhatAPeerHasAppendedTo(0);
+  ASSERT_WORKS(fcntl(file.get(), F_SETFL, O_APPEND));
+  Write(file, std::string(kPage, 'l'));
+  ExpectEverywhere(std::string(2 * kPage, 'a') + std::string(kPage, 'p') + std::string(kPage, 'l'));
+}
+
+TEST_F(PeersTest, ADescriptorThatAppendsNoMoreWritesWhereItIsToldThoughAPeerHasAppended) {
+  const Descriptor file = OpenWhatAPeerHasAppendedTo(O_APPEND);
+  ASSERT_WORKS(fcntl(file.get(), F_SETFL, 0));
+  const std::string bytes(kPage, 'l');
+  ASSERT_EQ(static_cast<ssize_t>(kPage), pwrite(file.get(), bytes.data(), kPage, kPage));
+  ExpectEverywhere(std::string(kPage, 'a') + bytes + std::string(kPage, 'p'));
 }
 
 TEST_F(PeersTest, AFileThatAPeerRemovesGoesOnWorkingForWhoHasItOpen) {

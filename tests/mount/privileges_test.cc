@@ -2,6 +2,7 @@
 // callers that may keep them and callers that may not, members of the file's group and strangers.
 #include <fcntl.h>
 #include <grp.h>
+#include <sys/prctl.h>
 #include <sys/xattr.h>
 
 #include <vector>
@@ -57,6 +58,7 @@ struct Who {
   uid_t user;
   gid_t group;
   std::vector<gid_t> groups;
+  const char* process_name = nullptr;  ///< As the process itself says (PR_SET_NAME), if it does.
 };
 
 /// The mode that `path` has after `who` has done `act` to it, or -errno; and whether `who` may link it then, before
@@ -69,6 +71,7 @@ std::pair<int, bool> ModeAfter(const std::string& path, mode_t mode, const Who& 
   EXPECT_WORKS(chown(path.c_str(), kOwner, kGroup));
   EXPECT_WORKS(chmod(path.c_str(), mode));
   const int error = InChild([&] {
+    if (who.process_name != nullptr && prctl(PR_SET_NAME, who.process_name) != 0) return 254;
     if (setgroups(who.groups.size(), who.groups.data()) != 0 || setgid(who.group) != 0 || setuid(who.user) != 0)
       return 255;
     const int file = open(path.c_str(), act.flags | O_CLOEXEC);
@@ -111,6 +114,21 @@ TEST_F(PrivilegesTest, AStrangersChownToNobodyInParticularTakesNothingAway) {
   ASSERT_WORKS(chmod(mount_point().c_str(), 0777));
   const Who stranger = {"stranger", kOther, kOtherGroup, {1, 2}};
   EXPECT_EQ(ModeAfter(At("f"), 06777, stranger, chown_to_nobody).first, 06777);
+}
+
+// Capabilities are looked up in /proc/PID/status, which begins with the name.
+TEST_F(PrivilegesTest, NoProcessKeepsSetuidByTheNameThatItGivesItself) {
+  COPSE_NEEDS_ROOT();
+  ASSERT_WORKS(chmod(mount_point().c_str(), 0777));
+  ASSERT_WORKS(chmod(scratch().c_str(), 0777));
+  const Who stranger = {"stranger", kOther, kOtherGroup, {}, "CapEff: fffffff"};
+  for (const Act& act : kActs) {
+    if (act.name == kChownToNobody) continue;  // See above.
+    for (const mode_t mode : {06777, 04777}) {
+      EXPECT_EQ(ModeAfter(scratch() + "/f", mode, stranger, act), ModeAfter(At("f"), mode, stranger, act))
+          << act.name << " of a file with mode " << std::oct << mode;
+    }
+  }
 }
 
 TEST_F(PrivilegesTest, AWriteTakesAFileCapabilityAwayToo) {

@@ -347,7 +347,7 @@ absl::Status Programs::Open(const Step& step) {
   const auto entry = LookUp(step.Word(1));
   if (!entry || entry->attributes.kind != fs::Kind::kRegular) return absl::OkStatus();
   const bool writes = how != "r";
-  const auto handle = volume().Open(entry->node, {.write = writes, .append = how == "a"});
+  const auto handle = volume().Open(entry->node, {.write = writes});
   if (!handle.ok()) return Accept(handle);
   files_[slot] = {entry->node, *handle, how == "a", writes};
   return how == "t" ? Truncate(entry->node, *handle, 0) : absl::OkStatus();
@@ -404,7 +404,13 @@ absl::Status Programs::Write(const OpenFile& file, std::uint64_t offset, std::ui
   absl::StatusOr<std::string> before = ReadAll(file.node, file.handle);
   if (!before.ok()) return Accept(before);
   const std::string bytes = Text(length);
-  const auto written = volume().Write(file.node, file.handle, offset, bytes);
+  absl::StatusOr<std::size_t> written;
+  if (file.appends) {
+    const auto place = volume().Append(file.node, file.handle, bytes);
+    written = place.ok() ? absl::StatusOr<std::size_t>(bytes.size()) : place.status();
+  } else {
+    written = volume().Write(file.node, file.handle, offset, bytes);
+  }
   absl::StatusOr<std::string> after = ReadAll(file.node, file.handle);
   std::string expected = *before;
   const std::uint64_t begin = file.appends ? expected.size() : offset;

@@ -256,6 +256,11 @@ absl::Status StagedFile::Persist() {
   return state_->Persist();
 }
 
+absl::Status StagedFile::Unpersist() {
+  const std::unique_lock turn = state_->TakeTurn();
+  return state_->RemoveLog();
+}
+
 absl::StatusOr<Manifest> StagedFile::Publish(Precedence precedence) {
   const std::unique_lock turn = state_->TakeTurn();
   return state_->Publish(precedence);

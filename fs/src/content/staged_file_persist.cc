@@ -43,7 +43,7 @@ absl::Status StagedFile::State::Persist() {
   {
     const std::shared_lock lock(mutex);
     heads = base_heads;
-    is_new = !log || log_is_outdated;
+    is_new = !log || log_is_outdated || log_is_broken;
   }
   return is_new ? WriteLog(base->manifest(), heads, changes) : AppendToLog();
 }
@@ -52,15 +52,22 @@ absl::Status StagedFile::State::AppendToLog() {
   const bool anew = !unpersisted.ranges().empty() || unpersisted.limit() < persisted_size || size != persisted_size;
   if (!anew && mtime == persisted_mtime) return absl::OkStatus();
   const std::string record = EncodeStagingChange({size, mtime, unpersisted});
-  COPSE_RETURN_IF_ERROR(log->WriteAt(log_bytes, record));
   // A new mtime alone is not worth a disk flush: it reaches the disk with the next one, or soon by itself.
-  if (anew) COPSE_RETURN_IF_ERROR(log->Sync());
+  COPSE_RETURN_IF_ERROR(AppendRecord(record, anew));
   const std::unique_lock lock(mutex);
-  log_bytes += record.size();
   unpersisted = ChangeSet(size);
   persisted_size = size;
   persisted_mtime = mtime;
   return absl::OkStatus();
+}
+
+absl::Status StagedFile::State::AppendRecord(const std::string& record, bool syncs) {
+  absl::Status status = log->WriteAt(log_bytes, record);
+  if (status.ok() && syncs) status = log->Sync();
+  if (status.ok()) log_bytes += record.size();
+  // Of a file whose sync has failed once nobody knows what is on the disk.
+  log_is_broken = !status.ok();
+  return status;
 }
 
 absl::Status StagedFile::State::WriteLog(const Manifest& the_base, const std::vector<crdt::Timestamp>& heads,
@@ -80,6 +87,7 @@ absl::Status StagedFile::State::WriteLog(const Manifest& the_base, const std::ve
   const std::unique_lock lock(mutex);
   log = std::move(file);
   log_is_outdated = heads != base_heads;
+  log_is_broken = false;
   log_bytes = contents.size();
   unpersisted = ChangeSet(size);
   persisted_size = size;
@@ -93,12 +101,8 @@ absl::StatusOr<Manifest> StagedFile::State::Publish(Precedence precedence) {
       PublishContents({context->content, context->chunker, *base, changes, size, mtime, fixed_chunks,
                        [this](std::uint64_t offset, std::span<char> out) { return ReadAll(offset, out); },
                        [this, precedence] { return precedence == Precedence::kUnderWriters && waiting > 0; }}));
-  if (log) {
-    const std::string record = EncodeStagingPublication(manifest.plain_root);
-    COPSE_RETURN_IF_ERROR(log->WriteAt(log_bytes, record));
-    COPSE_RETURN_IF_ERROR(log->Sync());
-    log_bytes += record.size();
-  }
+  if (log && log_is_broken) COPSE_RETURN_IF_ERROR(Persist());
+  if (log) COPSE_RETURN_IF_ERROR(AppendRecord(EncodeStagingPublication(manifest.plain_root), true));
   const std::unique_lock lock(mutex);
   unpublished = ChangeSet(size);
   published_root = manifest.plain_root;

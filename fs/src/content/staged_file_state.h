@@ -51,6 +51,8 @@ struct StagedFile::State {
   absl::Status PunchHole(std::uint64_t offset, std::uint64_t length, base::UnixNanoseconds now);
   absl::Status Persist();
   absl::Status AppendToLog();
+  /// Where it fails, the log is written anew before it is used again.
+  absl::Status AppendRecord(const std::string& record, bool syncs);
   absl::StatusOr<Manifest> Publish(Precedence precedence);
   absl::Status Rebase(const Manifest& new_base, std::vector<crdt::Timestamp> heads);
   absl::Status Discard();
@@ -93,6 +95,7 @@ struct StagedFile::State {
   std::unique_ptr<base::File> log;  // While there is a staging on disk that Recover would find.
   std::uint64_t log_bytes = 0;
   bool log_is_outdated = false;  // The file was readdressed since.
+  bool log_is_broken = false;    // Appending to it has failed. With `writer`.
   ChangeSet unpersisted;         // Since the log's last change; means something while there is a log.
   std::uint64_t persisted_size = 0;
   base::UnixNanoseconds persisted_mtime = 0;

@@ -71,6 +71,11 @@ std::string StagingContext::ClaimStem(NodeId node) {
   return stem;
 }
 
+std::size_t StagingContext::live_stems() {
+  const std::lock_guard lock(mutex);
+  return live.size();
+}
+
 void StagingContext::ReleaseStem(const std::string& stem, bool remains) {
   const std::lock_guard lock(mutex);
   live.erase(stem);
@@ -126,6 +131,8 @@ std::unique_ptr<StagedFile> StagingArea::OpenFile(NodeId node, const Manifest& b
   auto file = std::make_unique<StagedFile::State>(state_, node, base, std::move(base_heads), fixed_chunks);
   return std::unique_ptr<StagedFile>(new StagedFile(std::move(file)));
 }
+
+std::size_t StagingArea::files_on_disk() const { return state_->live_stems(); }
 
 absl::StatusOr<std::vector<StagingArea::Recovered>> StagingArea::Recover(
     const std::function<bool(NodeId node)>& is_file, std::vector<std::string>& left) {

@@ -38,6 +38,7 @@ struct StagingContext {
   std::string ClaimStem(NodeId node);
   /// `remains`: its files stay on disk, for Recover.
   void ReleaseStem(const std::string& stem, bool remains);
+  std::size_t live_stems();
 
   base::Storage& storage;
   base::ContentStore& content;

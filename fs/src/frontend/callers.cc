@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "frontend/requests.h"
@@ -66,11 +68,14 @@ bool MayKeepSetid(fuse_req_t request) {
   const fuse_ctx* const context = fuse_req_ctx(request);
   // proc(5): the capabilities in effect, in hexadecimal. Where they cannot be told (a caller of another container, or
   // one that is gone by now), the superuser has this one.
+  // Line by line, since the first one holds a name that the process has given itself, in which a newline is escaped.
   std::ifstream status("/proc/" + std::to_string(context->pid) + "/status");
-  for (std::string word; status >> word;) {
-    if (word != "CapEff:") continue;
+  constexpr std::string_view kEffective = "CapEff:";
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with(kEffective)) continue;
+    std::istringstream value(line.substr(kEffective.size()));
     std::uint64_t capabilities = 0;
-    if (status >> std::hex >> capabilities) return (capabilities >> CAP_FSETID & 1) != 0;
+    if (value >> std::hex >> capabilities) return (capabilities >> CAP_FSETID & 1) != 0;
   }
   return context->uid == 0;
 }

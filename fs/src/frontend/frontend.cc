@@ -146,12 +146,16 @@ struct Frontend::State {
 };
 
 Invalidator::Notifier Frontend::State::MakeNotifier() {
-  // ENOENT, "the kernel does not know it", is the ordinary case and no error; after an unmount all of them fail.
+  // ENOENT, "the kernel does not know it", is the ordinary case and no error; after an unmount all of them fail. But a
+  // reply that is under way to its caller may yet make an inode known by old attributes, so the kernel is told again
+  // while a lookup of it is counted. For names the kernel itself waits until such a reply has been taken in.
   Invalidator::Notifier notifier;
   notifier.entry = [this](NodeId directory, const std::string& name) {
     fuse_lowlevel_notify_inval_entry(session, directory.value, name.c_str(), name.size());
   };
-  notifier.inode = [this](NodeId node) { fuse_lowlevel_notify_inval_inode(session, node.value, 0, 0); };
+  notifier.inode = [this](NodeId node) {
+    return fuse_lowlevel_notify_inval_inode(session, node.value, 0, 0) != -ENOENT || !volume.IsLookedUp(node);
+  };
   notifier.returned = [this](const Invalidations::Name& name, std::uint64_t change) {
     volume.NotificationReturned(name, change);
   };

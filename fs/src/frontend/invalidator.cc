@@ -1,9 +1,17 @@
 #include "frontend/invalidator.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace copse::fs {
+namespace {
+
+// A reply under way is with its caller at once, unless that waits for a processor.
+constexpr std::chrono::milliseconds kPauseMin{1};
+constexpr std::chrono::milliseconds kPauseMax{100};
+
+}  // namespace
 
 Invalidator::Invalidator(Notifier notifier) : notifier_(std::move(notifier)) {}
 
@@ -44,13 +52,22 @@ void Invalidator::Stop() {
 }
 
 void Invalidator::Run() {
+  std::set<NodeId> refused;
+  std::chrono::milliseconds pause = kPauseMin;
+  const auto has_news = [this] { return stopping_ || !names_.empty() || !targets_.empty(); };
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return stopping_ || !names_.empty() || !targets_.empty(); });
+    if (refused.empty()) {
+      changed_.wait(lock, has_news);
+      pause = kPauseMin;
+    } else if (!changed_.wait_for(lock, pause, has_news)) {
+      pause = std::min(2 * pause, kPauseMax);
+    }
     if (stopping_) return;
     const std::map<Invalidations::Name, std::uint64_t> names = std::exchange(names_, {});
-    const std::set<NodeId> targets = std::exchange(targets_, {});
+    std::set<NodeId> targets = std::exchange(targets_, {});
     lock.unlock();
+    targets.merge(std::exchange(refused, {}));
     // Names first: a lookup between the two finds the new entry and asks for attributes that are new already.
     for (const auto& [name, change] : names) {
       if (stopping_) return;
@@ -59,7 +76,7 @@ void Invalidator::Run() {
     }
     for (const NodeId target : targets) {
       if (stopping_) return;
-      notifier_.inode(target);
+      if (!notifier_.inode(target)) refused.insert(target);
     }
     lock.lock();
   }

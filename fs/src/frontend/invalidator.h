@@ -23,7 +23,8 @@ class Invalidator {
   /// How the kernel is told. Called on the invalidator's thread only.
   struct Notifier {
     std::function<void(NodeId directory, const std::string& name)> entry;
-    std::function<void(NodeId node)> inode;
+    /// Returns whether the kernel needs no further telling. Where it does, it is told again, ever more rarely.
+    std::function<bool(NodeId node)> inode;
     /// Told after `entry` has returned, with the last change that it stands for.
     std::function<void(const Invalidations::Name& name, std::uint64_t change)> returned = nullptr;
   };
@@ -44,8 +45,8 @@ class Invalidator {
   /// Rises with every announcement: a reply made of what was read under an older epoch may be out of date.
   std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
 
-  /// Drops what waits and returns when no notification is under way; later announcements are ignored. Requests must
-  /// still be answered while it runs, because the notification under way may wait for one.
+  /// Drops what waits, what was refused included, and returns when no notification is under way; later announcements
+  /// are ignored. Requests must still be answered while it runs, because the notification under way may wait for one.
   void Stop();
 
  private:

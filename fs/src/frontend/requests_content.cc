@@ -17,30 +17,15 @@
 namespace copse::fs {
 namespace {
 
-/// What the kernel keeps for an open file: the volume's handle, and in its lowest bit whether it appends.
-class OpenFile {
- public:
-  OpenFile(Volume::Handle* handle, bool appends)
-      : number_(reinterpret_cast<std::uintptr_t>(handle) | (appends ? kAppends : 0)) {
-    if ((reinterpret_cast<std::uintptr_t>(handle) & kAppends) != 0) std::abort();  // new() aligns better than that.
-  }
-  explicit OpenFile(const fuse_file_info* file) : number_(file == nullptr ? 0 : file->fh) {}
-
-  std::uint64_t number() const { return number_; }
-  Volume::Handle* handle() const {
-    return reinterpret_cast<Volume::Handle*>(number_ & ~kAppends);  // NOLINT(performance-no-int-to-ptr): fh is a number
-  }
-  bool appends() const { return (number_ & kAppends) != 0; }
-
- private:
-  static constexpr std::uintptr_t kAppends = 1;
-  std::uintptr_t number_;
-};
+/// What the kernel keeps for an open file; null where it names none.
+Volume::Handle* HandleOf(const fuse_file_info* file) {
+  if (file == nullptr) return nullptr;
+  return reinterpret_cast<Volume::Handle*>(file->fh);  // NOLINT(performance-no-int-to-ptr): fh is a number
+}
 
 Volume::OpenFlags OpenFlagsOf(int flags) {
   Volume::OpenFlags result;
   result.write = (flags & O_ACCMODE) != O_RDONLY;
-  result.append = (flags & O_APPEND) != 0;
   result.truncate = (flags & O_TRUNC) != 0;
   return result;
 }
@@ -70,7 +55,7 @@ absl::StatusOr<Volume::Handle*> OpenNode(fuse_req_t request, NodeId node, int fi
 /// Keeps the handle that the kernel is about to be given, until RELEASE.
 void HandOut(fuse_req_t request, Volume::Handle* handle, NodeId node, fuse_file_info& file) {
   ServiceOf(request).KeepHandle(handle, node);
-  file.fh = OpenFile(handle, OpenFlagsOf(file.flags).append).number();
+  file.fh = reinterpret_cast<std::uintptr_t>(handle);
   file.keep_cache = 1;  // Whatever changes a file behind the kernel's back has its pages invalidated.
 }
 
@@ -145,7 +130,7 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
 void Release(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
   // Answered first: nobody waits for the reply, and publishing a large file takes its time.
   Service& service = ServiceOf(request);
-  Volume::Handle* const handle = OpenFile(file).handle();
+  Volume::Handle* const handle = HandleOf(file);
   fuse_reply_err(request, 0);
   service.ReleaseHandle(handle);
 }
@@ -153,27 +138,39 @@ void Release(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
 void Read(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t offset, fuse_file_info* file) {
   const std::span<char> buffer = ReplyBuffer(size);
   const absl::StatusOr<std::size_t> read =
-      ServiceOf(request).volume.Read(NodeId{node}, OpenFile(file).handle(), static_cast<std::uint64_t>(offset), buffer);
+      ServiceOf(request).volume.Read(NodeId{node}, HandleOf(file), static_cast<std::uint64_t>(offset), buffer);
   if (!read.ok()) return ReplyError(request, read.status());
   fuse_reply_buf(request, buffer.data(), *read);
 }
 
+/// Puts bytes at the end of the file, which the kernel believes to be at `offset`.
+void Append(fuse_req_t request, NodeId node, Volume::Handle* handle, std::string_view bytes, std::uint64_t offset,
+            const SetidRule& setid) {
+  Service& service = ServiceOf(request);
+  const absl::StatusOr<std::uint64_t> place = service.volume.Append(node, handle, bytes, setid);
+  if (!place.ok()) return ReplyError(request, place.status());
+  fuse_reply_write(request, bytes.size());
+  // A peer has made the file longer: the kernel has the bytes in the page where the peer's are.
+  if (*place != offset) service.invalidator.AddAgain(node);
+}
+
 void Write(fuse_req_t request, fuse_ino_t node, const char* bytes, std::size_t size, off_t offset,
            fuse_file_info* file) {
-  const OpenFile open(file);
-  // A handle opened to append puts bytes at the end, wherever the kernel believed it to be. Two kinds of write through
-  // such a handle mean the offset that they bear: pages of a mapping, for which the kernel picks any handle of the
-  // inode, and writes after fcntl(F_SETFL) has taken O_APPEND away.
-  const bool at_offset = file->writepage != 0 || (open.appends() && (file->flags & O_APPEND) == 0);
-  const absl::StatusOr<std::size_t> written = ServiceOf(request).volume.Write(
-      NodeId{node}, at_offset ? nullptr : open.handle(), static_cast<std::uint64_t>(offset),
-      std::string_view(bytes, size), SetidRuleOf(request, Wire::ClearsSetid()));
-  if (!written.ok()) return ReplyError(request, written.status());
-  fuse_reply_write(request, *written);
+  const std::string_view written(bytes, size);
+  const SetidRule setid = SetidRuleOf(request, Wire::ClearsSetid());
+  // Pages of a mapping mean the offset that they bear; the kernel picks any handle of the inode for them.
+  if (file->writepage == 0 && (file->flags & O_APPEND) != 0) {
+    return Append(request, NodeId{node}, HandleOf(file), written, static_cast<std::uint64_t>(offset), setid);
+  }
+  Volume::Handle* const handle = file->writepage != 0 ? nullptr : HandleOf(file);
+  const absl::StatusOr<std::size_t> count =
+      ServiceOf(request).volume.Write(NodeId{node}, handle, static_cast<std::uint64_t>(offset), written, setid);
+  if (!count.ok()) return ReplyError(request, count.status());
+  fuse_reply_write(request, *count);
 }
 
 void Fsync(fuse_req_t request, fuse_ino_t node, int, fuse_file_info* file) {
-  ReplyStatus(request, ServiceOf(request).volume.Fsync(NodeId{node}, OpenFile(file).handle()));
+  ReplyStatus(request, ServiceOf(request).volume.Fsync(NodeId{node}, HandleOf(file)));
 }
 
 void Fallocate(fuse_req_t request, fuse_ino_t node, int flags, off_t offset, off_t length, fuse_file_info* file) {
@@ -183,7 +180,7 @@ void Fallocate(fuse_req_t request, fuse_ino_t node, int flags, off_t offset, off
     return;
   }
   ReplyStatus(request, ServiceOf(request).volume.Fallocate(
-                           NodeId{node}, OpenFile(file).handle(), flags, static_cast<std::uint64_t>(offset),
+                           NodeId{node}, HandleOf(file), flags, static_cast<std::uint64_t>(offset),
                            static_cast<std::uint64_t>(length), SetidRuleOfUntold(request, NodeId{node})));
 }
 
@@ -208,9 +205,8 @@ void CopyRange(fuse_req_t request, fuse_ino_t from, off_t from_offset, fuse_file
   // The reply bears the count in 32 bits; a program goes on with what remains.
   constexpr std::size_t kLengthMax = std::size_t{1} << 30;
   const absl::StatusOr<std::size_t> copied = ServiceOf(request).volume.CopyRange(
-      NodeId{from}, OpenFile(from_file).handle(), static_cast<std::uint64_t>(from_offset), NodeId{to},
-      OpenFile(to_file).handle(), static_cast<std::uint64_t>(to_offset), std::min(length, kLengthMax),
-      SetidRuleOfUntold(request, NodeId{to}));
+      NodeId{from}, HandleOf(from_file), static_cast<std::uint64_t>(from_offset), NodeId{to}, HandleOf(to_file),
+      static_cast<std::uint64_t>(to_offset), std::min(length, kLengthMax), SetidRuleOfUntold(request, NodeId{to}));
   if (!copied.ok()) return ReplyError(request, copied.status());
   fuse_reply_write(request, *copied);
 }

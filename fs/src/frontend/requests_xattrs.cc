@@ -70,7 +70,7 @@ void SetXattr(fuse_req_t request, fuse_ino_t node, const char* name, const char*
   Caller caller = CallerOf(request);
   // Who sets an ACL and is not in the file's group takes its setgid bit away. The kernel would say so in a flag that
   // libfuse 3.14 does not know.
-  if (caller.uid != 0 && std::string_view(name).starts_with("system.")) caller.groups = GroupsOf(request);
+  if (acl::IsXattr(name)) caller.is_member = SetidRuleOf(request, true).is_member;
   Service& service = ServiceOf(request);
   const std::string_view given(value, size);
   const absl::StatusOr<std::string> stored =

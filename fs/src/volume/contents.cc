@@ -105,20 +105,21 @@ absl::StatusOr<bool> Volume::State::TruncateTo(OpenFile& file, std::uint64_t siz
   return true;
 }
 
-absl::StatusOr<std::size_t> Volume::State::WriteTo(OpenFile& file, bool append, std::uint64_t offset,
-                                                   std::string_view bytes, const SetidRule& setid) {
-  COPSE_RETURN_IF_ERROR(CheckRange(append ? file.staged->size() : offset, bytes.size()));
-  if (bytes.empty()) return 0;
-  COPSE_RETURN_IF_ERROR(EnsureSpace(bytes.size()));
-  COPSE_RETURN_IF_ERROR(ClearPrivileges(file, setid));
-  const base::UnixNanoseconds now = env.clock.Now();
-  if (append) {
-    COPSE_RETURN_IF_ERROR(file.staged->Append(bytes, now).status());
-  } else {
-    COPSE_RETURN_IF_ERROR(file.staged->Write(offset, bytes, now));
-  }
+absl::Status Volume::State::PrepareWrite(OpenFile& file, std::uint64_t offset, std::uint64_t bytes,
+                                         const SetidRule& setid) {
+  COPSE_RETURN_IF_ERROR(CheckRange(offset, bytes));
+  if (bytes == 0) return absl::OkStatus();
+  COPSE_RETURN_IF_ERROR(EnsureSpace(bytes));
+  return ClearPrivileges(file, setid);
+}
+
+absl::Status Volume::State::WriteTo(OpenFile& file, std::uint64_t offset, std::string_view bytes,
+                                    const SetidRule& setid) {
+  COPSE_RETURN_IF_ERROR(PrepareWrite(file, offset, bytes.size(), setid));
+  if (bytes.empty()) return absl::OkStatus();
+  COPSE_RETURN_IF_ERROR(file.staged->Write(offset, bytes, env.clock.Now()));
   NoteChange(file, bytes.size());
-  return bytes.size();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::size_t> Volume::Read(NodeId node, Handle* handle, std::uint64_t offset, std::span<char> out) {
@@ -132,7 +133,20 @@ absl::StatusOr<std::size_t> Volume::Write(NodeId node, Handle* handle, std::uint
   COPSE_RETURN_IF_ERROR(state_->CheckWritable());
   COPSE_RETURN_IF_ERROR(CheckWriter(handle));
   COPSE_ASSIGN_OR_RETURN(const State::Pin file, state_->PinFor(node, handle));
-  return state_->WriteTo(*file, handle != nullptr && handle->flags().append, offset, bytes, setid);
+  COPSE_RETURN_IF_ERROR(state_->WriteTo(*file, offset, bytes, setid));
+  return bytes.size();
+}
+
+absl::StatusOr<std::uint64_t> Volume::Append(NodeId node, Handle* handle, std::string_view bytes,
+                                             const SetidRule& setid) {
+  COPSE_RETURN_IF_ERROR(state_->CheckWritable());
+  COPSE_RETURN_IF_ERROR(CheckWriter(handle));
+  COPSE_ASSIGN_OR_RETURN(const State::Pin file, state_->PinFor(node, handle));
+  COPSE_RETURN_IF_ERROR(state_->PrepareWrite(*file, file->staged->size(), bytes.size(), setid));
+  if (bytes.empty()) return file->staged->size();
+  COPSE_ASSIGN_OR_RETURN(const std::uint64_t offset, file->staged->Append(bytes, state_->env.clock.Now()));
+  state_->NoteChange(*file, bytes.size());
+  return offset;
 }
 
 absl::Status Volume::Fallocate(NodeId node, Handle* handle, int flags, std::uint64_t offset, std::uint64_t length,
@@ -194,9 +208,9 @@ absl::StatusOr<std::size_t> Volume::CopyRange(NodeId from, Handle* from_handle, 
     const auto read = source->staged->Read(from_offset + copied, piece);
     if (!read.ok() && copied == 0) return read.status();
     if (!read.ok() || *read == 0) break;
-    const auto written =
-        state_->WriteTo(*target, false, to_offset + copied, std::string_view(buffer.data(), *read), setid);
-    if (!written.ok() && copied == 0) return written.status();
+    const absl::Status written =
+        state_->WriteTo(*target, to_offset + copied, std::string_view(buffer.data(), *read), setid);
+    if (!written.ok() && copied == 0) return written;
     if (!written.ok()) break;
     copied += *read;
   }

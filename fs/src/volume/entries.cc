@@ -143,7 +143,13 @@ void Volume::State::AppendRemoval(Batch& batch, const EntryParts& parts, base::U
     std::sort(unlinked.kept.begin(), unlinked.kept.end());
     std::set_difference(heads.begin(), heads.end(), unlinked.kept.begin(), unlinked.kept.end(),
                         std::back_inserter(unlinked.dropped));
-    fields.push_back(schema::Replace(schema::kUnlinked, schema::EncodeUnlinked(unlinked), {}));
+    // Deletions that did not take the file away, since it had another name, have no say in this one.
+    std::vector<crdt::Timestamp> outdated;
+    const bool is_there = !projection->GhostNameOf(parts.inode);
+    for (const auto& deletion : tree().Versions(parts.inode, schema::kUnlinked)) {
+      if (is_there) outdated.push_back(deletion.time);
+    }
+    fields.push_back(schema::Replace(schema::kUnlinked, schema::EncodeUnlinked(unlinked), std::move(outdated)));
   }
   batch.Set(parts.inode, std::move(fields));
 }

@@ -169,6 +169,8 @@ void Volume::Release(Handle* handle) {
   // More in memory and not published than this: who closes a file waits for its publication, so that memory stays
   // bounded when programs write faster than chunks can be sealed.
   constexpr std::uint64_t kUnpublishedBytesMax = 64 << 20;
+  // Likewise for what is not in memory: a process has so many descriptors only.
+  constexpr std::size_t kFilesOnDiskMax = 256;
   State::Pin last;
   {
     const std::lock_guard lock(state_->local_mutex);
@@ -177,7 +179,9 @@ void Volume::Release(Handle* handle) {
   }
   if (--last->handles > 0 || !last->staged->dirty()) return;
   last->publish_soon = true;
-  if (last->written_bytes <= State::kMemoryBytesMax && state_->unpublished_bytes > kUnpublishedBytesMax) {
+  const bool is_in_memory = last->written_bytes <= State::kMemoryBytesMax;
+  if (is_in_memory ? state_->unpublished_bytes > kUnpublishedBytesMax
+                   : state_->staging->files_on_disk() > kFilesOnDiskMax) {
     AboutToWait();
     if (state_->Publish(*last, StagedFile::Precedence::kUnderWriters).ok()) return;
   }

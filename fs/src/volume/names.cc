@@ -156,9 +156,13 @@ absl::StatusOr<Volume::Entry> Volume::Link(const Caller&, NodeId node, NodeId ne
   const base::UnixNanoseconds now = state_->env.clock.Now();
   Invalidations changed;
   Entry entry;
-  {
+  State::Pin written;
+  for (bool published = false;; published = true) {
+    // A version with a name of its own is another file from then on: it has to have what was written until now.
+    if (published) COPSE_RETURN_IF_ERROR(state_->Publish(*written));
     const State::TreeWriteLock lock(state_->tree_mutex);
     COPSE_ASSIGN_OR_RETURN(State::Subject subject, state_->SubjectOf(node));
+    if (!published && (written = state_->PinWrittenSibling(subject))) continue;
     if (subject.kind == Kind::kDirectory) {
       return PosixError(std::errc::operation_not_permitted, "a directory has one name only");
     }
@@ -183,9 +187,19 @@ absl::StatusOr<Volume::Entry> Volume::Link(const Caller&, NodeId node, NodeId ne
     entry = state_->LookedUp(subject);
     state_->ForgetName(new_parent, new_name);
     state_->ForgetKnown(changed, new_parent, new_name, entry.node);
+    break;
   }
   state_->Announce(std::move(changed), {new_parent, entry.node});
   return entry;
+}
+
+Volume::State::Pin Volume::State::PinWrittenSibling(const Subject& subject) {
+  if (!subject.is_sibling()) return {};
+  const std::lock_guard lock(local_mutex);
+  const auto local = locals.find(subject.key);
+  if (local == locals.end() || local->second.open == nullptr || !local->second.open->staged->dirty()) return {};
+  ++local->second.open->users;
+  return Pin(*this, local->second.open);
 }
 
 Volume::State::Pin Volume::State::PinUnpublished(const ShownEntry& entry) {
@@ -203,6 +217,7 @@ Volume::State::Pin Volume::State::PinUnpublished(const ShownEntry& entry) {
 absl::Status Volume::State::Remove(NodeId parent, std::string_view name, bool directory) {
   COPSE_RETURN_IF_ERROR(CheckWritable());
   NodeId removed;
+  NodeId sibling;
   Pin unpublished;  // Held to the end: what it was shown as leads to it as long as it is in use.
   for (bool published = false;; published = true) {
     Invalidations changed;
@@ -233,6 +248,7 @@ absl::Status Volume::State::Remove(NodeId parent, std::string_view name, bool di
         if (!batch.empty()) batch.TouchDirectory(projection->RepresentativeOf(parent), now);
         COPSE_ASSIGN_OR_RETURN(changed, Commit(std::move(batch)));
         NoteRemoval(entry, unpublished);
+        if (entry.type == EntryType::kSibling) sibling = removed;
         // Shown all the same: the kernel, which takes one name off it, does not know how.
         if (tree().Versions(parts->inode, schema::kContent).size() > 1) removed = NodeId{};
         RememberEmptied(ghosts);
@@ -244,6 +260,7 @@ absl::Status Volume::State::Remove(NodeId parent, std::string_view name, bool di
       Publish(*unpublished).IgnoreError();  // On a full disk, deleting goes on.
       continue;
     }
+    if (sibling != NodeId{}) SettleStaging(sibling);
     Announce(std::move(changed), {parent, removed});
     return absl::OkStatus();
   }

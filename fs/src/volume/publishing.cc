@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "content/about_to_wait.h"
 #include "volume/volume_state.h"
 
 namespace copse::fs {
@@ -31,35 +32,43 @@ constexpr std::uint64_t kBytesASecond = 256 << 20;
 absl::Status Volume::State::Publish(OpenFile& file, StagedFile::Precedence precedence) {
   Invalidations changed;
   bool shows_other = false;
+  absl::Status status;
   {
-    const std::lock_guard lock(file.publish_mutex);
+    std::unique_lock lock(file.publish_mutex, std::try_to_lock);
+    if (!lock.owns_lock()) {
+      AboutToWait();
+      lock.lock();
+    }
     if (!file.staged->dirty() || !MayPublish(file)) return absl::OkStatus();
     file.publish_soon = false;
     const std::uint64_t bytes = file.written_bytes;
+    if (bytes > kSmallBytes) AboutToWait();
     if (file.gave_way == kGivesWayMax) precedence = StagedFile::Precedence::kOverWriters;
     absl::StatusOr<Manifest> manifest = file.staged->Publish(precedence);
     if (absl::IsAborted(manifest.status())) ++file.gave_way;
     if (!manifest.ok()) return manifest.status();
     file.gave_way = 0;
-    COPSE_ASSIGN_OR_RETURN(changed, SubmitVersion(file, *std::move(manifest)));
-    file.last_publication = env.clock.Monotonic().count();
-    CountPublished(file, bytes);
-    if (file.staged->dirty()) file.written_at_counter = counter.load(std::memory_order_acquire);
-    shows_other = Follow(file);
+    status = SubmitVersion(file, *std::move(manifest), changed);
+    if (status.ok()) {
+      file.last_publication = env.clock.Monotonic().count();
+      CountPublished(file, bytes);
+      if (file.staged->dirty()) file.written_at_counter = counter.load(std::memory_order_acquire);
+      shows_other = Follow(file);
+    }
   }
   // The kernel has the bytes that were written. Only if the file shows another version now, they are not its any more.
   Announce(std::move(changed), {shows_other ? NodeId{} : file.key.load()});
-  return absl::OkStatus();
+  return status;
 }
 
-absl::StatusOr<Invalidations> Volume::State::SubmitVersion(OpenFile& file, Manifest manifest) {
-  const std::vector<crdt::Timestamp> base = file.staged->base_heads();
-  std::vector<crdt::Timestamp> heads = base;
-  Invalidations changed;
+absl::Status Volume::State::SubmitVersion(OpenFile& file, Manifest manifest, Invalidations& changed) {
+  std::vector<crdt::Timestamp> heads;
   {
     const TreeWriteLock lock(tree_mutex);
-    if (!MayPublishUnderTreeLock(file)) return changed;
+    if (!MayPublishUnderTreeLock(file)) return absl::OkStatus();
     const NodeId inode = file.inode;
+    const std::vector<crdt::Timestamp> base = file.staged->base_heads();
+    heads = base;
     const Attributes shown = AttributesWith({file.key, file.key, inode}, &file);
     const auto [present, present_heads] = BaseOf({file.key, file.key, inode});
     const auto is_based_on = [&](crdt::Timestamp version) {
@@ -88,12 +97,24 @@ absl::StatusOr<Invalidations> Volume::State::SubmitVersion(OpenFile& file, Manif
     COPSE_ASSIGN_OR_RETURN(changed, Commit(std::move(batch)));
     NotePublished(inode, base, heads);
     file.is_removed_here = false;
+    // Should what follows fail, the next attempt goes on from this version.
+    file.also_replaces = heads;
   }
-  file.also_replaces.clear();
   // What was synced lies in staging alone until the op that replaces it is as durable.
   if (file.staged->persisted()) COPSE_RETURN_IF_ERROR(env.journal.Sync());
   COPSE_RETURN_IF_ERROR(file.staged->Rebase(manifest, std::move(heads)));
-  return changed;
+  file.also_replaces.clear();
+  return absl::OkStatus();
+}
+
+void Volume::State::SettleStaging(NodeId number) {
+  const Pin file = PinOpen(KeyOf(number));
+  if (!file || !file->staged->persisted()) return;
+  AboutToWait();
+  // A log names the inode, so that has to be durable before it is; and what a log is gone for, before it goes.
+  if (!env.journal.Sync().ok()) return;
+  // Where this fails the log says what it said: after a crash the bytes are back where they were.
+  (file->is_removed_here ? file->staged->Unpersist() : file->staged->Persist()).IgnoreError();
 }
 
 void Volume::State::SchedulePublication(OpenFile& file, std::chrono::nanoseconds delay) {

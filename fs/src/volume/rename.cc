@@ -105,6 +105,7 @@ absl::Status Volume::Rename(const Caller&, NodeId parent, std::string_view name,
     Invalidations changed;
     NodeId source_number;
     NodeId target_number;
+    std::vector<NodeId> siblings;
     {
       const State::TreeWriteLock lock(state_->tree_mutex);
       COPSE_RETURN_IF_ERROR(state_->CheckEntry(parent, name));
@@ -145,6 +146,8 @@ absl::Status Volume::Rename(const Caller&, NodeId parent, std::string_view name,
       COPSE_RETURN_IF_ERROR(state_->CheckRename(renaming));
       if (renaming.target && !exchange && !published) unpublished = state_->PinUnpublished(renaming.target->entry);
       if (!unpublished || published) {
+        if (IsSibling(renaming.source)) siblings.push_back(renaming.source.entry.target);
+        if (renaming.target && IsSibling(*renaming.target)) siblings.push_back(renaming.target->entry.target);
         COPSE_ASSIGN_OR_RETURN(changed, state_->Rename(renaming, unpublished));
       }
     }
@@ -152,6 +155,7 @@ absl::Status Volume::Rename(const Caller&, NodeId parent, std::string_view name,
       state_->Publish(*unpublished).IgnoreError();  // On a full disk, renaming goes on.
       continue;
     }
+    for (const NodeId sibling : siblings) state_->SettleStaging(sibling);
     state_->Announce(std::move(changed), {parent, new_parent, source_number, target_number});
     return absl::OkStatus();
   }

@@ -16,7 +16,7 @@ std::optional<acl::List> ListOf(const crdt::Tree& tree, NodeId node, std::string
 }
 
 bool IsIn(const Caller& caller, std::uint32_t group) {
-  return caller.gid == group || std::find(caller.groups.begin(), caller.groups.end(), group) != caller.groups.end();
+  return caller.is_member ? caller.is_member(group) : caller.gid == group;
 }
 
 }  // namespace

@@ -185,6 +185,11 @@ std::string Volume::SaveReplica(crdt::VersionVector& known, const std::function<
   return state_->replica.Save();
 }
 
+bool Volume::IsLookedUp(NodeId node) {
+  const std::lock_guard lock(state_->local_mutex);
+  return state_->lookups.contains(node);
+}
+
 Volume::Usage Volume::GetUsage() {
   Usage usage;
   const State::TreeReadLock tree_lock(state_->tree_mutex);

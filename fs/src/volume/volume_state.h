@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "content/about_to_wait.h"
 #include "volume/access_times.h"
 #include "volume/batch.h"
 #include "volume/numbers.h"
@@ -85,7 +86,18 @@ struct Volume::State {
   };
 
   using TreeReadLock = std::shared_lock<std::shared_mutex>;
-  using TreeWriteLock = std::unique_lock<std::shared_mutex>;
+  /// Says first that it waits, where it has to: whoever only looks goes on meanwhile.
+  class TreeWriteLock {
+   public:
+    explicit TreeWriteLock(std::shared_mutex& mutex) : lock_(mutex, std::try_to_lock) {
+      if (lock_.owns_lock()) return;
+      AboutToWait();
+      lock_.lock();
+    }
+
+   private:
+    std::unique_lock<std::shared_mutex> lock_;
+  };
 
   State(Environment surroundings, crdt::TreeReplica& tree_replica, const Options& volume_options);
 
@@ -197,6 +209,8 @@ struct Volume::State {
   /// Pins contents that programs wrote and closed, and that are not published yet, where the last name of `inode` is
   /// about to go: published first, they are in trash. Under the tree lock.
   Pin PinUnpublished(const ShownEntry& entry);
+  /// Pins what is being written to a version beside a file; empty where nothing is. Under the tree lock.
+  Pin PinWrittenSibling(const Subject& subject);
   /// The group of a new entry of `directory`, and whether a new directory inherits the bit (inode(7), S_ISGID).
   std::pair<std::uint32_t, bool> GroupFor(const Caller& caller, NodeId directory) const;
   absl::Status Remove(NodeId parent, std::string_view name, bool directory);
@@ -291,13 +305,18 @@ struct Volume::State {
   absl::Status SetModificationTime(NodeId node, base::UnixNanoseconds now);
   /// Whether that changed anything: where it did not, the caller moves the time.
   absl::StatusOr<bool> TruncateTo(OpenFile& file, std::uint64_t size, base::UnixNanoseconds now);
-  absl::StatusOr<std::size_t> WriteTo(OpenFile& file, bool append, std::uint64_t offset, std::string_view bytes,
-                                      const SetidRule& setid);
+  /// What comes before `bytes` more are written at `offset`.
+  absl::Status PrepareWrite(OpenFile& file, std::uint64_t offset, std::uint64_t bytes, const SetidRule& setid);
+  absl::Status WriteTo(OpenFile& file, std::uint64_t offset, std::string_view bytes, const SetidRule& setid);
 
   // publishing.cc
   absl::Status Publish(OpenFile& file, StagedFile::Precedence precedence = StagedFile::Precedence::kOverWriters);
-  /// Makes `manifest` a version of the inode and the base of `file`.
-  absl::StatusOr<Invalidations> SubmitVersion(OpenFile& file, Manifest manifest);
+  /// Makes `manifest` a version of the inode and the base of `file`. `changed` gets what it has changed, also where it
+  /// fails in the end.
+  absl::Status SubmitVersion(OpenFile& file, Manifest manifest, Invalidations& changed);
+  /// The name of a version beside a file was moved or removed: has what a restart would make of its staged bytes
+  /// follow. Without any lock.
+  void SettleStaging(NodeId number);
   void SchedulePublication(OpenFile& file, std::chrono::nanoseconds delay);
   /// Sees to the publication of a file whose last handle was closed: at once, and where many are closed one after the
   /// other, after them.

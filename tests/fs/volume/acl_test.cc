@@ -96,7 +96,9 @@ TEST_F(AclTest, WhoIsNotInTheGroupTakesSetgidAway) {
   EXPECT_EQ(mode_after(kAlice), 0750u);
   EXPECT_EQ(mode_after({.uid = 0, .gid = 0}), 02750u);
   EXPECT_EQ(mode_after({.uid = 1000, .gid = 7}), 02750u);
-  EXPECT_EQ(mode_after({.uid = 1000, .gid = 1000, .groups = {6, 7}}), 02750u);
+  EXPECT_EQ(
+      mode_after({.uid = 1000, .gid = 1000, .is_member = [](std::uint32_t group) { return group == 6 || group == 7; }}),
+      02750u);
 }
 
 TEST_F(AclTest, WhatIsNoListIsRefused) {

@@ -40,10 +40,13 @@ TEST_F(ContentsTest, WhatWasWrittenIsReadThroughEveryHandle) {
   EXPECT_EQ(volume().GetUsage().open_handles, 0u);
 }
 
-TEST_F(ContentsTest, WritesAppendWhereTheHandleWasOpenedSo) {
+TEST_F(ContentsTest, WhatIsAppendedIsAtTheEndAndItsOffsetIsTold) {
   const NodeId file = MakeFile(kRoot, "log", "one\n");
-  Volume::Handle* handle = Open(file, {.write = true, .append = true});
-  Write(file, handle, 0, "two\n");
+  Volume::Handle* handle = Open(file, {.write = true});
+  const auto offset = volume().Append(file, handle, "two\n");
+  ASSERT_TRUE(offset.ok()) << offset.status();
+  EXPECT_EQ(*offset, 4u);
+  EXPECT_EQ(*volume().Append(file, handle, ""), 8u);
   volume().Release(handle);
   EXPECT_EQ(Contents(file), "one\ntwo\n");
 }

@@ -165,6 +165,30 @@ TEST_F(Replicas, WhatIsPlacedInADirectoryThatCameBackMovesItBack) {
   }
 }
 
+TEST_F(Replicas, WhoOnceRemovedAFileThatAnotherNameKeptHasNotRemovedItWhenThatNameGoes) {
+  BothWays([this](Replica& a, Replica& b) {
+    const NodeId file = a.MakeFile(kRoot, "f", "base");
+    Exchange();
+    a.Hold(kRoot, "f");
+    EXPECT_EQ(a.Unlink(kRoot, "f"), std::errc{});
+    ASSERT_TRUE(b.volume().Link(kAlice, file, kRoot, "g").ok());
+    Exchange();
+    EXPECT_EQ(b.Unlink(kRoot, "g"), std::errc{});
+    Exchange();
+    EXPECT_TRUE(a.Names(kRoot).empty());
+    // By a descriptor of O_PATH.
+    const auto handle = a.volume().Open(file, {.write = true, .truncate = true});
+    ASSERT_TRUE(handle.ok()) << handle.status();
+    ASSERT_TRUE(a.volume().Write(file, *handle, 0, "written since").ok());
+    ASSERT_TRUE(a.volume().Fsync(file, *handle).ok());
+    a.volume().Release(*handle);
+    a.held.clear();
+    a.CrashAndReopen();
+    Exchange();
+    EXPECT_EQ(b.AllContents(kRoot), Strings{"written since"});
+  });
+}
+
 TEST_F(Replicas, ALinkKeepsAFileWhoseLastNameIsRemoved) {
   BothWays([&](Replica& a, Replica& b) {
     const NodeId file = a.MakeFile(kRoot, "f", "x");

@@ -52,6 +52,35 @@ TEST_F(RecoveryTest, AStagingOfAFileThatIsNotThereIsLeftWhereItIsAndSaid) {
   EXPECT_TRUE(Exists(log));
 }
 
+TEST_F(RecoveryTest, WhatComesAfterASyncOfTheLogThatFailedIsPublishedAllTheSame) {
+  const NodeId file = MakeStagedFile();
+  const auto handle = volume().Open(file, {.write = true});
+  ASSERT_TRUE(volume().Write(file, *handle, 6, " more").ok());
+  world_.storage.FailSync(2);  // The first is that of the bytes.
+  EXPECT_FALSE(volume().Fsync(file).ok());
+  ASSERT_TRUE(volume().Write(file, *handle, 11, " and more").ok());
+  EXPECT_TRUE(volume().Fsync(file).ok());
+  ASSERT_TRUE(volume().Flush().ok());
+  EXPECT_EQ(volume().GetUsage().dirty_files, 0u);
+  world_.Reopen();
+  EXPECT_EQ(Contents(file), "staged more and more");
+}
+
+TEST_F(RecoveryTest, APublicationThatFailsAfterItsOpIsGoneOnWithAndNotRepeated) {
+  const NodeId file = MakeStagedFile();
+  world_.journal.sync_error = absl::ResourceExhaustedError("no space");
+  EXPECT_FALSE(volume().Flush().ok());
+  EXPECT_FALSE(volume().Flush().ok());
+  const auto handle = volume().Open(file, {.write = true});
+  ASSERT_TRUE(volume().Write(file, *handle, 6, " more").ok());
+  world_.journal.sync_error = absl::OkStatus();
+  EXPECT_TRUE(volume().Flush().ok());
+  // One version, that has all.
+  EXPECT_EQ(world_.replica->tree().Versions(file, schema::kContent).size(), 1u);
+  EXPECT_EQ(Names(kRoot), std::vector<std::string>{"a"});
+  EXPECT_EQ(Contents(file), "staged more");
+}
+
 TEST_F(RecoveryTest, AStagingIsPublishedThoughItsBaseIsKnownToNoJournal) {
   const NodeId file = MakeStagedFile();
   const std::vector<crdt::Op> ops = world_.journal.ops();

@@ -23,6 +23,14 @@ class SiblingTest : public ReplicasTest {
     file_ = EditedByBoth(desk(), laptop(), [this] { Exchange(); });
     sibling_ = desk().Find(kRoot, "f-desk.txt");
   }
+  /// Writes more than an fsync publishes at once to the sibling, and syncs it.
+  std::pair<NodeId, Volume::Handle*> OpenAndSync(const std::string& contents) {
+    const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+    Volume::Handle* const handle = desk().volume().Open(number, {.write = true}).value();
+    EXPECT_TRUE(desk().volume().Write(number, handle, 0, contents).ok());
+    EXPECT_TRUE(desk().volume().Fsync(number, handle).ok());
+    return {number, handle};
+  }
   NodeId file_;
   NodeId sibling_;
 };
@@ -100,6 +108,38 @@ TEST_F(SiblingTest, WhatIsWrittenToItIsReadThroughItAtOnce) {
   desk().volume().Release(*handle);
   Exchange();
   EXPECT_EQ(laptop().AllContents(kRoot), (Strings{"XX desk", "of laptop"}));
+}
+
+TEST_F(SiblingTest, ANameThatIsLinkedToItHasWhatWasWrittenUntilThen) {
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  const auto handle = desk().volume().Open(number, {.write = true});
+  ASSERT_TRUE(handle.ok());
+  ASSERT_TRUE(desk().volume().Write(number, *handle, 0, "OF").ok());
+  ASSERT_TRUE(desk().volume().Link(kAlice, number, kRoot, "saved").ok());
+  EXPECT_EQ(desk().ContentsAt(kRoot, "saved"), "OF desk");
+  desk().volume().Release(*handle);
+  EXPECT_EQ(desk().Unlink(kRoot, "f-desk.txt"), std::errc{});
+  Exchange();
+  EXPECT_EQ(phone().ContentsAt(kRoot, "saved"), "OF desk");
+}
+
+TEST_F(SiblingTest, WhatWasSyncedIsUnderItsNewNameAfterACrash) {
+  OpenAndSync(std::string(70'000, 'x'));
+  ASSERT_EQ(desk().Rename(kRoot, "f-desk.txt", kRoot, "g"), std::errc{});
+  ASSERT_TRUE(desk().volume().FsyncDirectory(kRoot).ok());
+  desk().CrashAndReopen();
+  EXPECT_TRUE(desk().ContentsAt(kRoot, "g") == std::string(70'000, 'x'));
+  EXPECT_EQ(desk().ContentsAt(kRoot, "f.txt"), "of laptop");
+  EXPECT_EQ(desk().Names(kRoot), (Strings{"f.txt", "g"}));
+}
+
+TEST_F(SiblingTest, RemovedWhileItIsOpenItDoesNotComeBackAfterACrash) {
+  const auto [number, handle] = OpenAndSync(std::string(70'000, 'x'));
+  ASSERT_EQ(desk().Unlink(kRoot, "f-desk.txt"), std::errc{});
+  EXPECT_TRUE(desk().ContentsOf(handle, number) == std::string(70'000, 'x').substr(0, 1 << 16));
+  ASSERT_TRUE(desk().volume().FsyncDirectory(kRoot).ok());
+  desk().CrashAndReopen();
+  EXPECT_EQ(desk().AllContents(kRoot), Strings{"of laptop"});
 }
 
 TEST_F(SiblingTest, ItsNumberLeadsToTheFileThatItHasBecomeThroughAllLaterVersions) {

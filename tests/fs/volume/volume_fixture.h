@@ -28,6 +28,7 @@ class RecordingJournal final : public crdt::Journal {
     bool is_own = false;
   };
   std::function<void()> before_sync;
+  absl::Status sync_error;  ///< What Sync answers, having done nothing, where this is none.
 
   absl::Status Append(std::span<const crdt::Op> batch) override {
     const std::lock_guard lock(mutex_);
@@ -42,6 +43,7 @@ class RecordingJournal final : public crdt::Journal {
   }
   absl::Status Sync() override {
     if (before_sync) before_sync();
+    if (!sync_error.ok()) return sync_error;
     const std::lock_guard lock(mutex_);
     durable_ = ops_.size();
     ++syncs_;

@@ -70,7 +70,8 @@ struct Caller {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint32_t umask = 0;  ///< Taken from the mode of what is made, but in a directory with a default ACL.
-  std::vector<std::uint32_t> groups = {};  ///< Supplementary; filled in for SetXattr of an ACL only.
+  /// As SetidRule's; for SetXattr of an ACL only. Absent: a member of `gid` alone.
+  std::function<bool(std::uint32_t group)> is_member = {};
 };
 
 }  // namespace copse::fs

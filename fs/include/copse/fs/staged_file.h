@@ -53,8 +53,10 @@ class StagedFile {
 
   /// Makes what was written durable without publishing it, so that StagingArea::Recover finds it after a crash.
   absl::Status Persist();
-  /// Whether a staging on disk would be recovered: Persist has been called since the last Rebase or Discard.
+  /// Whether a staging on disk would be recovered: Persist has been called since the last Rebase, Unpersist or Discard.
   bool persisted() const;
+  /// From now on a crash leaves nothing of what was written, until the next Persist.
+  absl::Status Unpersist();
 
   /// The heads that the base stands for: what the version published next replaces.
   std::vector<crdt::Timestamp> base_heads() const;
@@ -121,6 +123,9 @@ class StagingArea {
   /// is, and `left` gets a line with its path and the reason.
   absl::StatusOr<std::vector<Recovered>> Recover(const std::function<bool(NodeId node)>& is_file,
                                                  std::vector<std::string>& left);
+
+  /// How many files have their written bytes on disk: each takes a descriptor, or two.
+  std::size_t files_on_disk() const;
 
  private:
   struct State;

@@ -73,7 +73,6 @@ class Volume {
   };
   struct OpenFlags {
     bool write = false;
-    bool append = false;
     bool truncate = false;
   };
   struct Space {
@@ -177,9 +176,11 @@ class Volume {
   /// The last release of a written file has it published.
   void Release(Handle* handle);
   absl::StatusOr<std::size_t> Read(NodeId node, Handle* handle, std::uint64_t offset, std::span<char> out);
-  /// At the end of the file where the handle was opened to append.
   absl::StatusOr<std::size_t> Write(NodeId node, Handle* handle, std::uint64_t offset, std::string_view bytes,
                                     const SetidRule& setid = {});
+  /// Writes all of `bytes` at the end of the file; returns the offset at which they are.
+  absl::StatusOr<std::uint64_t> Append(NodeId node, Handle* handle, std::string_view bytes,
+                                       const SetidRule& setid = {});
   absl::Status Fallocate(NodeId node, Handle* handle, int flags, std::uint64_t offset, std::uint64_t length,
                          const SetidRule& setid = {});
   /// SEEK_DATA (`data`) or SEEK_HOLE.
@@ -221,6 +222,8 @@ class Volume {
   /// docs/format/dump.md. `known`, where given, is told which ops the dump shows.
   std::string Dump(crdt::VersionVector* known = nullptr);
   Usage GetUsage();
+  /// Whether the kernel was told of `node` more often than it has forgotten it.
+  bool IsLookedUp(NodeId node);
 
  private:
   struct State;
