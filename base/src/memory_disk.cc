@@ -109,6 +109,10 @@ absl::Status MemoryDisk::CheckPower(const std::string& doing, const std::string&
   return changes_until_cut == 0 ? absl::InternalError(doing + " " + path + ": the power is cut") : absl::OkStatus();
 }
 
+absl::Status MemoryDisk::CheckDescriptors(const std::string& doing, const std::string& path) const {
+  return has_descriptors ? absl::OkStatus() : absl::UnavailableError(doing + " " + path + ": Too many open files");
+}
+
 absl::Status MemoryDisk::SpendChange(const std::string& doing, const std::string& path) {
   COPSE_RETURN_IF_ERROR(CheckPower(doing, path));
   if (changes_until_cut != std::numeric_limits<std::uint64_t>::max()) --changes_until_cut;
@@ -257,6 +261,7 @@ void MemoryDisk::Crash(const std::vector<bool>& kept) {
   changes_until_cut = std::numeric_limits<std::uint64_t>::max();
   writes_until_failure = 0;
   syncs_until_failure = 0;
+  has_descriptors = true;
 }
 
 std::shared_ptr<MemoryDisk> MemoryDisk::Copy() const {

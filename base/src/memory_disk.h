@@ -74,6 +74,7 @@ struct MemoryDisk {
   NodePointer FindDirectory(const std::string& path) const;
 
   absl::Status CheckPower(const std::string& doing, const std::string& path) const;
+  absl::Status CheckDescriptors(const std::string& doing, const std::string& path) const;
   /// To be asked before each change.
   absl::Status SpendChange(const std::string& doing, const std::string& path);
   /// Counts a planned fault down; true when it is due.
@@ -110,6 +111,7 @@ struct MemoryDisk {
   std::uint64_t changes_until_cut = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t writes_until_failure = 0;  ///< 0: none planned.
   std::uint64_t syncs_until_failure = 0;
+  bool has_descriptors = true;
   MemoryStorage::Counts counts;
 };
 

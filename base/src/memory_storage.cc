@@ -37,6 +37,7 @@ MemoryStorage::~MemoryStorage() = default;
 absl::StatusOr<std::unique_ptr<File>> MemoryStorage::Open(const std::string& path, OpenMode mode) {
   const std::lock_guard lock(disk_->mutex);
   COPSE_RETURN_IF_ERROR(disk_->CheckPower("open", path));
+  COPSE_RETURN_IF_ERROR(disk_->CheckDescriptors("open", path));
   NodePointer node = disk_->Find(path);
   if (mode == OpenMode::kCreate) {
     if (node != nullptr) return absl::AlreadyExistsError("open " + path + ": File exists");
@@ -122,6 +123,7 @@ absl::Status MemoryStorage::SyncDirectory(const std::string& directory) {
   const std::lock_guard lock(disk_->mutex);
   const NodePointer node = disk_->FindDirectory(directory);
   if (node == nullptr) return NotFound(directory);
+  COPSE_RETURN_IF_ERROR(disk_->CheckDescriptors("sync directory", directory));
   COPSE_RETURN_IF_ERROR(disk_->SpendChange("sync directory", directory));
   if (MemoryDisk::IsDue(disk_->syncs_until_failure)) return MemoryIoError("sync directory", directory);
   disk_->MakeDirectoryDurable(node);
@@ -196,6 +198,11 @@ void MemoryStorage::FailWrite(std::uint64_t nth) {
 void MemoryStorage::FailSync(std::uint64_t nth) {
   const std::lock_guard lock(disk_->mutex);
   disk_->syncs_until_failure = nth;
+}
+
+void MemoryStorage::SetHasDescriptors(bool has_descriptors) {
+  const std::lock_guard lock(disk_->mutex);
+  disk_->has_descriptors = has_descriptors;
 }
 
 void MemoryStorage::SetFreeBytes(std::uint64_t bytes) {

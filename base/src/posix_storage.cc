@@ -36,7 +36,6 @@ absl::Status ErrnoStatus(int error, const std::string& doing, const std::string&
       return absl::ResourceExhaustedError(message);
     case EMFILE:
     case ENFILE:
-    case ENOMEM:
       return absl::UnavailableError(message);
     default:
       return absl::InternalError(message);

@@ -18,9 +18,11 @@
 #include <copse/fs/named_content.h>
 #include <copse/replica/identity.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "cli/descriptor_limit.h"
 #include "cli/snapshots.h"
 
 namespace copse::cli {
@@ -116,6 +118,8 @@ absl::Status OpenVolume::State::OpenTop(const std::string& path) {
   options.volume_key = store->identity().volume_key;
   options.label = store->identity().label;
   options.read_only = read_only;
+  // A quarter of the descriptors: a file may take two, and connections and packs take others.
+  options.staged_files_max = std::min(options.staged_files_max, DescriptorLimit() / 4);
   const fs::Volume::Environment environment{
       machine.storage, machine.clock, machine.volume_executor,
       *store,          journal,       [from = store.get()] { return from->StableTime(); }};

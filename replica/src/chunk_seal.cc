@@ -6,8 +6,6 @@
 
 #include <memory>
 
-#include "sealing.h"
-
 namespace copse::replica {
 namespace {
 

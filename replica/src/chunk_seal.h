@@ -3,10 +3,16 @@
 #include <absl/status/statusor.h>
 #include <copse/base/content_store.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "sealing.h"
+
 namespace copse::replica {
+
+/// No sealed chunk is longer: a byte that says how the rest is to be read, the chunk as it is, and the tag.
+inline constexpr std::uint32_t kSealedChunkBytesMax = base::ContentStore::kChunkBytesMax + 1 + kSealTagBytes;
 
 /// A chunk as it is stored and exchanged, with what is needed to open it: docs/format/pack.md.
 struct SealedChunk {

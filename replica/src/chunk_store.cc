@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "chunk_seal.h"
 #include "write_again.h"
 #include "write_error.h"
 
@@ -93,7 +94,9 @@ absl::Status ChunkStore::StartPack() {
     return absl::IsResourceExhausted(written) && storage_.Remove(path).ok() ? written : FatalWriteError(written);
   }
   COPSE_RETURN_IF_ERROR(FatalWriteError(file->Sync()));
-  COPSE_RETURN_IF_ERROR(FatalWriteError(storage_.SyncDirectory(directory_)));
+  if (absl::Status synced = storage_.SyncDirectory(directory_); !synced.ok()) {
+    return absl::IsUnavailable(synced) && storage_.Remove(path).ok() ? synced : FatalWriteError(synced);
+  }
   ++pack_count_;
   newest_ = std::move(file);
   newest_entries_.clear();
@@ -143,6 +146,8 @@ absl::Status ChunkStore::PrepareWriter() {
 
 absl::Status ChunkStore::Add(PackEntry entry, std::string_view sealed) {
   COPSE_CHECK(entry.sealed_length == sealed.size());
+  // Whoever opens the pack would take its record for damage.
+  if (sealed.size() > kSealedChunkBytesMax) return absl::InvalidArgumentError("longer than any sealed chunk");
   const std::lock_guard lock(mutex_);
   if (index_.contains(entry.id)) return absl::OkStatus();
   COPSE_RETURN_IF_ERROR(PrepareWriter());

@@ -42,7 +42,8 @@ class ChunkStore {
   absl::Status Repair();
 
   /// Adds the chunk `entry.id` unless it is here already; entry.offset is ignored.
-  /// Errors: kResourceExhausted the disk is full, and nothing was changed; any other: nothing must be added any more.
+  /// Errors: kInvalidArgument it is longer than any sealed chunk, or kResourceExhausted the disk is full, and nothing
+  /// was changed; any other: nothing must be added any more.
   absl::Status Add(PackEntry entry, std::string_view sealed);
 
   bool Has(const base::Hash& id) const;

@@ -261,7 +261,9 @@ absl::Status Feed::StartSegment() {
     return absl::IsResourceExhausted(written) && storage_.Remove(path).ok() ? written : FatalWriteError(written);
   }
   COPSE_RETURN_IF_ERROR(FatalWriteError(file->Sync()));
-  COPSE_RETURN_IF_ERROR(FatalWriteError(storage_.SyncDirectory(directory_)));
+  if (absl::Status synced = storage_.SyncDirectory(directory_); !synced.ok()) {
+    return absl::IsUnavailable(synced) && storage_.Remove(path).ok() ? synced : FatalWriteError(synced);
+  }
   file_ = std::move(file);
   const std::lock_guard lock(mutex_);
   end_.segment = path;

@@ -1,6 +1,7 @@
 #include "intake.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "replay.h"
@@ -37,31 +38,45 @@ void Intake::WantContentOf(std::span<const crdt::Op> ops, const Frame& frame) {
   }
 }
 
+bool Intake::LessContent::operator()(const base::NamedContent& a, const base::NamedContent& b) const {
+  const auto key = [](const base::NamedContent& content) {
+    const base::ChunkRef& chunk = content.chunk;
+    return std::tie(chunk.id, content.level, chunk.plain_length, chunk.epoch, chunk.sealed_hash, chunk.plain_hash);
+  };
+  return key(a) < key(b);
+}
+
 void Intake::Want(const base::NamedContent& content, const Frame& frame) {
   const base::Hash& id = content.chunk.id;
   if (host_.has_chunk(id)) {
-    if (content.level == 0) return;
-    // A page that cannot be read is damage here, or its author's; reading the file reports it.
-    const absl::StatusOr<std::string> page = host_.read_chunk(content.chunk);
-    if (!page.ok()) return;
-    const absl::StatusOr<std::vector<base::NamedContent>> named = namer_.named_by_page(content.level, *page);
-    if (!named.ok()) return;
-    for (const base::NamedContent& below : *named) Want(below, frame);
+    if (content.level > 0) WantContentOfPage(content, frame);
     return;
   }
-  const auto [wanted, is_new] = wanted_.try_emplace(id, WantedChunk{content, {}});
+  const auto [wanted, is_new] = wanted_.try_emplace(id);
   if (is_new) {
+    wanted->second.plain_length = content.chunk.plain_length;
     newly_wanted_.push_back(id);
     bytes_missing_ += content.chunk.plain_length;
   }
-  if (frame == nullptr) return;
-  wanted->second.frames.push_back(frame);
-  ++frame->chunks_missing;
+  Frames& frames = wanted->second.frames[content];
+  if (frame != nullptr && frames.insert(frame).second) ++frame->chunks_missing;
+}
+
+void Intake::WantContentOfPage(const base::NamedContent& page, const Frame& frame) {
+  // Pages that all name the same page, a few levels deep, would otherwise be read without end.
+  Contents& pages = frame == nullptr ? pages_ : frame->pages;
+  if (!pages.insert(page).second) return;
+  // A page that cannot be read is damage here, or its author's; reading the file reports it.
+  const absl::StatusOr<std::string> plain = host_.read_chunk(page.chunk);
+  if (!plain.ok()) return;
+  const absl::StatusOr<std::vector<base::NamedContent>> named = namer_.named_by_page(page.level, *plain);
+  if (!named.ok()) return;
+  for (const base::NamedContent& below : *named) Want(below, frame);
 }
 
 const base::NamedContent* Intake::Wanted(const base::Hash& id) const {
   const auto wanted = wanted_.find(id);
-  return wanted == wanted_.end() ? nullptr : &wanted->second.content;
+  return wanted == wanted_.end() ? nullptr : &wanted->second.frames.begin()->first;
 }
 
 void Intake::OnStored(const base::Hash& id) {
@@ -69,12 +84,14 @@ void Intake::OnStored(const base::Hash& id) {
   if (found == wanted_.end()) return;
   const WantedChunk wanted = std::move(found->second);
   wanted_.erase(found);
-  bytes_missing_ -= wanted.content.chunk.plain_length;
-  if (wanted.frames.empty()) Want(wanted.content, nullptr);  // What a page names.
-  for (const std::weak_ptr<WaitingFrame>& waiting : wanted.frames) {
-    const Frame frame = waiting.lock();
-    Want(wanted.content, frame);
-    if (frame != nullptr) --frame->chunks_missing;
+  bytes_missing_ -= wanted.plain_length;
+  for (const auto& [content, frames] : wanted.frames) {
+    if (frames.empty()) Want(content, nullptr);  // What a page names.
+    for (const std::weak_ptr<WaitingFrame>& waiting : frames) {
+      const Frame frame = waiting.lock();
+      Want(content, frame);
+      if (frame != nullptr) --frame->chunks_missing;
+    }
   }
 }
 
@@ -130,7 +147,9 @@ std::vector<base::Hash> Intake::TakeNewlyWanted() { return std::exchange(newly_w
 
 std::vector<base::NamedContent> Intake::AllWantedContents() const {
   std::vector<base::NamedContent> contents;
-  for (const base::Hash& id : AllWanted()) contents.push_back(*Wanted(id));
+  for (const base::Hash& id : AllWanted()) {
+    for (const auto& [content, frames] : wanted_.at(id).frames) contents.push_back(content);
+  }
   return contents;
 }
 

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,9 +26,9 @@ namespace copse::replica {
 
 /// Frames of others that are stored and not applied yet, and contents that ops name and that are not here yet.
 ///
-/// A frame is applied, as a whole, after those before it in its feed and those that it depends on, and once the
-/// contents that it names are here; but for contents it waits only so long, and not for too many. Contents go on being
-/// wanted after that. Not thread-safe.
+/// A frame is applied, as a whole, after those before it in its feed, those that it depends on and as many ops as its
+/// clock stands for, and once the contents that it names are here; but for contents it waits only so long, and not for
+/// too many. Contents go on being wanted after that. Not thread-safe.
 class Intake {
  public:
   /// What the intake asks of its store.
@@ -57,7 +58,7 @@ class Intake {
   /// Nothing of `actor` is applied any more, because of `why`.
   void Refuse(crdt::ActorId actor, std::string why) { refused_[actor] = std::move(why); }
 
-  /// What is known of a chunk that is wanted; nullptr if it is not.
+  /// What is said of a chunk that is wanted, which may be wrong; nullptr if it is not.
   const base::NamedContent* Wanted(const base::Hash& id) const;
   /// A wanted chunk is in the store now.
   void OnStored(const base::Hash& id);
@@ -68,29 +69,37 @@ class Intake {
   /// Chunks that became wanted since the last call.
   std::vector<base::Hash> TakeNewlyWanted();
   std::vector<base::Hash> AllWanted() const;
-  /// The same, with all that is known of it.
+  /// The same, with all that is said of it: a chunk that is named in several ways comes with each.
   std::vector<base::NamedContent> AllWantedContents() const;
   std::uint64_t chunks_missing() const { return wanted_.size(); }
   std::uint64_t bytes_missing() const { return bytes_missing_; }
   const std::map<crdt::ActorId, std::string>& refused() const { return refused_; }
 
  private:
+  /// By all that they say: of several that name one chunk, only the right one opens it, and nobody knows which that is.
+  struct LessContent {
+    bool operator()(const base::NamedContent& a, const base::NamedContent& b) const;
+  };
+  using Contents = std::set<base::NamedContent, LessContent>;
   struct WaitingFrame {
     FrameHeader header;
     base::Hash hash{};
     std::size_t bytes = 0;
     std::vector<crdt::Op> ops;
-    std::size_t chunks_missing = 0;
+    std::size_t chunks_missing = 0;  // As often as it is among `frames` of what is wanted.
+    Contents pages;                  // Those that were read for it.
     std::chrono::nanoseconds content_until{};
   };
   using Frame = std::shared_ptr<WaitingFrame>;
+  using Frames = std::set<std::weak_ptr<WaitingFrame>, std::owner_less<>>;
   struct WantedChunk {
-    base::NamedContent content;
-    std::vector<std::weak_ptr<WaitingFrame>> frames;
+    std::uint32_t plain_length = 0;                            // As counted in bytes_missing_.
+    std::map<base::NamedContent, Frames, LessContent> frames;  // Of each way in which it is named, who waits for it.
   };
 
   void WantContentOf(std::span<const crdt::Op> ops, const Frame& frame);
   void Want(const base::NamedContent& content, const Frame& frame);
+  void WantContentOfPage(const base::NamedContent& page, const Frame& frame);
   bool MayApply(const WaitingFrame& frame, std::chrono::nanoseconds now) const;
   /// Applies the frames at the head of one feed that may be; returns whether any was.
   bool ApplyHeads(crdt::ActorId actor, std::deque<Frame>& frames, std::chrono::nanoseconds now);
@@ -103,6 +112,7 @@ class Intake {
   std::uint64_t waiting_bytes_ = 0;
   std::map<crdt::ActorId, std::string> refused_;
   absl::flat_hash_map<base::Hash, WantedChunk> wanted_;
+  Contents pages_;  // Those that were read for no frame that waits: what they name was wanted then.
   std::vector<base::Hash> newly_wanted_;
   std::uint64_t bytes_missing_ = 0;
 };

@@ -68,11 +68,8 @@ std::vector<Members::Ineffective> Members::AddAll(const std::map<crdt::ActorId, 
 }
 
 const Member* Members::OfActor(crdt::ActorId actor) const {
-  auto after = by_actor_.upper_bound(actor);
-  if (after == by_actor_.begin()) return nullptr;
-  const Member& member = std::prev(after)->second;
-  return actor - member.grant.actor < static_cast<int>(kOwnActors) && actor < member.grant.range_end ? &member
-                                                                                                     : nullptr;
+  const auto found = by_actor_.find(actor);
+  return found == by_actor_.end() ? nullptr : &found->second;
 }
 
 const Member* Members::OfKey(const std::string& key) const {
@@ -94,7 +91,7 @@ std::vector<Member> Members::All() const {
 
 std::optional<std::pair<crdt::ActorId, crdt::ActorId>> Members::NextRange(crdt::ActorId granter, Role role) const {
   const Member* const by = OfActor(granter);
-  if (by == nullptr || by->grant.role != Role::kAdmin || by->grant.actor != granter) return std::nullopt;
+  if (by == nullptr || by->grant.role != Role::kAdmin) return std::nullopt;
   const auto handed_out = handed_out_.find(granter);
   const unsigned begin = handed_out == handed_out_.end() ? granter + kOwnActors : handed_out->second;
   const unsigned end = begin + (role == Role::kAdmin ? kAdminActors : kOwnActors);

@@ -37,7 +37,8 @@ class Members {
   /// make nobody a member, ascending by granter, each feed's in its order.
   std::vector<Ineffective> AddAll(const std::map<crdt::ActorId, std::vector<Grant>>& grants);
 
-  /// Who writes ops of `actor`, as itself or as one of its spares; nullptr if nobody does.
+  /// Who writes ops of `actor`; nullptr if nobody does. Nobody writes as one of its spares yet: what is stable here is
+  /// reckoned by the actors that members have, and an op of any other could come below that.
   const Member* OfActor(crdt::ActorId actor) const;
   /// Of several, the one with the lowest actor.
   const Member* OfKey(const std::string& key) const;

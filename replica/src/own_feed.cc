@@ -34,7 +34,7 @@ std::size_t FrameLength(std::span<const crdt::Op> ops, std::uint32_t bytes_max) 
 
 }  // namespace
 
-FrameHeader OwnFeed::NextHeader(std::span<const crdt::Op> ops, const Dependencies& known) {
+FrameHeader OwnFeed::NextHeader(std::span<const crdt::Op> ops, const Dependencies& known, std::uint64_t clock) {
   const FeedEnd end = feed_.end();
   FrameHeader header;
   header.volume = identity_.volume;
@@ -42,7 +42,7 @@ FrameHeader OwnFeed::NextHeader(std::span<const crdt::Op> ops, const Dependencie
   header.number = end.frames;
   header.first_op = end.ops;
   header.op_count = static_cast<std::uint32_t>(ops.size());
-  header.clock = ops.empty() ? end.clock : ops.back().time.counter();
+  header.clock = ops.empty() ? std::max(end.clock, clock) : ops.back().time.counter();
   header.wall_clock = clock_.Now();
   header.epoch = identity_.epoch_keys.rbegin()->first;
   random_.Fill({reinterpret_cast<char*>(header.salt.data()), header.salt.size()});
@@ -70,7 +70,7 @@ absl::Status OwnFeed::WriteFrame(FrameHeader header, std::span<const crdt::Op> o
 }
 
 absl::Status OwnFeed::Write(std::span<const crdt::Op> ops, std::vector<Grant> grants, Dependencies known,
-                            std::uint64_t border, std::vector<FrameHeader>& written) {
+                            std::uint64_t border, std::uint64_t clock, std::vector<FrameHeader>& written) {
   known.erase(identity_.actor);
   while (!ops.empty() || !grants.empty()) {
     const std::uint64_t end = feed_.end().ops;
@@ -79,7 +79,7 @@ absl::Status OwnFeed::Write(std::span<const crdt::Op> ops, std::vector<Grant> gr
     const std::size_t length = within.empty() ? 0 : FrameLength(within, frame_bytes_max_);
     COPSE_CHECK(ops.empty() || length > 0);
     const std::span<const crdt::Op> frame_ops = ops.first(length);
-    FrameHeader header = NextHeader(frame_ops, known);
+    FrameHeader header = NextHeader(frame_ops, known, clock);
     header.grants = std::exchange(grants, {});
     COPSE_RETURN_IF_ERROR(WriteFrame(std::move(header), frame_ops, known, written));
     ops = ops.subspan(length);
@@ -98,9 +98,7 @@ bool OwnFeed::HasToAcknowledge(const Dependencies& known) const {
 absl::Status OwnFeed::Acknowledge(Dependencies known, std::uint64_t clock, std::vector<FrameHeader>& written) {
   if (!HasToAcknowledge(known)) return absl::OkStatus();
   known.erase(identity_.actor);
-  FrameHeader header = NextHeader({}, known);
-  header.clock = std::max(header.clock, clock);
-  return WriteFrame(std::move(header), {}, known, written);
+  return WriteFrame(NextHeader({}, known, clock), {}, known, written);
 }
 
 }  // namespace copse::replica

@@ -35,19 +35,20 @@ class OwnFeed {
   /// Writes whole batches of ops as frames, each synced before the next is written; the first bears `grants`, and is
   /// written for their sake where there are no ops. `known`: at least all that the ops build on. Adds to `written` the
   /// headers of the frames that are on disk, also when an error ends it. Errors: as Feed::Append.
-  /// `border`: a number of the feed's ops with which a frame is to end, where it is among these.
+  /// `border`: a number of the feed's ops with which a frame is to end, where it is among these. `clock`, which counts
+  /// only where there are no ops: no op that this replica makes from now on has a counter up to it.
   absl::Status Write(std::span<const crdt::Op> ops, std::vector<Grant> grants, Dependencies known, std::uint64_t border,
-                     std::vector<FrameHeader>& written);
+                     std::uint64_t clock, std::vector<FrameHeader>& written);
 
   /// Writes a frame without ops if `known` has ops of others that no frame has stated yet: so others learn that they
-  /// are here. `clock`: no op that this replica makes from now on has a counter up to it. Otherwise as Write.
+  /// are here. Otherwise as Write.
   absl::Status Acknowledge(Dependencies known, std::uint64_t clock, std::vector<FrameHeader>& written);
 
   /// Whether that would write one.
   bool HasToAcknowledge(const Dependencies& known) const;
 
  private:
-  FrameHeader NextHeader(std::span<const crdt::Op> ops, const Dependencies& known);
+  FrameHeader NextHeader(std::span<const crdt::Op> ops, const Dependencies& known, std::uint64_t clock);
   absl::Status WriteFrame(FrameHeader header, std::span<const crdt::Op> ops, const Dependencies& known,
                           std::vector<FrameHeader>& written);
 

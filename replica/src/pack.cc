@@ -1,13 +1,12 @@
 #include "pack.h"
 
 #include <copse/base/check.h>
-#include <copse/base/content_store.h>
 #include <copse/base/status_macros.h>
 #include <copse/crdt/bytes.h>
 
 #include <algorithm>
 
-#include "sealing.h"
+#include "chunk_seal.h"
 
 // Many records may be written between two syncs, and a crash keeps any of their sectors, so valid records may stand
 // behind a torn one. To tell that from damage, each record states how much of the pack had been synced before it was
@@ -22,7 +21,6 @@ constexpr std::string_view kIndexMagic = "copseidx";
 constexpr std::size_t kIndexEntryBytes = 56;
 constexpr std::size_t kTrailerBytes = 32;
 constexpr std::size_t kSearchWindowBytes = 1 << 20;
-constexpr std::uint32_t kSealedBytesMax = base::ContentStore::kChunkBytesMax + 1 + kSealTagBytes;
 
 struct RecordHeader {
   PackEntry entry;
@@ -62,7 +60,7 @@ std::optional<RecordHeader> DecodeRecordHeader(std::string_view bytes, std::uint
   header.durable = reader.U64().value();
   const std::uint32_t expected = base::Crc32c(bytes.substr(0, reader.offset()));
   if (reader.U32().value() != expected || flags != 0 || header.durable > offset ||
-      header.entry.sealed_length > kSealedBytesMax) {
+      header.entry.sealed_length > kSealedChunkBytesMax) {
     return {};
   }
   return header;
@@ -167,7 +165,7 @@ absl::StatusOr<std::optional<Index>> ReadIndex(const base::File& file, std::uint
     entry.plain_length = entries.U32().value();
     const std::uint32_t flags = entries.U32().value();
     const bool ascends = index.entries.empty() || index.entries.back().id < entry.id;
-    if (flags != 0 || !ascends || entry.sealed_length > kSealedBytesMax || entry.offset > offset ||
+    if (flags != 0 || !ascends || entry.sealed_length > kSealedChunkBytesMax || entry.offset > offset ||
         entry.end() > offset) {
       return std::optional<Index>();
     }

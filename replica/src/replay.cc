@@ -109,13 +109,25 @@ class Replay {
   ReplayResult result_;
 };
 
+/// Whether the ops of a frame have higher counters than those of an author that has seen no more than `known`. The tree
+/// refuses them then; where more is known it does not, so whoever refused would differ from others for ever.
+bool IsAhead(const FrameHeader& header, const Dependencies& known) {
+  if (header.op_count == 0) return false;
+  std::uint64_t ops = header.first_op + header.op_count;
+  for (const auto& [actor, dependency] : known) {
+    if (actor != header.actor) ops += dependency.count;
+  }
+  return header.clock > ops;
+}
+
 }  // namespace
 
 bool IsCovered(const FrameHeader& header, const Dependencies& known) {
-  return std::all_of(header.dependencies.begin(), header.dependencies.end(), [&](const Dependency& dependency) {
-    const auto found = known.find(dependency.actor);
-    return found != known.end() && found->second.count >= dependency.count;
-  });
+  return !IsAhead(header, known) &&
+         std::all_of(header.dependencies.begin(), header.dependencies.end(), [&](const Dependency& dependency) {
+           const auto found = known.find(dependency.actor);
+           return found != known.end() && found->second.count >= dependency.count;
+         });
 }
 
 void Know(const FrameHeader& header, const base::Hash& hash, Dependencies& known) {

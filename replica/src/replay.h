@@ -41,7 +41,8 @@ absl::StatusOr<ReplayResult> ReplayFeeds(const std::vector<std::unique_ptr<FeedR
                                          const OpenItem& open, const ReplayFrame& apply, Dependencies known = {},
                                          Stability stability = {});
 
-/// Whether `known` has all that `header` depends on.
+/// Whether `known` has all that `header` depends on: what it says, and as many ops as its clock stands for. The clock
+/// of an honest author is never above the number of ops that it says it depends on.
 bool IsCovered(const FrameHeader& header, const Dependencies& known);
 
 /// Notes that the frame of `header`, whose hash is `hash`, is known, unless more of its feed is.

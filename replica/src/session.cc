@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "chunk_seal.h"
+
 namespace copse::replica {
 namespace {
 
@@ -203,6 +205,8 @@ absl::Status Session::TakeAnswerFor(const base::Hash& id) {
 absl::Status Session::TakeChunk(message::Chunk& chunk) {
   // Checked first: a damaged one counts as unanswered, so that it is asked for elsewhere.
   if (base::Sha256(chunk.sealed) != chunk.id) return absl::DataLossError("sent a damaged chunk");
+  // Whatever an op names: no replica stores such a chunk, so none can have it to send.
+  if (chunk.sealed.size() > kSealedChunkBytesMax) return absl::DataLossError("sent a chunk that is too long");
   COPSE_RETURN_IF_ERROR(TakeAnswerFor(chunk.id));
   host_.OnChunk(chunk.id, std::move(chunk.sealed));
   if (own_chunks_missing_ != 0 && host_.ChunksMissing() == 0) return Refresh();

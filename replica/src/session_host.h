@@ -44,7 +44,7 @@ class SessionHost {
   /// The answer for a chunk that was asked for; the bytes have the SHA-256 `id`. kNotFound: the peer does not have it.
   virtual void OnChunk(const base::Hash& id, absl::StatusOr<std::string> sealed) = 0;
 
-  /// How many chunks that ops name are not here yet.
+  /// How many chunks that ops name are not here yet. 0 only once those that OnChunk brought are durable.
   virtual std::uint64_t ChunksMissing() = 0;
 
   /// Admits the stranger with the public key `peer_key` if `secret` is that of an open invitation; returns what it has

@@ -19,8 +19,8 @@ namespace copse::replica {
 /// Whoever makes an op has seen all that its earlier frames are built on, so an author's later ops have higher counters
 /// than the clock of any of its frames. The minimum over all who may write is therefore below every op to come. A
 /// member that was never heard from counts with the clock of the frame that let it in, as it writes nothing before it
-/// holds what that frame builds on; and one that nobody here knows was let in by a frame that is still to come.
-/// Not thread-safe.
+/// holds what that frame builds on, and a first frame that is earlier is refused; and one that nobody here knows was
+/// let in by a frame that is still to come. Not thread-safe.
 class Stability {
  public:
   /// A frame was applied, with all before it in its feed and all that it depends on. Own ones count when they are

@@ -197,7 +197,7 @@ absl::StatusOr<Store::Verification> Store::Verify() {
   Verification result;
   COPSE_RETURN_IF_ERROR(VerifyFeeds(state_->environment, state_->layout, state_->identity, *members, ends, result));
   COPSE_ASSIGN_OR_RETURN(result.chunks, state_->chunks->Verify(chunks_end, result.problems));
-  result.chunks_missing = state_->ChunksMissing();
+  result.chunks_missing = usage().chunks_missing;
   return result;
 }
 

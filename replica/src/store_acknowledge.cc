@@ -1,6 +1,10 @@
 // How others learn what is durable here, though nothing is written here: docs/decisions/0018. Vectors count ops, and an
 // acknowledgement has none, so nobody acknowledges an acknowledgement.
 
+#include <copse/base/check.h>
+
+#include <algorithm>
+
 #include "store_state.h"
 
 namespace copse::replica {
@@ -25,6 +29,33 @@ void Store::State::RunScheduledAcknowledgement() {
       return;  // Kept in last_error. What comes next is acknowledged with it.
     }
   }
+}
+
+absl::StatusOr<std::uint64_t> Store::State::ClockAtGrant(crdt::ActorId actor) {
+  GrantRecord record;
+  crdt::ActorId granter = 0;
+  {
+    const std::lock_guard lock(feeds_mutex);
+    const Member* const member = members->OfActor(actor);
+    if (member == nullptr) return absl::NotFoundError("actor " + std::to_string(actor) + " is no member");
+    granter = member->granted_by;
+    if (granter == actor) return 0;
+    const std::vector<GrantRecord>& records = grants[granter];
+    const auto found = std::find_if(records.begin(), records.end(),
+                                    [&](const GrantRecord& one) { return one.grant == member->grant; });
+    COPSE_CHECK(found != records.end());
+    record = *found;
+  }
+  const absl::StatusOr<std::vector<std::string>> frames = ReadFrames(granter, record.frame, 1);
+  const absl::StatusOr<Frame> frame = frames.ok() ? DecodeFrame(frames->front()) : frames.status();
+  if (!frame.ok()) return absl::InternalError(std::string(frame.status().message()));
+  return frame->header.clock;
+}
+
+bool Store::State::MayAcknowledge(std::uint64_t clock) {
+  if (FindFeed(identity.actor)->end().frames > 0) return true;
+  const absl::StatusOr<std::uint64_t> granted = ClockAtGrant(identity.actor);
+  return granted.ok() && clock >= *granted;
 }
 
 crdt::Timestamp Store::State::StableTime() {

@@ -6,13 +6,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "chunk_seal.h"
 #include "feed_keys.h"
 #include "store_state.h"
+#include "write_error.h"
 
 namespace copse::replica {
 namespace {
 
-constexpr std::size_t kSealedBytesMax = base::ContentStore::kChunkBytesMax + 64 * 1024;
 /// How long a disk that had no room for a chunk is left alone before it is asked for again.
 constexpr std::chrono::seconds kDiskFullDelay{10};
 
@@ -54,7 +55,7 @@ absl::StatusOr<Run> ProveRun(const Identity& identity, const std::string& author
     ++number;
     first_op += header.op_count;
     previous = base::Sha256(bytes);
-    // Others rely on it that what an author makes is later than any clock that it has stated.
+    // Others rely on it that what an author makes is later than any clock that it, or the frame that let it in, stated.
     if (ops->empty() ? header.clock < clock : ops->front().time.counter() <= clock) {
       return BadFrame(actor, number, absl::DataLossError("its author's clock runs backward"));
     }
@@ -151,7 +152,10 @@ absl::Status Store::State::StoreFrames(crdt::ActorId actor, const std::string& a
                                        std::span<const std::string> frames) {
   COPSE_ASSIGN_OR_RETURN(Feed* const feed, FeedToWrite(actor));
   const std::lock_guard intake_lock(intake_mutex);  // Several sessions may bring the same frames.
-  const FeedEnd end = feed->end();
+  FeedEnd end = feed->end();
+  if (end.frames == 0) {
+    COPSE_ASSIGN_OR_RETURN(end.clock, ClockAtGrant(actor));
+  }
   if (first > end.frames) return BadFrame(actor, first, absl::DataLossError("frames before it are missing"));
   if (first + frames.size() <= end.frames) return absl::OkStatus();
   frames = frames.subspan(static_cast<std::size_t>(end.frames - first));
@@ -185,12 +189,18 @@ absl::StatusOr<std::string> Store::State::ReadChunk(const base::Hash& id) {
 
 void Store::State::OnChunk(const base::Hash& id, absl::StatusOr<std::string> sealed) {
   // What the peer does not have goes on being wanted.
-  if (!sealed.ok() || sealed->size() > kSealedBytesMax) return;
+  if (!sealed.ok() || sealed->size() > kSealedChunkBytesMax) return;
   if (const absl::Status stored = StoreChunk(id, *sealed); !stored.ok()) {
-    if (absl::IsResourceExhausted(stored)) WantChunksLater();
+    if (MayPass(stored)) WantChunksLater();
     return;
   }
   RunIntake();
+  {
+    const std::lock_guard lock(intake_mutex);
+    if (intake->chunks_missing() != 0) return;
+  }
+  // Where this fails it is kept in last_error, and ChunksMissing goes on counting what was fetched.
+  Sync().IgnoreError();
   if (ChunksMissing() == 0) TellOfChange();
 }
 
@@ -244,13 +254,16 @@ absl::Status Store::State::StoreChunk(const base::Hash& id, std::string_view sea
     Fail(added);
     return added;
   }
+  fetched_end = chunks->end();
   intake->OnStored(id);
   return absl::OkStatus();
 }
 
 std::uint64_t Store::State::ChunksMissing() {
   const std::lock_guard lock(intake_mutex);
-  return intake->chunks_missing();
+  const std::uint64_t missing = intake->chunks_missing();
+  // A peer that hears 0 may be switched off for good: what was fetched must outlive a power cut here first.
+  return missing == 0 && !chunks->IsDurable(fetched_end) ? 1 : missing;
 }
 
 Intake::Host Store::State::IntakeHost() {

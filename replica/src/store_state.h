@@ -40,6 +40,11 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   absl::Status OpenFeeds(const Replayer& replayer, std::vector<std::unique_ptr<FeedReader>>& readers);
   absl::Status TakeReplayed(ReplayResult replayed);
   crdt::Timestamp StableTime();
+  /// The clock of the frame that let `actor` in, above which all that it writes lies; 0 of who made the volume.
+  /// Errors: kNotFound it is no member here; the disk's, as kInternal.
+  absl::StatusOr<std::uint64_t> ClockAtGrant(crdt::ActorId actor);
+  /// Whether a replica with this clock holds what the frame that let it in builds on. Until then it is silent.
+  bool MayAcknowledge(std::uint64_t clock);
   Intake::Host IntakeHost();
   absl::Status Append(std::span<const crdt::Op> batch);
   absl::Status Sync();
@@ -47,7 +52,8 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   absl::Status CheckWritable() const;
   void Fail(const absl::Status& status);
   absl::StatusOr<std::string> Get(const base::ChunkRef& chunk);
-  /// Makes `new_grants` part of the own feed; durable when it returns.
+  /// Makes `new_grants` part of the own feed; durable when it returns. To be called with
+  /// admission_mutex held. Errors: kResourceExhausted the disk is full, and they never will be; those of Sync.
   absl::Status WriteGrants(std::vector<Grant> new_grants);
 
   // store_snapshots.cc
@@ -97,6 +103,7 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   mutable std::mutex intake_mutex;  // Guards:
   std::unique_ptr<Intake> intake;
   Replayer receiver;
+  ChunkStore::End fetched_end;              // Behind the last chunk that a peer sent.
   base::Executor::WorkId intake_timer = 0;  // 0: none.
   base::Executor::WorkId want_timer = 0;    // 0: none.
 
@@ -113,7 +120,8 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   std::condition_variable round_ended;
   std::unique_ptr<base::StorageLock> storage_lock;
   std::vector<crdt::Op> pending;
-  std::vector<Grant> pending_grants;
+  std::vector<Grant> pending_grants;           // Of one WriteGrants.
+  std::optional<absl::Status> grants_written;  // How the round went that took them.
   bool is_acknowledgement_due = false;
   Dependencies known;              // Applied, or about to be.
   Stability stability;             // Of what has been applied and, of own ops, is durable.
@@ -134,7 +142,7 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   /// What is written at once, taken at one moment.
   struct Round {
     std::vector<crdt::Op> ops;
-    std::vector<Grant> grants_to_write;
+    std::vector<Grant> grants_to_write;  // Empty once they are in a frame.
     std::uint64_t border = 0;
     bool acknowledges = false;
     Dependencies known;

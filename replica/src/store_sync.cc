@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "store_state.h"
+#include "write_error.h"
 
 namespace copse::replica {
 
@@ -21,7 +22,7 @@ absl::Status Store::State::CheckWritable() const {
 
 void Store::State::Fail(const absl::Status& status) {
   last_error = std::string(status.message());
-  if (!absl::IsResourceExhausted(status)) failure = status;
+  if (!MayPass(status)) failure = status;
 }
 
 absl::Status Store::State::Append(std::span<const crdt::Op> batch) {
@@ -77,44 +78,54 @@ absl::Status Store::State::Sync() {
 
 absl::Status Store::State::WriteGrants(std::vector<Grant> new_grants) {
   std::unique_lock lock(mutex);
-  for (Grant& grant : new_grants) pending_grants.push_back(std::move(grant));
-  for (;;) {
-    if (!failure.ok()) return failure;
-    if (is_closed) return absl::FailedPreconditionError(layout.store + " is closed");
-    if (!is_leader_active && pending_grants.empty()) return absl::OkStatus();
+  pending_grants = std::move(new_grants);
+  grants_written.reset();
+  while (!grants_written) {
+    absl::Status status = failure;
+    if (status.ok() && is_closed) status = absl::FailedPreconditionError(layout.store + " is closed");
+    if (!status.ok() && !pending_grants.empty()) {
+      pending_grants.clear();
+      return status;
+    }
     if (is_leader_active) {
       round_ended.wait(lock);
     } else {
-      COPSE_RETURN_IF_ERROR(LeadSync(lock));
+      LeadSync(lock).IgnoreError();
     }
   }
+  return *grants_written;
 }
 
 absl::Status Store::State::WriteRound(Round& round, std::vector<FrameHeader>& written) {
   // The chunks that these ops may name were put before them, so this covers them.
   COPSE_RETURN_IF_ERROR(chunks->Sync());
-  std::vector<Grant>& grants_to_write = round.grants_to_write;
-  if (round.ops.empty() && grants_to_write.empty()) {
-    return round.acknowledges ? own_feed->Acknowledge(round.known, round.clock, written) : absl::OkStatus();
+  if (round.ops.empty() && round.grants_to_write.empty()) {
+    const bool acknowledges = round.acknowledges && MayAcknowledge(round.clock);
+    return acknowledges ? own_feed->Acknowledge(round.known, round.clock, written) : absl::OkStatus();
   }
-  const std::uint64_t number = FindFeed(identity.actor)->end().frames;  // Of the frame that bears the grants.
+  std::vector<Grant> to_write = round.grants_to_write;
   const bool is_founder = identity.signing_public == identity.founder;
-  if (is_founder && number == 0) {
-    grants_to_write.insert(grants_to_write.begin(), {identity.signing_public, Role::kAdmin, identity.actor,
-                                                     identity.actor_range_end, identity.label});
+  if (is_founder && FindFeed(identity.actor)->end().frames == 0) {
+    to_write.insert(to_write.begin(),
+                    {identity.signing_public, Role::kAdmin, identity.actor, identity.actor_range_end, identity.label});
   }
-  COPSE_RETURN_IF_ERROR(own_feed->Write(round.ops, grants_to_write, round.known, round.border, written));
+  const absl::Status status =
+      own_feed->Write(round.ops, std::move(to_write), round.known, round.border, round.clock, written);
+  // Also where the disk became full behind them: others will read these grants, and nobody else may get their actors.
+  if (!written.empty()) round.grants_to_write.clear();
   const std::lock_guard lock(feeds_mutex);
-  for (const Grant& grant : grants_to_write) {
-    members->Add(identity.actor, grant);
-    grants[identity.actor].push_back({number, grant});
+  for (const FrameHeader& header : written) {
+    for (const Grant& grant : header.grants) {
+      members->Add(identity.actor, grant);
+      grants[identity.actor].push_back({header.number, grant});
+    }
   }
-  return absl::OkStatus();
+  return status;
 }
 
 absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
   is_leader_active = true;
-  // The clock counts only for an acknowledgement, so only where nothing is pending: then the own ops up to it are in
+  // The clock counts only for a frame without ops, so only where nothing is pending: then the own ops up to it are in
   // frames already, since what others' ops raise it to has been applied.
   Round round{std::exchange(pending, {}),
               std::exchange(pending_grants, {}),
@@ -122,6 +133,7 @@ absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
               std::exchange(is_acknowledgement_due, false),
               known,
               stability.clock()};
+  const bool bears_grants = !round.grants_to_write.empty();
   lock.unlock();
   std::vector<FrameHeader> written;
   absl::Status status = WriteRound(round, written);
@@ -136,6 +148,8 @@ absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
   durable_ops += static_cast<std::uint64_t>(ops_written);
   pending.insert(pending.begin(), std::make_move_iterator(round.ops.begin() + ops_written),
                  std::make_move_iterator(round.ops.end()));
+  // Whoever waits for them may not be the one who led, and must not take a round that failed for its own success.
+  if (bears_grants) grants_written = round.grants_to_write.empty() ? absl::OkStatus() : status;
   if (status.ok()) {
     last_error.clear();
   } else {

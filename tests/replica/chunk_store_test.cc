@@ -3,6 +3,8 @@
 #include <copse/base/memory_storage.h>
 #include <gtest/gtest.h>
 
+#include "chunk_seal.h"
+
 namespace copse::replica {
 namespace {
 
@@ -60,6 +62,19 @@ TEST_F(ChunkStoreTest, TheIndexOfClosedPacksAndAScanOfThemFindTheSame) {
     storage_.FlipBit(path, storage_.Stat(path)->size - 1, 0);
   }
   expect_all(**Open(3000));
+}
+
+TEST_F(ChunkStoreTest, WhatIsLongerThanAnySealedChunkIsRefusedAndTheLongestIsReadAgain) {
+  auto chunks = Open().value();
+  const std::string sealed(kSealedChunkBytesMax + 1, 'x');
+  const PackEntry entry{.id = base::Sha256(sealed), .sealed_length = static_cast<std::uint32_t>(sealed.size())};
+  EXPECT_TRUE(absl::IsInvalidArgument(chunks->Add(entry, sealed)));
+  const base::Hash longest = Add(*chunks, sealed.substr(1));
+  ASSERT_TRUE(chunks->Sync().ok());
+  auto reopened = Open();
+  ASSERT_TRUE(reopened.ok()) << reopened.status();
+  EXPECT_EQ((*reopened)->counts().chunks, 1U);
+  EXPECT_TRUE((*reopened)->Read(longest).ok());
 }
 
 TEST_F(ChunkStoreTest, AfterACleanEndTheNewestPackGoesOn) {

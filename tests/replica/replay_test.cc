@@ -117,11 +117,11 @@ TEST_F(ReplayTest, AFrameFollowsThoseThatItDependsOnWhateverTheOrderOfFeeds) {
 
 // Behind a snapshot what the frames before have stated is not read.
 TEST_F(ReplayTest, AnOwnFrameThatStatesNothingFollowsAllThatItMayBuildOn) {
-  Write(1, 3, {});
-  Write(1, 5, {});
-  Write(2, 2, {});
-  Write(2, 4, {{.actor = 1, .count = 1}});
-  EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{2, 3, 4, 5}));
+  Write(1, 2, {});
+  Write(1, 4, {});
+  Write(2, 1, {});
+  Write(2, 3, {{.actor = 1, .count = 1}});
+  EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{1, 2, 3, 4}));
 }
 
 TEST_F(ReplayTest, AnOwnFrameWhoseDependenciesAreMissingIsHandedOnAtTheEnd) {
@@ -138,13 +138,24 @@ TEST_F(ReplayTest, AnotherActorsFrameWhoseDependenciesAreMissingIsHeldBack) {
   EXPECT_EQ(result_.waiting[0]->frame.header.actor, 2);
 }
 
+TEST_F(ReplayTest, AFrameWhoseClockIsAheadOfAllThatIsKnownIsHeldBackUntilMoreIs) {
+  Write(2, 1, {});
+  Write(2, 4, {});
+  EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{1}));
+  EXPECT_EQ(result_.waiting.size(), 1U);
+  EXPECT_TRUE(result_.refused.empty());
+  Write(3, 1, {});
+  Write(3, 2, {});
+  EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{1, 1, 2, 4}));
+}
+
 TEST_F(ReplayTest, OfAnotherActorsFeedNothingIsHandedOnBehindAFrameThatIsRefused) {
   Write(1, 1, {});
   Write(2, 2, {});
   Write(2, 3, {});
   Write(2, 4, {});
   refused_ = 3;
-  EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{2, 1}));
+  EXPECT_EQ(Replay(1), (std::vector<std::uint64_t>{1, 2}));
   EXPECT_TRUE(result_.waiting.empty());
   EXPECT_EQ(result_.refused.count(2), 1U);
   EXPECT_EQ(result_.known.at(2).count, 1U);
@@ -167,7 +178,7 @@ TEST_F(ReplayTest, OwnFramesOfAnotherSegmentStateWhatTheReplicaKnowsAgain) {
   OwnFeed feed(identity_, clock, random_, Ed25519(), on_disk, {}, 1 << 20);
   for (std::uint64_t counter = 1; counter <= 6; ++counter) {
     std::vector<FrameHeader> written;
-    ASSERT_TRUE(feed.Write(Batch(counter), {}, known, 0, written).ok());
+    ASSERT_TRUE(feed.Write(Batch(counter), {}, known, 0, 0, written).ok());
     ASSERT_EQ(written.size(), 1U);
     EXPECT_EQ(written.front().op_count, 1U);
   }

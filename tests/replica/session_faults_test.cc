@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "chunk_seal.h"
 #include "session.h"
 #include "session_world.h"
 
@@ -201,6 +202,15 @@ TEST_F(SessionFaultsTest, ChunksThatWereNotAskedForOrAreDamagedAreRefused) {
   ExpectNonsense("a damaged chunk");
   EXPECT_TRUE(laptop.chunks.empty());
   EXPECT_EQ(session->unanswered_chunks().size(), 1u);  // To be asked for elsewhere.
+}
+
+TEST_F(SessionFaultsTest, AChunkLongerThanAnySealedOneIsRefusedThoughItIsTheOneThatWasNamed) {
+  OpenAndGreet();
+  const std::string sealed(kSealedChunkBytesMax + 1, 'x');
+  session->RequestChunks(std::vector{base::Sha256(sealed)});
+  Say(message::Chunk{base::Sha256(sealed), sealed});
+  ExpectNonsense("too long");
+  EXPECT_TRUE(laptop.chunks.empty());
 }
 
 TEST_F(SessionFaultsTest, TooManyRequestsAtATimeAreRefused) {

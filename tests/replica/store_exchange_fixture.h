@@ -33,7 +33,7 @@ struct Replica {
     ASSERT_TRUE(opened.ok()) << opened.status();
     store = *std::move(opened);
     store->set_receiver([this](crdt::ActorId actor, std::uint64_t first, std::span<const crdt::Op> ops) {
-      if (ops.front().time.counter() == refused) return absl::InvalidArgumentError("refused by the test");
+      if (ops.front().time == refused) return absl::InvalidArgumentError("refused by the test");
       return received.replayer()(actor, first, ops);
     });
   }
@@ -54,7 +54,7 @@ struct Replica {
   std::shared_ptr<Contents> contents;
   std::unique_ptr<Store> store;
   Replayed received;
-  std::uint64_t refused = 0;
+  crdt::Timestamp refused{};  // Of an op.
 };
 
 class StoreExchangeTest : public testing::Test {

@@ -125,6 +125,30 @@ TEST_F(StoreExchangeTest, AFrameIsHandedOnOnceItsContentsAreHere) {
   EXPECT_EQ(two_.store->Get(chunk).value(), "contents");
 }
 
+TEST_F(StoreExchangeTest, ThatNothingIsMissingIsSaidOnceWhatCameIsDurable) {
+  const base::Hash id = Name(one_, 1, "contents");
+  one_.Write(1);
+  Send(one_, two_);
+  two_.side().OnChunk(id, one_.side().ReadChunk(id));
+  ASSERT_EQ(two_.side().ChunksMissing(), 0U);
+  two_.machine.storage().Crash(base::MemoryStorage::Keep::kNothing);
+  two_.store.reset();
+  two_.Open();
+  EXPECT_TRUE(two_.store->MissingChunks().empty());
+}
+
+TEST_F(StoreExchangeTest, ThatNothingIsMissingIsNotSaidWhereTheSyncOfWhatCameFails) {
+  const base::Hash id = Name(one_, 1, "contents");
+  one_.Write(1);
+  Send(one_, two_);
+  ASSERT_TRUE(two_.store->Put("begins the pack").ok());
+  ASSERT_TRUE(two_.store->Sync().ok());
+  two_.machine.storage().FailSync(1);
+  two_.side().OnChunk(id, one_.side().ReadChunk(id));
+  EXPECT_NE(two_.side().ChunksMissing(), 0U);
+  EXPECT_TRUE(two_.store->usage().read_only);
+}
+
 TEST_F(StoreExchangeTest, ContentsBehindAPageAreWantedWhenThePageIsHere) {
   const base::ChunkRef leaf = one_.store->Put("the bytes of the file").value();
   const base::Hash page = Name(one_, 1, "a page", 1);
@@ -231,13 +255,14 @@ TEST_F(StoreExchangeTest, AGrantOfAMemberWhoMayNotLetOthersInIsListedByVerify) {
 TEST_F(StoreExchangeTest, AFeedWithOpsThatTheReceiverRefusesIsKeptAndSaidToBeAndStopsNothingElse) {
   Join(one_, three_, "phone");
   Send(one_, two_);
-  two_.refused = 1;
+  two_.refused = crdt::Timestamp::Of(1, one_.actor());
   one_.Write(1);
   one_.Write(2);
   Send(one_, two_);
-  three_.Write(5);
+  three_.Write(1);
+  three_.Write(2);
   Send(three_, two_);
-  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{5}));
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1, 2}));
   ASSERT_EQ(two_.store->usage().refused_feeds.size(), 1U);
   EXPECT_NE(two_.store->usage().refused_feeds[0].find("actor 1"), std::string::npos);
   EXPECT_EQ(two_.store->frame_counts().at(1), one_.store->frame_counts().at(1));

@@ -237,6 +237,21 @@ TEST_F(StoreTest, APutOnAFullDiskChangesNothingAndWorksLater) {
   EXPECT_EQ(store->Get(*chunk).value(), big);
 }
 
+TEST_F(StoreTest, WhatWantsDescriptorsChangesNothingAndWorksLater) {
+  auto store = machine_.New();
+  ASSERT_TRUE(store->Append(Batch(1)).ok());
+  machine_.storage().SetHasDescriptors(false);
+  EXPECT_TRUE(absl::IsUnavailable(store->Put("chunk").status()));
+  EXPECT_TRUE(absl::IsUnavailable(store->Sync()));
+  EXPECT_FALSE(store->usage().read_only);
+  machine_.storage().SetHasDescriptors(true);
+  const auto chunk = store->Put("chunk");
+  ASSERT_TRUE(chunk.ok()) << chunk.status();
+  ASSERT_TRUE(store->Sync().ok());
+  machine_.storage().Crash(Keep::kNothing);
+  EXPECT_EQ(machine_.Reopened().value(), Batch(1));
+}
+
 TEST_F(StoreTest, ASecondProcessIsToldThatTheStoreIsInUse) {
   auto store = machine_.New();
   const absl::Status second = machine_.Open().status();

@@ -169,8 +169,6 @@ void Volume::Release(Handle* handle) {
   // More in memory and not published than this: who closes a file waits for its publication, so that memory stays
   // bounded when programs write faster than chunks can be sealed.
   constexpr std::uint64_t kUnpublishedBytesMax = 64 << 20;
-  // Likewise for what is not in memory: a process has so many descriptors only.
-  constexpr std::size_t kFilesOnDiskMax = 256;
   State::Pin last;
   {
     const std::lock_guard lock(state_->local_mutex);
@@ -181,7 +179,7 @@ void Volume::Release(Handle* handle) {
   last->publish_soon = true;
   const bool is_in_memory = last->written_bytes <= State::kMemoryBytesMax;
   if (is_in_memory ? state_->unpublished_bytes > kUnpublishedBytesMax
-                   : state_->staging->files_on_disk() > kFilesOnDiskMax) {
+                   : state_->staging->files_on_disk() > state_->options.staged_files_max) {
     AboutToWait();
     if (state_->Publish(*last, StagedFile::Precedence::kUnderWriters).ok()) return;
   }

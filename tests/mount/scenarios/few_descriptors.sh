@@ -4,8 +4,8 @@
 set -eu
 . "$(dirname "$0")/common.sh"
 
-ulimit -S -n 64
-ulimit -H -n 1024
+ulimit -S -n 48
+ulimit -H -n 96
 new_volume
 head -c 257K /dev/urandom >"$scratch/large"
 file=0

@@ -78,6 +78,9 @@ class MemoryStorage final : public Storage {
   /// until the crash, and never durable, as on Linux.
   void FailSync(std::uint64_t nth);
 
+  /// Whether a file can be opened, or a directory synced: without, kUnavailable.
+  void SetHasDescriptors(bool has_descriptors);
+
   /// The disk has room for `bytes` more. A write beyond writes what fits and fails with kResourceExhausted.
   void SetFreeBytes(std::uint64_t bytes);
 

@@ -52,8 +52,8 @@ class StorageLock {
 ///
 /// Paths are absolute. A created, renamed or removed name is durable only after SyncDirectory of its directory.
 /// Errors, for every call: kNotFound no such file or directory; kAlreadyExists; kPermissionDenied;
-/// kResourceExhausted disk full; kUnavailable held by another process (Lock); kInternal any other, with the errno's
-/// text. Each message names the path.
+/// kResourceExhausted disk full; kUnavailable held by another process (Lock), or no descriptor is left, which changes
+/// nothing; kInternal any other, with the errno's text. Each message names the path.
 class Storage {
  public:
   enum class OpenMode {

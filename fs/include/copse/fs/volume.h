@@ -40,6 +40,9 @@ class Volume {
     std::uint64_t reserve_bytes = 256 << 20;
     /// Written contents that rest so long are published though a process still has the file open.
     std::chrono::milliseconds publish_rest{2000};
+    /// More files with written bytes on disk than this, each with a descriptor: who closes one waits for its
+    /// publication.
+    std::size_t staged_files_max = 256;
     bool read_only = false;
     /// What this replica's side of a conflict is called in file names: 1..16 of [a-z0-9]. The first opening that may
     /// write makes it known for ever; later ones change nothing. Empty: leave it as it is.

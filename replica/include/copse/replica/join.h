@@ -38,6 +38,8 @@ class Joining {
 
   /// Whether `store`, opened with allow_joining, holds what was there when it was admitted.
   bool HasAll(const Store& store) const;
+  /// The replica may write from then on, once all of that was applied, as it is when the store has been opened again:
+  /// others refuse a first frame that is earlier than the one that let its author in.
   absl::Status Finish(base::Storage& storage) const;
 
  private:

@@ -1,0 +1,64 @@
+// Memberships that are handed out while the disk is full.
+
+#include <atomic>
+#include <thread>
+
+#include "store_exchange_fixture.h"
+
+namespace copse::replica {
+namespace {
+
+class StoreGrantsTest : public StoreExchangeTest {
+ protected:
+  std::string Secret() { return one_.store->Invite(Role::kWriter, std::chrono::seconds(60), {}).value().secret; }
+  /// Ops that make a frame longer than kFree, which is enough for anything else.
+  static std::vector<crdt::Op> Long(std::uint64_t counter) { return Batch(counter, 1000, 1, 200); }
+
+  static constexpr std::uint64_t kFree = 16 << 10;
+  const std::string phone_ = std::string(32, 'p');
+  const std::string tv_ = std::string(32, 't');
+};
+
+TEST_F(StoreGrantsTest, AGrantThatIsWrittenCountsThoughTheDiskBecameFullBehindIt) {
+  one_.machine.options().frame_bytes_max = 1;  // So each batch is a frame.
+  one_.store.reset();
+  one_.Open();
+  const std::string for_phone = Secret();
+  const std::string for_tv = Secret();
+  ASSERT_TRUE(one_.store->Append(Batch(1)).ok());
+  ASSERT_TRUE(one_.store->Append(Long(2)).ok());
+  one_.machine.storage().SetFreeBytes(kFree);
+  EXPECT_TRUE(one_.side().Admit(phone_, for_phone, "phone").ok());
+  EXPECT_EQ(one_.store->usage().durable_ops, 1U);
+  one_.machine.storage().SetFreeBytes(1 << 20);
+  ASSERT_TRUE(one_.side().Admit(tv_, for_tv, "tv").ok());
+  Send(one_, two_);
+  EXPECT_EQ(two_.store->LabelOf(phone_), "phone");
+  EXPECT_EQ(two_.store->LabelOf(tv_), "tv");
+  EXPECT_TRUE(one_.store->Verify()->ineffective_grants.empty());
+}
+
+TEST_F(StoreGrantsTest, NobodyIsWelcomedForAGrantThatWasNotWrittenWhoeverWroteMeanwhile) {
+  const std::string secret = Secret();
+  ASSERT_TRUE(one_.store->Append(Long(1)).ok());
+  one_.machine.storage().SetFreeBytes(kFree);
+  EXPECT_TRUE(absl::IsResourceExhausted(one_.side().Admit(phone_, secret, "phone").status()));
+  std::atomic<bool> is_done = false;
+  std::thread others([&] {
+    while (!is_done) EXPECT_TRUE(absl::IsResourceExhausted(one_.store->Sync()));
+  });
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    EXPECT_TRUE(absl::IsResourceExhausted(one_.side().Admit(phone_, secret, "phone").status()));
+  }
+  is_done = true;
+  others.join();
+  EXPECT_EQ(one_.store->LabelOf(phone_), "");
+  one_.machine.storage().SetFreeBytes(1 << 20);
+  ASSERT_TRUE(one_.side().Admit(phone_, secret, "phone").ok());
+  Send(one_, two_);
+  EXPECT_EQ(two_.store->LabelOf(phone_), "phone");
+  EXPECT_TRUE(one_.store->Verify()->ineffective_grants.empty());
+}
+
+}  // namespace
+}  // namespace copse::replica
