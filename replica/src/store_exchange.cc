@@ -199,9 +199,10 @@ void Store::State::OnChunk(const base::Hash& id, absl::StatusOr<std::string> sea
     const std::lock_guard lock(intake_mutex);
     if (intake->chunks_missing() != 0) return;
   }
-  // Where this fails it is kept in last_error, and ChunksMissing goes on counting what was fetched.
-  Sync().IgnoreError();
-  if (ChunksMissing() == 0) TellOfChange();
+  // Peers are told when the last of them are durable.
+  const std::lock_guard lock(mutex);
+  is_chunk_sync_due = true;
+  ScheduleSync();
 }
 
 void Store::State::WantChunksLater() {

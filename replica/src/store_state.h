@@ -123,6 +123,7 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   std::vector<Grant> pending_grants;           // Of one WriteGrants.
   std::optional<absl::Status> grants_written;  // How the round went that took them.
   bool is_acknowledgement_due = false;
+  bool is_chunk_sync_due = false;  // Of all that was missing, the last came.
   Dependencies known;              // Applied, or about to be.
   Stability stability;             // Of what has been applied and, of own ops, is durable.
   std::uint64_t own_ops = 0;       // Appended, durable or not.

@@ -46,14 +46,18 @@ void Store::State::ScheduleSync() {
 }
 
 void Store::State::RunScheduledSync() {
+  bool covers_fetched = false;
   {
     const std::lock_guard lock(mutex);
     scheduled_sync = 0;
     if (is_closed) return;
+    covers_fetched = std::exchange(is_chunk_sync_due, false);
   }
-  Sync().IgnoreError();  // Kept in last_error, and in what the next caller of Sync is told.
+  const bool synced = Sync().ok();  // An error is kept in last_error, and in what the next caller of Sync is told.
+  if (synced && covers_fetched) TellOfChange();
   const std::lock_guard lock(mutex);
-  if (failure.ok() && !pending.empty()) ScheduleSync();  // The disk was full: perhaps it is not for ever.
+  is_chunk_sync_due |= covers_fetched && !synced;
+  if (failure.ok() && (!pending.empty() || is_chunk_sync_due)) ScheduleSync();  // The disk was full: perhaps it is not for ever.
 }
 
 bool Store::State::IsDurable(std::uint64_t ops, const ChunkStore::End& chunks_end) const {

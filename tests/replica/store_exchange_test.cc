@@ -120,6 +120,8 @@ TEST_F(StoreExchangeTest, AFrameIsHandedOnOnceItsContentsAreHere) {
   EXPECT_EQ(two_.side().ChunksMissing(), 1U);
   two_.side().OnChunk(id, one_.side().ReadChunk(id));
   EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1}));
+  EXPECT_NE(two_.side().ChunksMissing(), 0U) << "it is not durable yet";
+  two_.LetSync();
   EXPECT_EQ(two_.side().ChunksMissing(), 0U);
   const base::ChunkRef chunk = contents_->begin()->second.front().chunk;
   EXPECT_EQ(two_.store->Get(chunk).value(), "contents");
@@ -129,7 +131,12 @@ TEST_F(StoreExchangeTest, ThatNothingIsMissingIsSaidOnceWhatCameIsDurable) {
   const base::Hash id = Name(one_, 1, "contents");
   one_.Write(1);
   Send(one_, two_);
+  bool was_told = false;
+  two_.store->set_exchange_events({[&] { was_told = true; }, nullptr});
   two_.side().OnChunk(id, one_.side().ReadChunk(id));
+  was_told = false;
+  two_.LetSync();
+  EXPECT_TRUE(was_told);
   ASSERT_EQ(two_.side().ChunksMissing(), 0U);
   two_.machine.storage().Crash(base::MemoryStorage::Keep::kNothing);
   two_.store.reset();
@@ -145,6 +152,7 @@ TEST_F(StoreExchangeTest, ThatNothingIsMissingIsNotSaidWhereTheSyncOfWhatCameFai
   ASSERT_TRUE(two_.store->Sync().ok());
   two_.machine.storage().FailSync(1);
   two_.side().OnChunk(id, one_.side().ReadChunk(id));
+  two_.LetSync();
   EXPECT_NE(two_.side().ChunksMissing(), 0U);
   EXPECT_TRUE(two_.store->usage().read_only);
 }
