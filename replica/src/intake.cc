@@ -65,9 +65,12 @@ void Intake::Want(const base::NamedContent& content, const Frame& frame) {
 void Intake::WantContentOfPage(const base::NamedContent& page, const Frame& frame) {
   // Pages that all name the same page, a few levels deep, would otherwise be read without end.
   Contents& pages = frame == nullptr ? pages_ : frame->pages;
-  if (!pages.insert(page).second) return;
-  // A page that cannot be read is damage here, or its author's; reading the file reports it.
+  const auto [place, is_new] = pages.insert(page);
+  if (!is_new) return;
+  // A page that cannot be read is damage here, or its author's; reading the file reports it. But for once: who names it
+  // again has it tried again.
   const absl::StatusOr<std::string> plain = host_.read_chunk(page.chunk);
+  if (!plain.ok()) pages.erase(place);
   if (!plain.ok()) return;
   const absl::StatusOr<std::vector<base::NamedContent>> named = namer_.named_by_page(page.level, *plain);
   if (!named.ok()) return;

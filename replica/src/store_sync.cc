@@ -57,7 +57,8 @@ void Store::State::RunScheduledSync() {
   if (synced && covers_fetched) TellOfChange();
   const std::lock_guard lock(mutex);
   is_chunk_sync_due |= covers_fetched && !synced;
-  if (failure.ok() && (!pending.empty() || is_chunk_sync_due)) ScheduleSync();  // The disk was full: perhaps it is not for ever.
+  // The disk was full: perhaps it is not for ever.
+  if (failure.ok() && (!pending.empty() || is_chunk_sync_due)) ScheduleSync();
 }
 
 bool Store::State::IsDurable(std::uint64_t ops, const ChunkStore::End& chunks_end) const {

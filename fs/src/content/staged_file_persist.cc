@@ -81,6 +81,7 @@ absl::Status StagedFile::State::WriteLog(const Manifest& the_base, const std::ve
     const bool is_publishing = unpublished && heads == base_heads;
     if (is_publishing) contents += EncodeStagingPublication(published_root);
   }
+  log_is_broken = true;  // Where this fails half way, what lies there is not what `log` appends to.
   COPSE_RETURN_IF_ERROR(base::ReplaceFile(context->storage, path, contents));
   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<base::File> file,
                          context->storage.Open(path, base::Storage::OpenMode::kReadWrite));
@@ -138,11 +139,13 @@ bool StagedFile::State::Follow(const Manifest& new_base, std::vector<crdt::Times
 absl::Status StagedFile::State::Discard() { return Reset(base->manifest(), base_heads); }
 
 absl::Status StagedFile::State::RemoveLog() {
-  if (!log) return absl::OkStatus();
-  COPSE_RETURN_IF_ERROR(context->storage.Remove(context->LogPath(bytes.stem())));
+  if (!log && !log_is_broken) return absl::OkStatus();
+  const absl::Status removed = context->storage.Remove(context->LogPath(bytes.stem()));
+  if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
   {
     const std::unique_lock lock(mutex);
     log.reset();
+    log_is_broken = false;
   }
   return context->storage.SyncDirectory(context->directory);
 }

@@ -10,7 +10,6 @@ constexpr unsigned kWriteBytesMax = 1 << 20;
 // libfuse puts in `want` what it thinks useful. Of that, and of what the kernel is capable of:
 constexpr unsigned kWanted =
     FUSE_CAP_ASYNC_READ |           // Several reads of one file at a time.
-    FUSE_CAP_ASYNC_DIO |            // The same with O_DIRECT.
     FUSE_CAP_ATOMIC_O_TRUNC |       // O_TRUNC arrives with the open: one change, not two.
     FUSE_CAP_PARALLEL_DIROPS |      // Lookups and listings of one directory at a time.
     FUSE_CAP_READDIRPLUS |          // Listings bring attributes along,
@@ -22,6 +21,7 @@ constexpr unsigned kWanted =
     FUSE_CAP_DONT_MASK;             // and leaves the umask to us: it does not count where there is a default list.
 
 constexpr unsigned kUnwanted =
+    FUSE_CAP_ASYNC_DIO |        // Parts of one write(2) would be answered in any order, and O_APPEND puts them in that.
     FUSE_CAP_WRITEBACK_CACHE |  // The kernel would overrule sizes and times that come from other replicas.
     FUSE_CAP_AUTO_INVAL_DATA |  // Takes precedence over EXPLICIT_INVAL_DATA.
     FUSE_CAP_HANDLE_KILLPRIV |  // Would not say who may keep setuid; its successor does (see Wire).

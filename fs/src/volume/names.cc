@@ -163,6 +163,8 @@ absl::StatusOr<Volume::Entry> Volume::Link(const Caller&, NodeId node, NodeId ne
     const State::TreeWriteLock lock(state_->tree_mutex);
     COPSE_ASSIGN_OR_RETURN(State::Subject subject, state_->SubjectOf(node));
     if (!published && (written = state_->PinWrittenSibling(subject))) continue;
+    // What was published may be written again by now, and is shown as something else.
+    if (published) subject = state_->ShownAs(node, written->inode, written->staged->base_heads()).value_or(subject);
     if (subject.kind == Kind::kDirectory) {
       return PosixError(std::errc::operation_not_permitted, "a directory has one name only");
     }

@@ -67,14 +67,13 @@ absl::Status Volume::State::SubmitVersion(OpenFile& file, Manifest manifest, Inv
     const TreeWriteLock lock(tree_mutex);
     if (!MayPublishUnderTreeLock(file)) return absl::OkStatus();
     const NodeId inode = file.inode;
-    const std::vector<crdt::Timestamp> base = file.staged->base_heads();
-    heads = base;
+    heads = file.staged->base_heads();
+    std::vector<crdt::Timestamp> base = heads;
+    base.insert(base.end(), file.also_replaces.begin(), file.also_replaces.end());
     const Attributes shown = AttributesWith({file.key, file.key, inode}, &file);
     const auto [present, present_heads] = BaseOf({file.key, file.key, inode});
     const auto is_based_on = [&](crdt::Timestamp version) {
-      const auto& also = file.also_replaces;
-      return std::find(heads.begin(), heads.end(), version) != heads.end() ||
-             std::find(also.begin(), also.end(), version) != also.end();
+      return std::find(base.begin(), base.end(), version) != base.end();
     };
     const bool is_unchanged = present.plain_root == manifest.plain_root &&
                               std::any_of(present_heads.begin(), present_heads.end(), is_based_on);
@@ -84,9 +83,7 @@ absl::Status Volume::State::SubmitVersion(OpenFile& file, Manifest manifest, Inv
       fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(shown.mtime)));
       heads = present_heads;
     } else {
-      std::vector<crdt::Timestamp> replaced = heads;
-      replaced.insert(replaced.end(), file.also_replaces.begin(), file.also_replaces.end());
-      fields.push_back(schema::Replace(schema::kContent, EncodeManifest(manifest), std::move(replaced)));
+      fields.push_back(schema::Replace(schema::kContent, EncodeManifest(manifest), base));
     }
     if (shown.ctime != shown.mtime) fields.push_back(schema::Set(schema::kCtime, schema::EncodeTime(shown.ctime)));
     Batch batch(replica);
@@ -102,9 +99,9 @@ absl::Status Volume::State::SubmitVersion(OpenFile& file, Manifest manifest, Inv
   }
   // What was synced lies in staging alone until the op that replaces it is as durable.
   if (file.staged->persisted()) COPSE_RETURN_IF_ERROR(env.journal.Sync());
-  COPSE_RETURN_IF_ERROR(file.staged->Rebase(manifest, std::move(heads)));
-  file.also_replaces.clear();
-  return absl::OkStatus();
+  absl::Status rebased = file.staged->Rebase(manifest, std::move(heads));
+  if (rebased.ok() || !file.staged->dirty()) file.also_replaces.clear();
+  return rebased;
 }
 
 void Volume::State::SettleStaging(NodeId number) {

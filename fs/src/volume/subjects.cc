@@ -44,16 +44,22 @@ absl::StatusOr<Volume::State::Subject> Volume::State::SubjectOf(NodeId number) {
     if (const OpenFile* const file = WrittenUpon(served)) return ServedAs({number, file->key, served.inode});
   }
   if (sibling) return ServedAs({number, number, sibling->inode});
-  const FileVersions versions = projection->VersionsOf(served.inode);
-  if (HaveCommon(versions.file, served.heads)) return ServedAs({number, served.inode, served.inode});
-  for (const Sibling& other : versions.siblings) {
-    if (HaveCommon(other.heads, served.heads)) return ServedAs({number, other.id, served.inode});
-  }
+  if (const auto shown = ShownAs(number, served.inode, served.heads)) return ServedAs(*shown);
   if (is_open) return Subject{number, number, served.inode};
   // Of a version that had become the file, and was dropped: it shows what came in its place.
   const bool is_file = served.is_file && schema::KindOf(tree(), served.inode).has_value();
   if (is_file) return Subject{number, served.inode, served.inode};
   return PosixError(std::errc::no_such_file_or_directory, "no inode " + std::to_string(number.value));
+}
+
+std::optional<Volume::State::Subject> Volume::State::ShownAs(NodeId number, NodeId inode,
+                                                             const std::vector<crdt::Timestamp>& heads) const {
+  const FileVersions versions = projection->VersionsOf(inode);
+  if (HaveCommon(versions.file, heads)) return Subject{number, inode, inode};
+  for (const Sibling& other : versions.siblings) {
+    if (HaveCommon(other.heads, heads)) return Subject{number, other.id, inode};
+  }
+  return std::nullopt;
 }
 
 Volume::State::Subject Volume::State::ServedAs(const Subject& subject) {

@@ -152,6 +152,8 @@ struct Volume::State {
   /// What was written upon `base` has become a version that `heads` stand for: numbers that led there still do. Under
   /// the exclusive tree lock.
   void NotePublished(NodeId inode, const std::vector<crdt::Timestamp>& base, const std::vector<crdt::Timestamp>& heads);
+  /// What shows the version of an inode that one of `heads` stands for, if anything does.
+  std::optional<Subject> ShownAs(NodeId number, NodeId inode, const std::vector<crdt::Timestamp>& heads) const;
   /// `subject`, noting whether its number has become one of the inode's. Under local_mutex.
   Subject ServedAs(const Subject& subject);
   /// The file that is being written upon a version; null if none is. Under local_mutex.

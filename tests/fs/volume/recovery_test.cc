@@ -66,6 +66,18 @@ TEST_F(RecoveryTest, WhatComesAfterASyncOfTheLogThatFailedIsPublishedAllTheSame)
   EXPECT_EQ(Contents(file), "staged more and more");
 }
 
+TEST_F(RecoveryTest, ALogThatWasWrittenHalfWayGoesWithThePublication) {
+  const NodeId file = MakeFile(kRoot, "a", "base");
+  ASSERT_TRUE(volume().Flush().ok());
+  const auto handle = volume().Open(file, {.write = true});
+  ASSERT_TRUE(volume().Write(file, *handle, 0, std::string(70'000, 'x')).ok());
+  world_.storage.FailSync(3);  // That of the directory, after the bytes and the log.
+  EXPECT_FALSE(volume().Fsync(file).ok());
+  EXPECT_TRUE(Exists(LogOf(file)));
+  ASSERT_TRUE(volume().Flush().ok());
+  EXPECT_FALSE(Exists(LogOf(file)));
+}
+
 TEST_F(RecoveryTest, APublicationThatFailsAfterItsOpIsGoneOnWithAndNotRepeated) {
   const NodeId file = MakeStagedFile();
   world_.journal.sync_error = absl::ResourceExhaustedError("no space");

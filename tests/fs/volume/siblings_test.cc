@@ -123,6 +123,22 @@ TEST_F(SiblingTest, ANameThatIsLinkedToItHasWhatWasWrittenUntilThen) {
   EXPECT_EQ(phone().ContentsAt(kRoot, "saved"), "OF desk");
 }
 
+TEST_F(SiblingTest, ANameCanBeLinkedToItWhileItIsWrittenAllTheTime) {
+  const auto [number, handle] = OpenAndSync(std::string(70'000, 'x'));
+  int writes = 0;
+  desk().world.journal.before_sync = [&, number = number, handle = handle] {
+    if (++writes > 1) return;
+    EXPECT_TRUE(desk().volume().Write(number, handle, 0, "later").ok());
+  };
+  const auto linked = desk().volume().Link(kAlice, number, kRoot, "saved");
+  desk().world.journal.before_sync = nullptr;
+  ASSERT_TRUE(linked.ok()) << linked.status();
+  EXPECT_GE(writes, 1);
+  EXPECT_EQ(desk().Stat(linked->node).size, 70'000u);
+  desk().volume().Release(handle);
+  Exchange();
+}
+
 TEST_F(SiblingTest, WhatWasSyncedIsUnderItsNewNameAfterACrash) {
   OpenAndSync(std::string(70'000, 'x'));
   ASSERT_EQ(desk().Rename(kRoot, "f-desk.txt", kRoot, "g"), std::errc{});
