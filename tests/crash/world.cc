@@ -48,6 +48,8 @@ struct End {
       if (to_ask.size() < session->ChunkCapacity() && asked.insert(id).second) to_ask.push_back(id);
     }
     session->RequestChunks(to_ask);
+    // As the store's own timer does: that nothing is missing is said once it is durable.
+    if (missing.empty() && !asked.empty()) replica.store().Sync().IgnoreError();
     session->OnHeadsChanged();
     return !bytes.empty() || !to_ask.empty();
   }
