@@ -154,9 +154,11 @@ absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
   pending.insert(pending.begin(), std::make_move_iterator(round.ops.begin() + ops_written),
                  std::make_move_iterator(round.ops.end()));
   // Whoever waits for them may not be the one who led, and must not take a round that failed for its own success.
-  if (bears_grants && round.grants_to_write.empty()) grants_written = absl::OkStatus();
-  // A copy that shares nothing: TSan does not see how the library counts who has a status.
-  if (bears_grants && !round.grants_to_write.empty()) grants_written = absl::Status(status.code(), status.message());
+  if (bears_grants) {
+    const bool are_written = round.grants_to_write.empty();
+    // A copy that shares nothing: TSan does not see how the library counts who has a status.
+    grants_written = are_written ? absl::OkStatus() : absl::Status(status.code(), status.message());
+  }
   if (status.ok()) {
     last_error.clear();
   } else {

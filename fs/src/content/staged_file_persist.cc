@@ -119,6 +119,8 @@ absl::Status StagedFile::State::Rebase(const Manifest& new_base, std::vector<crd
   if (log) {
     COPSE_RETURN_IF_ERROR(bytes.Sync());
     COPSE_RETURN_IF_ERROR(WriteLog(new_base, heads, *unpublished));
+  } else {
+    COPSE_RETURN_IF_ERROR(RemoveLog());  // One that was written half way, and is of the old base.
   }
   auto reader = std::make_shared<const ManifestReader>(context->content, context->cache, new_base);
   const std::unique_lock lock(mutex);

@@ -17,6 +17,18 @@
 namespace copse::fs {
 namespace {
 
+/// The caller's supplementary groups; none where they cannot be told (a caller of another container).
+std::vector<std::uint32_t> GroupsOf(fuse_req_t request) {
+  std::vector<gid_t> groups(64);
+  int count = fuse_req_getgroups(request, static_cast<int>(groups.size()), groups.data());
+  if (count > static_cast<int>(groups.size())) {
+    groups.resize(static_cast<std::size_t>(count));
+    count = std::min(count, fuse_req_getgroups(request, count, groups.data()));
+  }
+  groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+  return {groups.begin(), groups.end()};
+}
+
 /// Whether the caller acts as a member of the group that the mount shows as `shown`.
 bool IsMember(fuse_req_t request, std::uint32_t shown) {
   if (fuse_req_ctx(request)->gid == shown) return true;
@@ -37,17 +49,6 @@ absl::StatusOr<Caller> CreatorOf(fuse_req_t request) {
   COPSE_ASSIGN_OR_RETURN(caller.uid, owners.users.StoredForNew(caller.uid));
   COPSE_ASSIGN_OR_RETURN(caller.gid, owners.groups.StoredForNew(caller.gid));
   return caller;
-}
-
-std::vector<std::uint32_t> GroupsOf(fuse_req_t request) {
-  std::vector<gid_t> groups(64);
-  int count = fuse_req_getgroups(request, static_cast<int>(groups.size()), groups.data());
-  if (count > static_cast<int>(groups.size())) {
-    groups.resize(static_cast<std::size_t>(count));
-    count = std::min(count, fuse_req_getgroups(request, count, groups.data()));
-  }
-  groups.resize(static_cast<std::size_t>(std::max(count, 0)));
-  return {groups.begin(), groups.end()};
 }
 
 bool SurelyMayOpen(fuse_req_t request, const Attributes& directory, const Attributes& file, int flags) {

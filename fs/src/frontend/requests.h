@@ -13,7 +13,6 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include "frontend/invalidator.h"
 #include "frontend/libfuse.h"
@@ -74,8 +73,6 @@ bool SurelyMayOpen(fuse_req_t request, const Attributes& directory, const Attrib
 bool MayKeepSetid(fuse_req_t request);
 /// The rule for what `request` changes. Not to be used after the reply.
 SetidRule SetidRuleOf(fuse_req_t request, bool clears);
-/// The caller's supplementary groups; none where they cannot be told (a caller of another container).
-std::vector<std::uint32_t> GroupsOf(fuse_req_t request);
 
 /// stat(2)'s form of attributes, and of the file type alone.
 mode_t FileTypeOf(Kind kind);

@@ -4,12 +4,10 @@
 #include <copse/base/status_macros.h>
 #include <sys/xattr.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "frontend/requests.h"
 #include "volume/acl.h"

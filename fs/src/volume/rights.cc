@@ -2,8 +2,6 @@
 // cannot; both follow one chmod or setfacl. Whether they let somebody in is judged by the kernel.
 #include <sys/stat.h>
 
-#include <algorithm>
-
 #include "volume/acl.h"
 #include "volume/volume_state.h"
 
@@ -15,7 +13,7 @@ std::optional<acl::List> ListOf(const crdt::Tree& tree, NodeId node, std::string
   return version && version->value ? acl::Decode(*version->value) : std::nullopt;
 }
 
-bool IsIn(const Caller& caller, std::uint32_t group) {
+bool IsMember(const Caller& caller, std::uint32_t group) {
   return caller.is_member ? caller.is_member(group) : caller.gid == group;
 }
 
@@ -61,7 +59,7 @@ absl::StatusOr<std::vector<crdt::Field>> Volume::State::FieldsOfAcl(const Caller
   const auto before = static_cast<std::uint32_t>(schema::UnsignedOf(tree(), subject.inode, schema::kMode).value_or(0));
   std::uint32_t mode = (before & ~std::uint32_t{ACCESSPERMS}) | acl::ModeOf(*list);
   const auto group = static_cast<std::uint32_t>(schema::UnsignedOf(tree(), subject.inode, schema::kGid).value_or(0));
-  if (caller.uid != 0 && !IsIn(caller, group)) mode &= ~std::uint32_t{S_ISGID};
+  if (caller.uid != 0 && !IsMember(caller, group)) mode &= ~std::uint32_t{S_ISGID};
   const bool is_minimal = acl::IsMinimal(*list);
   return std::vector{schema::SetXattr(name, is_minimal ? std::nullopt : std::optional(acl::Encode(*list))),
                      schema::Set(schema::kMode, schema::EncodeUnsigned(mode))};

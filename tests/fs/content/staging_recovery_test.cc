@@ -345,6 +345,19 @@ TEST(StagingTest, AFailedSyncIsToldAndTheFileStaysReadable) {
   EXPECT_EQ(ReadAll(*file), "bytes");
 }
 
+TEST(StagingTest, ALogThatWasWrittenHalfWayGoesThoughMoreWasWrittenSince) {
+  ContentWorld world;
+  const auto file = world.Open();
+  Must(file->Write(0, "bytes", 1));
+  world.storage.FailSync(3);  // That of the directory, after the bytes and the log.
+  EXPECT_FALSE(file->Persist().ok());
+  const Manifest published = Must(file->Publish());
+  Must(file->Write(5, " and more", 2));
+  Must(file->Rebase(published, {crdt::Timestamp::Of(2, 7)}));
+  Restart(world);
+  EXPECT_TRUE(Recover(world).recovered.empty());
+}
+
 TEST(StagingTest, AFullDiskFailsTheWriteAndKeepsWhatWasThere) {
   ContentWorld world({8 * kKiB, kMiB});
   const auto file = world.Open();
