@@ -354,7 +354,7 @@ TEST(StagingTest, ALogThatWasWrittenHalfWayGoesThoughMoreWasWrittenSince) {
   const Manifest published = Must(file->Publish());
   Must(file->Write(5, " and more", 2));
   Must(file->Rebase(published, {crdt::Timestamp::Of(2, 7)}));
-  Restart(world);
+  Restart(world, Keep::kEverything);
   EXPECT_TRUE(Recover(world).recovered.empty());
 }
 
