@@ -22,10 +22,8 @@ constexpr std::uint32_t kIdentityFormat = 2;
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kLabelLengthMax = 16;
 
-std::string ChecksumOf(Json object) {
-  object.erase("checksum");
-  return base::Hex(base::AsBytes(base::Sha256(object.dump())));
-}
+/// Of an object without its checksum.
+std::string ChecksumOf(const Json& object) { return base::Hex(base::AsBytes(base::Sha256(object.dump()))); }
 
 /// Throws Json::exception where a member is missing or of another type; false where a value is impossible.
 bool Parse(const Json& object, Identity& identity) {
@@ -108,7 +106,7 @@ absl::StatusOr<Identity> ReadIdentity(base::Storage& storage, const std::string&
   }
   COPSE_ASSIGN_OR_RETURN(const std::string text, base::ReadWholeFile(storage, path));
   const absl::Status damaged = absl::DataLossError(path + " is damaged; restore it from a copy");
-  const Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return damaged;
   try {
     if (const auto format = NumberOf<std::uint32_t>(object.at("format")); format != kIdentityFormat) {
@@ -116,8 +114,10 @@ absl::StatusOr<Identity> ReadIdentity(base::Storage& storage, const std::string&
                                            ": this copse reads format " + std::to_string(kIdentityFormat) +
                                            "; use a matching version");
     }
+    const Json checksum = object.at("checksum");
+    object.erase("checksum");
     Identity identity;
-    if (object.at("checksum") != ChecksumOf(object) || !Parse(object, identity)) return damaged;
+    if (checksum != ChecksumOf(object) || !Parse(object, identity)) return damaged;
     return identity;
   } catch (const Json::exception&) {
     return damaged;

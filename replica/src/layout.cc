@@ -22,6 +22,15 @@ bool IsHalfMade(const std::vector<base::Storage::Entry>& entries) {
   return std::all_of(entries.begin(), entries.end(), [](const auto& entry) { return kNames.count(entry.name) != 0; });
 }
 
+/// What `format` ends with.
+std::string VolumeLine(const Identity& identity) {
+  return "volume " + base::Hex(base::AsBytes(identity.volume)) + "\n";
+}
+
+absl::Status FormatIsDamaged(const Layout& layout) {
+  return absl::DataLossError(layout.format() + " is damaged; restore it from a copy");
+}
+
 absl::Status CreateDirectoryUnlessThere(base::Storage& storage, const std::string& path) {
   const absl::Status created = storage.CreateDirectory(path);
   return absl::IsAlreadyExists(created) ? absl::OkStatus() : created;
@@ -73,11 +82,10 @@ absl::Status CreateStore(base::Storage& storage, const Layout& layout, const Ide
   COPSE_RETURN_IF_ERROR(WriteIdentity(storage, layout.identity(), identity));
   COPSE_RETURN_IF_ERROR(storage.SyncDirectory(layout.store));
   return base::ReplaceFile(storage, layout.format(),
-                           std::string(kFormatBegin) + std::to_string(kStoreFormat) + "\nvolume " +
-                               base::Hex(base::AsBytes(identity.volume)) + "\n");
+                           std::string(kFormatBegin) + std::to_string(kStoreFormat) + "\n" + VolumeLine(identity));
 }
 
-absl::StatusOr<VolumeId> CheckStore(base::Storage& storage, const Layout& layout) {
+absl::StatusOr<std::string> CheckFormat(base::Storage& storage, const Layout& layout) {
   const std::string& path = layout.store;
   const absl::StatusOr<base::Storage::Metadata> metadata = storage.Stat(path);
   if (absl::IsNotFound(metadata.status()) || (metadata.ok() && !metadata->is_directory)) {
@@ -93,7 +101,7 @@ absl::StatusOr<VolumeId> CheckStore(base::Storage& storage, const Layout& layout
     return absl::NotFoundError(path + " is not a store: it has no file `format`; run: copse init " + path);
   }
   COPSE_RETURN_IF_ERROR(text.status());
-  const absl::Status damaged = absl::DataLossError(layout.format() + " is damaged; restore it from a copy");
+  const absl::Status damaged = FormatIsDamaged(layout);
   if (text->compare(0, kFormatBegin.size(), kFormatBegin.data(), kFormatBegin.size()) != 0) return damaged;
   const std::size_t line_end = text->find('\n', kFormatBegin.size());
   if (line_end == std::string::npos) return damaged;
@@ -103,13 +111,18 @@ absl::StatusOr<VolumeId> CheckStore(base::Storage& storage, const Layout& layout
     return absl::FailedPreconditionError("store format " + number + " at " + path + ": this copse reads format " +
                                          std::to_string(kStoreFormat) + "; use a matching version");
   }
-  const absl::StatusOr<Identity> identity = ReadIdentity(storage, layout.identity());
+  return text->substr(line_end + 1);
+}
+
+absl::StatusOr<Identity> CheckStore(base::Storage& storage, const Layout& layout) {
+  COPSE_ASSIGN_OR_RETURN(const std::string volume_line, CheckFormat(storage, layout));
+  absl::StatusOr<Identity> identity = ReadIdentity(storage, layout.identity());
   if (absl::IsNotFound(identity.status())) {
     return absl::DataLossError(layout.identity() + " is missing; restore it from a copy");
   }
   COPSE_RETURN_IF_ERROR(identity.status());
-  if (text->substr(line_end + 1) != "volume " + base::Hex(base::AsBytes(identity->volume)) + "\n") return damaged;
-  return identity->volume;
+  if (volume_line != VolumeLine(*identity)) return FormatIsDamaged(layout);
+  return identity;
 }
 
 absl::StatusOr<std::vector<crdt::ActorId>> ListFeeds(base::Storage& storage, const Layout& layout) {

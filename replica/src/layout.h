@@ -36,9 +36,13 @@ absl::Status PrepareStoreDirectory(base::Storage& storage, const Layout& layout)
 /// Errors: kAlreadyExists there is a store or something else.
 absl::Status CreateStore(base::Storage& storage, const Layout& layout, const Identity& identity);
 
-/// Checks that there is a store that this process may open and can read; returns the volume that `format` names.
+/// Checks that there is a store that this process may open and can read; returns how `format` names its volume.
 /// Errors: kNotFound, kPermissionDenied, kFailedPrecondition and kDataLoss as Store::Open says.
-absl::StatusOr<VolumeId> CheckStore(base::Storage& storage, const Layout& layout);
+absl::StatusOr<std::string> CheckFormat(base::Storage& storage, const Layout& layout);
+
+/// CheckFormat(), and reads the identity, which has to be of the volume that `format` names. An identity may change
+/// for as long as the store's lock is not held.
+absl::StatusOr<Identity> CheckStore(base::Storage& storage, const Layout& layout);
 
 /// The actors with a feed, ascending. Errors: kDataLoss something else stands among them.
 absl::StatusOr<std::vector<crdt::ActorId>> ListFeeds(base::Storage& storage, const Layout& layout);

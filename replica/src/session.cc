@@ -109,7 +109,7 @@ void Session::OnTime(Nanoseconds now) {
 }
 
 std::optional<Session::Nanoseconds> Session::RestsUntil() const {
-  if (!IsInSync() || !asked_.empty() || !wanted_.empty() || unsent_bytes_ != 0) return std::nullopt;
+  if (!asked_.empty() || !wanted_.empty() || unsent_bytes_ != 0 || !IsInSync()) return std::nullopt;
   return std::min({last_said_ + kPingAfter, last_heard_ + kDeadAfter, last_compared_ + kCompareEvery});
 }
 

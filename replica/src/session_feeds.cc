@@ -164,10 +164,12 @@ bool Session::IsInSync() const {
     const auto theirs = peer_feeds_.find(ours.actor);
     return theirs != peer_feeds_.end() && theirs->second.head == ours;
   };
-  // Asked after each piece of work. Equal heads first, which is how it nearly always is: whether an actor is a member
-  // is asked of few.
-  const auto differs = std::find_if_not(own_heads_.begin(), own_heads_.end(), has_theirs);
-  if (differs == own_heads_.end() && own_heads_.size() == peer_feeds_.size()) return true;
+  // Asked after each piece of work. Both are in the order of their actors, and nearly always equal: whether an actor is
+  // a member is asked of few.
+  const auto [differs, theirs_differ] =
+      std::mismatch(own_heads_.begin(), own_heads_.end(), peer_feeds_.begin(), peer_feeds_.end(),
+                    [](const FeedHead& ours, const auto& theirs) { return theirs.second.head == ours; });
+  if (differs == own_heads_.end() && theirs_differ == peer_feeds_.end()) return true;
   return std::all_of(differs, own_heads_.end(),
                      [&](const FeedHead& head) { return has_theirs(head) || !host_.IsMember(head.actor); }) &&
          std::all_of(peer_feeds_.begin(), peer_feeds_.end(), [&](const auto& feed) {

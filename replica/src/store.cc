@@ -63,9 +63,9 @@ absl::Status Store::State::TakeReplayed(ReplayResult replayed) {
 
 absl::Status Store::State::Open(const Replayer& replayer) {
   base::Storage& storage = environment.storage;
-  COPSE_RETURN_IF_ERROR(CheckStore(storage, layout).status());
+  COPSE_RETURN_IF_ERROR(CheckFormat(storage, layout).status());  // Or a lock would be left where no store is.
   COPSE_ASSIGN_OR_RETURN(storage_lock, storage.Lock(layout.lock()));
-  COPSE_ASSIGN_OR_RETURN(identity, ReadIdentity(storage, layout.identity()));
+  COPSE_ASSIGN_OR_RETURN(identity, CheckStore(storage, layout));
   for (const std::string& part : {layout.feeds(), layout.feed(identity.actor), layout.chunks()}) {
     if (absl::IsNotFound(storage.Stat(part).status())) {
       return absl::DataLossError(part + " is missing; restore it from a copy");

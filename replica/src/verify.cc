@@ -95,8 +95,8 @@ class FeedVerifier {
 absl::Status VerifyFeeds(const Store::Environment& environment, const Layout& layout, const Identity& identity,
                          const Members& members, const std::map<crdt::ActorId, FeedEnd>& ends,
                          Store::Verification& result) {
-  if (const absl::StatusOr<VolumeId> volume = CheckStore(environment.storage, layout); !volume.ok()) {
-    result.problems.emplace_back(volume.status().message());
+  if (const absl::Status status = CheckStore(environment.storage, layout).status(); !status.ok()) {
+    result.problems.emplace_back(status.message());
   }
   FeedVerifier verifier(environment, layout, identity, members, result);
   const absl::StatusOr<std::vector<crdt::ActorId>> actors = ListFeeds(environment.storage, layout);
