@@ -102,7 +102,8 @@ absl::StatusOr<Manifest> StagedFile::State::Publish(Precedence precedence) {
       PublishContents({context->content, context->chunker(), *base, changes, size, mtime, fixed_chunks,
                        [this](std::uint64_t offset, std::span<char> out) { return ReadAll(offset, out); },
                        [this, precedence] { return precedence == Precedence::kUnderWriters && waiting > 0; }}));
-  if (log && log_is_broken) COPSE_RETURN_IF_ERROR(Persist());
+  // Whatever lies on the disk is to say what is being published: after a crash it would be taken for later bytes.
+  if (log_is_broken) COPSE_RETURN_IF_ERROR(Persist());
   if (log) COPSE_RETURN_IF_ERROR(AppendRecord(EncodeStagingPublication(manifest.plain_root), true));
   const std::unique_lock lock(mutex);
   unpublished = ChangeSet(size);
@@ -147,9 +148,11 @@ absl::Status StagedFile::State::RemoveLog() {
   {
     const std::unique_lock lock(mutex);
     log.reset();
-    log_is_broken = false;
   }
-  return context->storage.SyncDirectory(context->directory);
+  log_is_broken = true;  // Until the removal is durable it may come back.
+  COPSE_RETURN_IF_ERROR(context->storage.SyncDirectory(context->directory));
+  log_is_broken = false;
+  return absl::OkStatus();
 }
 
 absl::Status StagedFile::State::Reset(const Manifest& new_base, std::vector<crdt::Timestamp> heads) {

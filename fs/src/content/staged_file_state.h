@@ -95,8 +95,10 @@ struct StagedFile::State {
   std::unique_ptr<base::File> log;  // While there is a staging on disk that Recover would find.
   std::uint64_t log_bytes = 0;
   bool log_is_outdated = false;  // The file was readdressed since.
-  bool log_is_broken = false;    // Writing it has failed: it says less than it should, or nothing. With `writer`.
-  ChangeSet unpersisted;         // Since the log's last change; means something while there is a log.
+  // Writing or removing it has failed: what the disk has of it may be half written, or say what was once. With
+  // `writer`.
+  bool log_is_broken = false;
+  ChangeSet unpersisted;  // Since the log's last change; means something while there is a log.
   std::uint64_t persisted_size = 0;
   base::UnixNanoseconds persisted_mtime = 0;
 };

@@ -109,32 +109,44 @@ void Volume::State::DropIfUnused(absl::flat_hash_map<NodeId, Local>::iterator lo
   if (entry.open == nullptr && !lookups.contains(local->first)) EraseLocal(local);
 }
 
+bool Volume::State::IsInPlace(const OpenFile& file) const {
+  const auto local = locals.find(file.key);
+  return local != locals.end() && local->second.open.get() == &file;
+}
+
+void Volume::State::LetGo(OpenFile& file) {
+  if (IsInPlace(file)) {
+    DropIfUnused(locals.find(file.key));
+  } else {
+    displaced.erase(file.shared_from_this());
+  }
+}
+
 void Volume::State::Unpin(OpenFile& file) {
+  bool is_newly_displaced = false;
   {
     const std::lock_guard lock(local_mutex);
     if (--file.users > 0) return;
-    const auto local = locals.find(file.key);
-    if (local == locals.end() || local->second.open.get() != &file) return;  // Another has taken its place.
-    if (!file.staged->dirty()) {
-      DropIfUnused(local);
-      return;
-    }
-    if (lookups.contains(file.key)) return;  // A shared mapping may still read it. Forget asks again.
+    if (!file.staged->dirty()) return LetGo(file);
+    const bool is_in_place = IsInPlace(file);
+    if (is_in_place && lookups.contains(file.key)) return;  // A shared mapping may still read it. Forget asks again.
+    if (!is_in_place) is_newly_displaced = displaced.insert(file.shared_from_this()).second;
   }
-  if (MayPublish(file)) return;  // Publication is posted and asks again.
+  if (MayPublish(file)) {
+    // Publication is posted and asks again; but what it is posted for may have gone from its place meanwhile.
+    if (is_newly_displaced) SchedulePublication(file, std::chrono::nanoseconds(0));
+    return;
+  }
   {
     const std::lock_guard lock(local_mutex);
-    const auto local = locals.find(file.key);
-    const bool is_ours = local != locals.end() && local->second.open.get() == &file;
-    if (!is_ours || file.users > 0 || lookups.contains(file.key)) return;
+    if (file.users > 0 || (IsInPlace(file) && lookups.contains(file.key))) return;
     ++file.users;
   }
   AboutToWait();
   file.staged->Discard().IgnoreError();  // What remains of it on disk is found and dropped by the next Recover.
   CountPublished(file, file.written_bytes);
   const std::lock_guard lock(local_mutex);
-  --file.users;
-  DropIfUnused(locals.find(file.key));
+  if (--file.users == 0) LetGo(file);
 }
 
 Volume::Handle* Volume::State::MakeHandle(Pin pin, OpenFlags flags) {

@@ -236,6 +236,11 @@ std::optional<NodeId> TreeProjection::GhostNameOf(NodeId inode) const {
   return is_shown ? std::optional(presence->second.beside) : std::nullopt;
 }
 
+std::optional<crdt::Timestamp> TreeProjection::DeletedAt(NodeId inode) const {
+  const auto deleted = LatestDeletedName(inode);
+  return deleted ? std::optional(tree_.PlacementOf(*deleted)->claim) : std::nullopt;
+}
+
 absl::InlinedVector<NodeId, 2> TreeProjection::NamesEverOf(NodeId inode) const {
   absl::InlinedVector<NodeId, 2> names;
   if (schema::InodeOf(tree_, NameMadeWith(inode)) == inode) names.push_back(NameMadeWith(inode));

@@ -3,7 +3,7 @@
 // one op names them. Publication shows nothing new to this mount: size and times are afterwards what they were before.
 // The bytes of an inode without a name are never published: they would bring the file back.
 #include <algorithm>
-#include <optional>
+#include <set>
 
 #include "content/about_to_wait.h"
 #include "volume/volume_state.h"
@@ -245,36 +245,25 @@ absl::Status Volume::Fsync(NodeId node, Handle* handle) {
 }
 
 absl::Status Volume::State::FlushAll() {
-  std::vector<NodeId> in_use;
+  std::set<std::pair<NodeId, std::shared_ptr<OpenFile>>> in_use;
   {
     const std::lock_guard lock(local_mutex);
-    for (const auto& [node, local] : locals) {
-      if (local.open != nullptr) in_use.push_back(node);
-    }
+    const auto add = [&](const std::shared_ptr<OpenFile>& file) {
+      if (file != nullptr) in_use.emplace(file->key, file);
+    };
+    for (const auto& [node, local] : locals) add(local.open);
+    for (const auto& [key, handle] : handles) add(handle->file());
+    for (const std::shared_ptr<OpenFile>& file : displaced) add(file);
   }
-  std::sort(in_use.begin(), in_use.end());
   absl::Status first_error;
-  for (const NodeId node : in_use) {
-    if (const Pin file = PinOpen(node)) first_error.Update(Publish(*file));
+  for (const auto& [node, open] : in_use) {
+    const Pin file = PinFile(open);
+    const absl::Status status = Publish(*file);
+    first_error.Update(status);
+    // What can't become a version now (its chunk is not here, say, or the disk is full) is to outlive this process.
+    if (!status.ok() && env.journal.Sync().ok()) first_error.Update(file->staged->Persist());
   }
   return first_error;
-}
-
-// Where nobody had the file open, and after a restart, the tree tells whose deletion it was: the first that dropped the
-// version which the bytes lie upon (later ones name it again), and where another has replaced that, the last.
-bool Volume::State::WasRemovedHere(NodeId inode, const std::vector<crdt::Timestamp>& base) const {
-  if (projection->LinksOf(inode) > 0) return false;
-  bool latest_is_own = true;  // What never had a name was removed nowhere else.
-  std::optional<bool> of_base_is_own;
-  for (const crdt::RegisterVersionView& deletion : tree().Versions(inode, schema::kUnlinked)) {
-    latest_is_own = deletion.time.actor() == replica.actor();
-    const auto unlinked = schema::DecodeUnlinked(*deletion.value);
-    if (!unlinked) continue;
-    const auto& dropped = unlinked->dropped;
-    const auto found = std::find_first_of(dropped.begin(), dropped.end(), base.begin(), base.end());
-    if (!of_base_is_own && found != dropped.end()) of_base_is_own = latest_is_own;
-  }
-  return of_base_is_own.value_or(latest_is_own);
 }
 
 // A version that was being published when the process ended may be an op already, which then stands in place of the

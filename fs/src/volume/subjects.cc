@@ -6,6 +6,7 @@
 //
 // Two numbers of one file are two inodes to the kernel, with pages of their own: what changes one is announced for all.
 #include <algorithm>
+#include <optional>
 
 #include "volume/volume_state.h"
 
@@ -177,6 +178,29 @@ void Volume::State::FollowAll(const Invalidations& changed) {
     // Published, it follows; and whoever holds it up at this moment is done soon.
     if (file->is_behind && !file->staged->dirty()) SchedulePublication(*file, std::chrono::milliseconds(10));
   }
+}
+
+// Where nobody had the file open, and after a restart, the tree tells whose deletion it was: the first that dropped the
+// version which the bytes lie upon (later ones name it again), and where another has replaced that, the last. What a
+// deletion kept, a version beside the file, it did not remove. An own one has no say where it came to nothing, since
+// the file had been renamed or linked elsewhere: then somebody else moved the last name to the trash, and later.
+bool Volume::State::WasRemovedHere(NodeId inode, const std::vector<crdt::Timestamp>& base) const {
+  if (projection->LinksOf(inode) > 0) return false;
+  const auto is_own = [this](crdt::Timestamp time) { return time.actor() == replica.actor(); };
+  const std::optional<crdt::Timestamp> deleted = projection->DeletedAt(inode);
+  // What never had a name was removed nowhere else.
+  bool latest_is_own = !deleted || is_own(*deleted);
+  bool is_kept = false;
+  std::optional<bool> of_base_is_own;
+  for (const crdt::RegisterVersionView& deletion : tree().Versions(inode, schema::kUnlinked)) {
+    if (is_own(deletion.time) && deleted && !is_own(*deleted) && deletion.time < *deleted) continue;
+    latest_is_own = is_own(deletion.time);
+    const auto unlinked = schema::DecodeUnlinked(*deletion.value);
+    if (!unlinked) continue;
+    if (!of_base_is_own && HaveCommon(unlinked->dropped, base)) of_base_is_own = latest_is_own;
+    is_kept = is_kept || HaveCommon(unlinked->kept, base);
+  }
+  return of_base_is_own.value_or(latest_is_own && !is_kept);
 }
 
 bool Volume::State::MayPublishUnderTreeLock(const OpenFile& file) const {

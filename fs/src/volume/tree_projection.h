@@ -115,6 +115,7 @@ class TreeProjection final : public Projection {
   std::uint32_t LinksOf(NodeId target) const override;
   std::vector<NodeId> NamesOf(NodeId inode) const override;
   std::optional<NodeId> GhostNameOf(NodeId inode) const override;
+  std::optional<crdt::Timestamp> DeletedAt(NodeId inode) const override;
   std::optional<NodeId> ParentOf(NodeId directory) const override;
   std::optional<ShownPlace> ShownAt(NodeId node) const override;
   std::vector<NodeId> MembersOf(NodeId directory) const override;

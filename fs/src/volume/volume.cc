@@ -202,6 +202,7 @@ Volume::Usage Volume::GetUsage() {
   for (const auto& [node, local] : state_->locals) {
     if (local.open != nullptr && local.open->staged->dirty()) ++usage.dirty_files;
   }
+  usage.dirty_files += state_->displaced.size();
   return usage;
 }
 

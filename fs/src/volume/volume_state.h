@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -292,6 +293,8 @@ struct Volume::State {
   absl::StatusOr<Pin> PinFor(NodeId node, Handle* handle);
   void MoveHandle(Handle* handle, OpenFile& from, const Pin& to);
   void Unpin(OpenFile& file);
+  bool IsInPlace(const OpenFile& file) const;  ///< Whether it is what is open by its key. Under local_mutex.
+  void LetGo(OpenFile& file);                  ///< Of a file that nobody uses. Under local_mutex.
   void DropIfUnused(absl::flat_hash_map<NodeId, Local>::iterator local);
   Handle* MakeHandle(Pin pin, OpenFlags flags);
 
@@ -379,6 +382,8 @@ struct Volume::State {
   /// How often the kernel has looked up a number; absent: it does not have it. All that is kept of most numbers.
   absl::flat_hash_map<NodeId, std::uint64_t> lookups;
   absl::flat_hash_map<NodeId, Local> locals;
+  /// Written files that nobody uses and whose place among `locals` another has taken: they wait for their publication.
+  std::set<std::shared_ptr<OpenFile>> displaced;
   AccessTimes access_times;
   /// The numbers of siblings that the kernel has or that are in use, by the inode that they led to last: of each local
   /// with a version. Further numbers of that inode, perhaps.

@@ -345,7 +345,35 @@ TEST(StagingTest, AFailedSyncIsToldAndTheFileStaysReadable) {
   EXPECT_EQ(ReadAll(*file), "bytes");
 }
 
-TEST(StagingTest, ALogThatWasWrittenHalfWayGoesThoughMoreWasWrittenSince) {
+TEST(StagingTest, ALogWhoseRemovalWasNotSyncedAtOnceDoesNotComeBack) {
+  ContentWorld world;
+  const auto file = world.Open();
+  Must(file->Write(0, "bytes", 1));
+  Must(file->Persist());
+  const Manifest published = Must(file->Publish());
+  const std::vector<crdt::Timestamp> heads = {crdt::Timestamp::Of(2, 7)};
+  world.storage.SetHasDescriptors(false);
+  EXPECT_FALSE(file->Rebase(published, heads).ok());
+  world.storage.SetHasDescriptors(true);
+  Must(file->Rebase(published, heads));
+  Restart(world);
+  EXPECT_TRUE(Recover(world).recovered.empty());
+}
+
+TEST(StagingTest, ALogThatWasWrittenHalfWayKnowsThePublicationThatFollows) {
+  ContentWorld world;
+  const auto file = world.Open();
+  Must(file->Write(0, "bytes", 1));
+  world.storage.FailSync(3);  // That of the directory, after the bytes and the log.
+  EXPECT_FALSE(file->Persist().ok());
+  const Manifest published = Must(file->Publish());
+  Restart(world, Keep::kEverything);  // Its op may be durable.
+  const Outcome outcome = Recover(world);
+  ASSERT_EQ(outcome.recovered.size(), 1U);
+  EXPECT_EQ(outcome.recovered[0].publications, std::vector{published.plain_root});
+}
+
+TEST(StagingTest, ALogThatWasWrittenHalfWayGivesWayToWhatWasWrittenSince) {
   ContentWorld world;
   const auto file = world.Open();
   Must(file->Write(0, "bytes", 1));
@@ -353,9 +381,13 @@ TEST(StagingTest, ALogThatWasWrittenHalfWayGoesThoughMoreWasWrittenSince) {
   EXPECT_FALSE(file->Persist().ok());
   const Manifest published = Must(file->Publish());
   Must(file->Write(5, " and more", 2));
-  Must(file->Rebase(published, {crdt::Timestamp::Of(2, 7)}));
+  const std::vector<crdt::Timestamp> heads = {crdt::Timestamp::Of(2, 7)};
+  Must(file->Rebase(published, heads));
   Restart(world, Keep::kEverything);
-  EXPECT_TRUE(Recover(world).recovered.empty());
+  const Outcome outcome = Recover(world);
+  ASSERT_EQ(outcome.recovered.size(), 1U);
+  EXPECT_EQ(outcome.recovered[0].file->base_heads(), heads);
+  EXPECT_EQ(ReadAll(*outcome.recovered[0].file), "bytes and more");
 }
 
 TEST(StagingTest, AFullDiskFailsTheWriteAndKeepsWhatWasThere) {

@@ -189,6 +189,27 @@ TEST_F(Replicas, WhoOnceRemovedAFileThatAnotherNameKeptHasNotRemovedItWhenThatNa
   });
 }
 
+TEST_F(Replicas, WhatWasSyncedToAFileThatOutlivedItsRemovalHereOutlivesACrashWhenItIsRemovedElsewhere) {
+  BothWays([this](Replica& a, Replica& b) {
+    const NodeId file = a.MakeFile(kRoot, "f", "base");
+    Exchange();
+    ASSERT_EQ(a.Unlink(kRoot, "f"), std::errc{});
+    ASSERT_EQ(b.Rename(kRoot, "f", kRoot, "g"), std::errc{});
+    Send(b, a);
+    ASSERT_EQ(a.Hold(kRoot, "g"), file);
+    const auto handle = a.volume().Open(file, {.write = true});
+    ASSERT_TRUE(a.volume().Write(file, *handle, 0, std::string(70'000, 'x')).ok());
+    ASSERT_TRUE(a.volume().Fsync(file, *handle).ok());
+    ASSERT_EQ(b.Unlink(kRoot, "g"), std::errc{});  // It has yet to hear of the first removal.
+    Send(b, a);
+    ASSERT_TRUE(a.Names(kRoot).empty());
+    a.held.clear();
+    a.CrashAndReopen();
+    Exchange();
+    EXPECT_TRUE(b.AllContents(kRoot) == Strings{std::string(70'000, 'x')});
+  });
+}
+
 TEST_F(Replicas, ALinkKeepsAFileWhoseLastNameIsRemoved) {
   BothWays([&](Replica& a, Replica& b) {
     const NodeId file = a.MakeFile(kRoot, "f", "x");

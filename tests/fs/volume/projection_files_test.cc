@@ -105,6 +105,7 @@ TEST(ProjectionOfFilesTest, AFileBroughtBackThatGetsAFurtherNameAndLosesItIsBrou
   forest.Apply(File());
   forest.Apply({Delete(At(5, 1), kName, "f.txt", At(2, 1)), Unlinked(At(6, 1), kFile, {})});
   EXPECT_EQ(forest.projection().GhostNameOf(kFile), kName);
+  EXPECT_EQ(forest.projection().DeletedAt(kFile), At(5, 1));
   const NodeId further = At(7, 2).node();
   forest.Apply({Dentry(At(7, 2), kRoot, "further", kFile)});
   EXPECT_EQ(forest.projection().NamesOf(kFile), (std::vector{further}));
@@ -113,6 +114,7 @@ TEST(ProjectionOfFilesTest, AFileBroughtBackThatGetsAFurtherNameAndLosesItIsBrou
   forest.Apply({Delete(At(8, 2), further, "further", At(7, 2)), Unlinked(At(9, 2), kFile, {})});
   EXPECT_EQ(Shown(forest.projection(), kRoot), (Entries{{"further", kFile}}));
   EXPECT_EQ(forest.projection().GhostNameOf(kFile), further);
+  EXPECT_EQ(forest.projection().DeletedAt(kFile), At(8, 2));
   EXPECT_EQ(forest.projection().LinksOf(kFile), 1u);
   forest.Apply({Edit(At(10, 2), kFile, "edited", {At(3, 1)})});
   EXPECT_EQ(forest.projection().GhostNameOf(kFile), further);

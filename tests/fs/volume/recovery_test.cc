@@ -78,6 +78,41 @@ TEST_F(RecoveryTest, ALogThatWasWrittenHalfWayGoesWithThePublication) {
   EXPECT_FALSE(Exists(LogOf(file)));
 }
 
+TEST_F(RecoveryTest, ALogWhoseRemovalWasNotSyncedAtOnceDoesNotComeBackAfterALaterVersion) {
+  const NodeId file = MakeStagedFile();
+  world_.storage.SetHasDescriptors(false);
+  EXPECT_FALSE(volume().Flush().ok());
+  world_.storage.SetHasDescriptors(true);
+  ASSERT_TRUE(volume().Flush().ok());
+  const auto handle = volume().Open(file, {.write = true});
+  ASSERT_TRUE(volume().Write(file, *handle, 0, "later!").ok());
+  ASSERT_TRUE(volume().Flush().ok());
+  world_.CrashAndReopen();
+  EXPECT_EQ(Names(kRoot), std::vector<std::string>{"a"});
+  EXPECT_EQ(Contents(file), "later!");
+}
+
+TEST_F(RecoveryTest, WhatCannotBecomeAVersionAtTheEndOutlivesTheProcess) {
+  const std::string base(100'000, 'b');
+  const NodeId file = MakeFile(kRoot, "a", base);
+  ASSERT_TRUE(volume().Flush().ok());
+  const auto head = schema::ShownHead(world_.replica->tree(), file);
+  const base::ChunkRef last = head->second.entries.back().chunk;
+  const std::string held = *world_.content.Get(last);
+  world_.content.Forget(last);
+  world_.Reopen();
+  const auto handle = volume().Open(file, {.write = true});
+  ASSERT_TRUE(volume().Append(file, *handle, "more").ok());
+  volume().Release(*handle);
+  EXPECT_FALSE(volume().Flush().ok());
+  world_.Reopen();
+  EXPECT_EQ(world_.notes.size(), 1u);
+  ASSERT_TRUE(world_.content.Put(held).ok());
+  world_.Reopen();
+  EXPECT_TRUE(Contents(file) == base + "more");
+  EXPECT_EQ(volume().GetUsage().dirty_files, 0u);
+}
+
 TEST_F(RecoveryTest, APublicationThatFailsAfterItsOpIsGoneOnWithAndNotRepeated) {
   const NodeId file = MakeStagedFile();
   world_.journal.sync_error = absl::ResourceExhaustedError("no space");

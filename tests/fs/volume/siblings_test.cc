@@ -139,6 +139,44 @@ TEST_F(SiblingTest, ANameCanBeLinkedToItWhileItIsWrittenAllTheTime) {
   Exchange();
 }
 
+TEST_F(SiblingTest, WhatWasSyncedToItOutlivesACrashThoughTheFileBesideItWasRemovedHere) {
+  OpenAndSync(std::string(70'000, 'x'));
+  ASSERT_EQ(desk().Unlink(kRoot, "f.txt"), std::errc{});
+  ASSERT_TRUE(desk().volume().FsyncDirectory(kRoot).ok());
+  desk().CrashAndReopen();
+  EXPECT_TRUE(desk().AllContents(kRoot) == Strings{std::string(70'000, 'x')});
+}
+
+TEST_F(SiblingTest, WhatIsWrittenToAFileJustAsAVersionOfItTakesItsPlaceIsPublished) {
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  const auto version = desk().volume().Open(number, {.write = true});
+  ASSERT_TRUE(desk().volume().Write(number, *version, 0, "OF").ok());
+  ASSERT_EQ(desk().Hold(kRoot, "f.txt"), file_);
+  const auto handle = desk().volume().Open(file_, {.write = true});
+  ASSERT_EQ(laptop().Rename(kRoot, "f-desk.txt", kRoot, "f.txt"), std::errc{});
+  desk().world.clock.before_next_now = [this] { Send(laptop(), desk()); };
+  ASSERT_TRUE(desk().volume().Write(file_, *handle, 0, "written just then").ok());
+  desk().volume().Release(*handle);
+  desk().volume().Release(*version);
+  Exchange();
+  EXPECT_EQ(laptop().AllContents(kRoot), (Strings{"OF desk", "written just then"}));
+  EXPECT_EQ(desk().volume().GetUsage().dirty_files, 0u);
+}
+
+TEST_F(SiblingTest, WhatIsCutWithoutAHandleJustAsAVersionTakesTheFilesPlaceIsPublishedInTime) {
+  const NodeId number = desk().Hold(kRoot, "f-desk.txt");
+  const auto version = desk().volume().Open(number, {.write = true});
+  ASSERT_TRUE(desk().volume().Write(number, *version, 0, "OF").ok());
+  ASSERT_EQ(desk().Hold(kRoot, "f.txt"), file_);
+  ASSERT_EQ(laptop().Rename(kRoot, "f-desk.txt", kRoot, "f.txt"), std::errc{});
+  desk().world.clock.before_next_now = [this] { Send(laptop(), desk()); };
+  ASSERT_TRUE(desk().volume().Write(file_, nullptr, 0, "ON").ok());
+  desk().volume().Release(*version);
+  desk().world.Advance(std::chrono::seconds(5));
+  DeliverAll();
+  EXPECT_EQ(laptop().AllContents(kRoot), (Strings{"OF desk", "ON laptop"}));
+}
+
 TEST_F(SiblingTest, WhatWasSyncedIsUnderItsNewNameAfterACrash) {
   OpenAndSync(std::string(70'000, 'x'));
   ASSERT_EQ(desk().Rename(kRoot, "f-desk.txt", kRoot, "g"), std::errc{});

@@ -102,12 +102,28 @@ class RecordingJournal final : public crdt::Journal {
   std::size_t syncs_ = 0;
 };
 
+/// Time that moves when told, and tells when it is asked for.
+class TestClock final : public base::Clock {
+ public:
+  base::UnixNanoseconds Now() override {
+    if (const auto told = std::exchange(before_next_now, nullptr)) told();
+    return clock_.Now();
+  }
+  std::chrono::nanoseconds Monotonic() override { return clock_.Monotonic(); }
+  void Advance(std::chrono::nanoseconds by) { clock_.Advance(by); }
+
+  std::function<void()> before_next_now;  ///< Once. Volume::Write asks between finding its file and writing into it.
+
+ private:
+  base::ManualClock clock_;
+};
+
 /// One volume on a disk in memory, with time that moves when told.
 struct TestVolume {
   static constexpr crdt::ActorId kActor = 7;
 
   const crdt::ActorId actor;
-  base::ManualClock clock;
+  TestClock clock;
   base::ManualExecutor executor{[this] { return clock.Monotonic(); }};
   base::MemoryStorage storage;
   const std::shared_ptr<test::MemoryContentStore> shared_content;

@@ -168,6 +168,9 @@ class Projection {
   /// name at most, and then no other.
   virtual std::optional<NodeId> GhostNameOf(NodeId inode) const = 0;
 
+  /// When the last of the names that an inode has in trash came there; nothing if none is there, or all were purged.
+  virtual std::optional<crdt::Timestamp> DeletedAt(NodeId inode) const = 0;
+
   /// The directory that shows `directory`; kRoot for kRoot; nothing if it is not shown.
   virtual std::optional<NodeId> ParentOf(NodeId directory) const = 0;
 
