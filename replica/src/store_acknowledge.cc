@@ -59,13 +59,11 @@ bool Store::State::MayAcknowledge(std::uint64_t clock) {
 }
 
 crdt::Timestamp Store::State::StableTime() {
-  std::vector<Member> writers;
-  {
-    const std::lock_guard lock(feeds_mutex);
-    writers = members->All();
-  }
+  // Both at one moment: a member that a frame let in meanwhile would not be waited for, though its granter's clock is
+  // by now that of a later frame.
+  const std::lock_guard feeds_lock(feeds_mutex);
   const std::lock_guard lock(mutex);
-  return stability.StableTime(writers, identity.actor);
+  return stability.StableTime(members->All(), identity.actor);
 }
 
 }  // namespace copse::replica

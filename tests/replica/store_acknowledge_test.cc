@@ -1,3 +1,8 @@
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
 #include "store_exchange_fixture.h"
 
 namespace copse::replica {
@@ -15,6 +20,36 @@ class StoreAcknowledgeTest : public StoreExchangeTest {
   static std::uint64_t OwnFrames(Replica& replica) {
     const auto counts = replica.store->frame_counts();
     return counts.contains(replica.actor()) ? counts.at(replica.actor()) : 0;
+  }
+  /// The latest time that is ever stable at a store on `disk`, asked while it is given all frames of `from` at once and
+  /// its lock is hardly ever free.
+  std::uint64_t LatestStableWhileGiven(Replica& from, std::unique_ptr<base::MemoryStorage> disk) {
+    base::SeededRandom random(7);
+    Store::Environment environment{*disk, two_.machine.clock(), random, two_.machine.executor()};
+    Replayed received;
+    const auto store = Store::Open(environment, Machine::kPath, two_.machine.options(), received.replayer()).value();
+    store->set_receiver(received.replayer());
+    const std::uint64_t known = store->frame_counts().at(from.actor());
+    const auto frames = from.side().ReadFrames(from.actor(), known, 1 << 20).value();
+    std::atomic<bool> is_done = false;
+    std::atomic<std::uint64_t> latest = 0;
+    std::vector<std::thread> threads;
+    threads.emplace_back([&] {
+      while (!is_done) latest = std::max(latest.load(), store->StableTime().counter());
+    });
+    for (int i = 0; i < 2; ++i) {
+      threads.emplace_back([&] {
+        while (!is_done) {
+          store->set_connected(false);
+          std::this_thread::yield();
+        }
+      });
+    }
+    while (latest == 0) std::this_thread::yield();
+    EXPECT_TRUE(store->exchange_side().AddFrames(from.actor(), known, frames).ok());
+    is_done = true;
+    for (std::thread& thread : threads) thread.join();
+    return latest;
   }
   static std::uint64_t Stable(Replica& replica) { return replica.store->StableTime().counter(); }
 };
@@ -109,6 +144,18 @@ TEST_F(StoreAcknowledgeTest, AFrameThatWaitsMakesNothingStable) {
   one_.side().OnChunk(id, two_.side().ReadChunk(id));
   ASSERT_EQ(one_.Counters(), (std::vector<std::uint64_t>{1}));
   EXPECT_EQ(Stable(one_), 1U);
+}
+
+TEST_F(StoreAcknowledgeTest, NothingLaterThanAGrantIsStableWhileItComes) {
+  one_.Write(1, 3);
+  Send(one_, two_);
+  const std::string secret = one_.store->Invite(Role::kWriter, seconds(60), {}).value().secret;
+  ASSERT_TRUE(one_.side().Admit(std::string(32, 'p'), secret, "phone").ok());
+  one_.Write(4);
+  two_.store.reset();
+  for (int attempt = 0; attempt < 200; ++attempt) {
+    ASSERT_LE(LatestStableWhileGiven(one_, two_.machine.storage().Copy()), 3U) << attempt;
+  }
 }
 
 TEST_F(StoreAcknowledgeTest, AFeedWhoseClockRunsBackwardIsRefused) {
