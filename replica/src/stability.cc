@@ -54,8 +54,9 @@ void Stability::NoteFrame(const FrameHeader& header) {
   }
 }
 
-crdt::Timestamp Stability::StableTime(const std::vector<Member>& members, crdt::ActorId own) const {
-  std::uint64_t stable = clock_;
+crdt::Timestamp Stability::StableTime(const std::vector<Member>& members, crdt::ActorId own,
+                                      std::uint64_t clock_max) const {
+  std::uint64_t stable = std::min(clock_, clock_max);
   for (const Member& member : members) {
     const crdt::ActorId actor = member.grant.actor;
     if (actor == own) continue;

@@ -6,6 +6,7 @@
 #include <copse/replica/member.h>
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <vector>
 
@@ -34,10 +35,11 @@ class Stability {
   /// The highest counter of an op that was applied; 0 if there was none. What this replica will make is later.
   std::uint64_t clock() const { return clock_; }
 
-  /// The latest time up to which nothing new can come, `members` being all who may write and `own` this replica's
-  /// actor, if it is a member already. Before every op if some member has not been heard of at all. Cost: O(members log
-  /// actors).
-  crdt::Timestamp StableTime(const std::vector<Member>& members, crdt::ActorId own) const;
+  /// The latest time up to which nothing new can come, `members` being all who may write but those whose counters will
+  /// be above `clock_max`, and `own` this replica's actor, if it is a member already. Before every op if some member
+  /// has not been heard of at all. Cost: O(members log actors).
+  crdt::Timestamp StableTime(const std::vector<Member>& members, crdt::ActorId own,
+                             std::uint64_t clock_max = std::numeric_limits<std::uint64_t>::max()) const;
 
  private:
   using Clocks = std::map<crdt::ActorId, std::uint64_t>;

@@ -63,7 +63,7 @@ crdt::Timestamp Store::State::StableTime() {
   // by now that of a later frame.
   const std::lock_guard feeds_lock(feeds_mutex);
   const std::lock_guard lock(mutex);
-  return stability.StableTime(members->All(), identity.actor);
+  return stability.StableTime(members->All(), identity.actor, stable_max);
 }
 
 }  // namespace copse::replica

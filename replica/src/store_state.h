@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -126,6 +128,8 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   bool is_chunk_sync_due = false;  // Of all that was missing, the last came.
   Dependencies known;              // Applied, or about to be.
   Stability stability;             // Of what has been applied and, of own ops, is durable.
+  // While own grants are being written: who they let in is no member here yet, and may write anything later.
+  std::uint64_t stable_max = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t own_ops = 0;       // Appended, durable or not.
   std::uint64_t durable_ops = 0;   // Of these, in a synced frame.
   std::uint64_t frame_border = 0;  // Of own ops: see EndFrameHere.

@@ -8,6 +8,7 @@
 #include <copse/base/status_macros.h>
 
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "store_state.h"
@@ -139,6 +140,7 @@ absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
               known,
               stability.clock()};
   const bool bears_grants = !round.grants_to_write.empty();
+  if (bears_grants) stable_max = round.clock;
   lock.unlock();
   std::vector<FrameHeader> written;
   absl::Status status = WriteRound(round, written);
@@ -150,6 +152,7 @@ absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
     stability.NoteFrame(header);
     ops_written += header.op_count;
   }
+  stable_max = std::numeric_limits<std::uint64_t>::max();
   durable_ops += static_cast<std::uint64_t>(ops_written);
   pending.insert(pending.begin(), std::make_move_iterator(round.ops.begin() + ops_written),
                  std::make_move_iterator(round.ops.end()));

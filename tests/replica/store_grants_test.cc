@@ -1,12 +1,26 @@
-// Memberships that are handed out while the disk is full.
+// Memberships that are handed out while the disk is full, or while frames of others come.
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "store_exchange_fixture.h"
 
 namespace copse::replica {
 namespace {
+
+/// Ed25519, and does something else whenever a frame is about to be signed, which is while it is written.
+class InterruptedSigning final : public SignatureScheme {
+ public:
+  std::string Sign(std::string_view secret_key, std::string_view message) const override {
+    if (meanwhile) meanwhile();
+    return Ed25519().Sign(secret_key, message);
+  }
+  bool IsSignedBy(std::string_view public_key, std::string_view message, std::string_view signature) const override {
+    return Ed25519().IsSignedBy(public_key, message, signature);
+  }
+  std::function<void()> meanwhile;
+};
 
 class StoreGrantsTest : public StoreExchangeTest {
  protected:
@@ -58,6 +72,33 @@ TEST_F(StoreGrantsTest, NobodyIsWelcomedForAGrantThatWasNotWrittenWhoeverWroteMe
   Send(one_, two_);
   EXPECT_EQ(two_.store->LabelOf(phone_), "phone");
   EXPECT_TRUE(one_.store->Verify()->ineffective_grants.empty());
+}
+
+TEST_F(StoreGrantsTest, NothingLaterThanAGrantIsStableWhileItIsWritten) {
+  one_.Write(1, 3);
+  Send(one_, two_);
+  two_.Write(4);
+  InterruptedSigning signing;
+  one_.store.reset();
+  Store::Environment plain = one_.machine.environment();
+  one_.store = Store::Open({plain.storage, plain.clock, plain.random, plain.executor, signing}, Machine::kPath,
+                           one_.machine.options(), one_.received.replayer())
+                   .value();
+  one_.store->set_receiver(one_.received.replayer());
+  const std::string secret = Secret();
+  std::uint64_t stable_meanwhile = 0;
+  signing.meanwhile = [&] {
+    Send(two_, one_);
+    stable_meanwhile = one_.store->StableTime().counter();
+  };
+  ASSERT_TRUE(one_.side().Admit(phone_, secret, "phone").ok());
+  signing.meanwhile = nullptr;
+  const std::uint64_t number = one_.store->frame_counts().at(one_.actor()) - 1;
+  const Frame grant = DecodeFrame(one_.side().ReadFrames(one_.actor(), number, 1).value().front()).value();
+  ASSERT_EQ(grant.header.grants.size(), 1U);
+  EXPECT_EQ(stable_meanwhile, grant.header.clock);
+  EXPECT_EQ(one_.store->StableTime().counter(), grant.header.clock);
+  one_.store.reset();
 }
 
 }  // namespace
