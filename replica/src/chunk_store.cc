@@ -106,7 +106,7 @@ absl::Status ChunkStore::StartPack() {
 }
 
 absl::Status ChunkStore::ClosePack() {
-  // An index is believed without a look at the records: of a crash it must not be left alone with records torn.
+  // An index is believed without a look at the records' bytes: of a crash it must not be left alone with records torn.
   if (durable_ < newest_end_) COPSE_RETURN_IF_ERROR(FatalWriteError(newest_->Sync()));
   durable_ = newest_end_;
   const std::string index = EncodePackIndex(newest_entries_, newest_end_);

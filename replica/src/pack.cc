@@ -176,6 +176,25 @@ absl::StatusOr<std::optional<Index>> ReadIndex(const base::File& file, std::uint
   return std::optional<Index>(std::move(index));
 }
 
+/// Whether the records that `index` names are those of the pack, without gaps up to where it begins. Where a pack was
+/// not closed, its last bytes are of a chunk, and whoever made that may have made them look like an index.
+absl::StatusOr<bool> IsOfRecords(const base::File& file, const Index& index) {
+  std::uint64_t offset = kPackHeaderBytes;
+  for (const PackEntry& entry : index.entries) {
+    if (entry.offset != offset) return false;
+    COPSE_ASSIGN_OR_RETURN(const std::string bytes, Read(file, offset, kPackRecordHeaderBytes));
+    const std::optional<RecordHeader> header = DecodeRecordHeader(bytes, offset);
+    if (header && header->entry != entry) return false;
+    if (!header) {
+      // Damage, which must cost no chunk that the index still finds. Only the chunk itself can prove it then.
+      COPSE_ASSIGN_OR_RETURN(const bool is_intact, IsIntact(file, entry));
+      if (!is_intact) return false;
+    }
+    offset = entry.end();
+  }
+  return offset == index.offset;
+}
+
 absl::StatusOr<bool> HasSoundHeader(const base::File& file, const VolumeId& volume) {
   COPSE_ASSIGN_OR_RETURN(const std::string header, Read(file, 0, kPackHeaderBytes));
   return header == EncodePackHeader(volume);
@@ -263,6 +282,10 @@ absl::StatusOr<PackContents> ReadPack(base::File& file, const std::string& path,
     return Damage(path, 0, "is not a pack of this volume, or its header is damaged");
   }
   COPSE_ASSIGN_OR_RETURN(std::optional<Index> index, ReadIndex(file, contents.file_size));
+  if (index && tail == PackTail::kMayBeTorn) {
+    COPSE_ASSIGN_OR_RETURN(const bool is_of_records, IsOfRecords(file, *index));
+    if (!is_of_records) index.reset();
+  }
   if (index) {
     contents.entries = std::move(index->entries);
     contents.records_end = contents.durable = index->offset;

@@ -51,9 +51,10 @@ struct PackContents {
 /// synced whole before it was begun.
 enum class PackTail { kMayBeTorn, kIsSynced };
 
-/// Reads a pack's index; where there is none that is sound, its records, and of a pack with kMayBeTorn their bytes too:
-/// the records from the first damaged one that is not known to have been synced are left out.
-/// Errors: kDataLoss damage before that, with file and offset.
+/// Reads a pack's index, and of a pack with kMayBeTorn whether its records are those that the index names; where there
+/// is no index that is sound, its records, and of a pack with kMayBeTorn their bytes too: the records from the first
+/// damaged one that is not known to have been synced are left out. Errors: kDataLoss damage before that, with file and
+/// offset.
 absl::StatusOr<PackContents> ReadPack(base::File& file, const std::string& path, const VolumeId& volume, PackTail tail);
 
 /// Reads records and bytes of the first `size` bytes of a pack and appends a line to `problems` for each thing wrong.

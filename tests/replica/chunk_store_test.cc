@@ -130,6 +130,45 @@ TEST_F(ChunkStoreTest, ADamagedRecordThatIsKnownToHaveBeenSyncedIsNotCut) {
   EXPECT_TRUE(absl::IsDataLoss(Open().status()));
 }
 
+TEST_F(ChunkStoreTest, AChunkThatEndsLikeAnIndexIsNone) {
+  const std::uint64_t hostile_begins = kPackHeaderBytes + 2 * kPackRecordHeaderBytes + std::string("own").size();
+  PackEntry covers_both{.id = base::Sha256("covers both"), .offset = kPackHeaderBytes};
+  covers_both.sealed_length = static_cast<std::uint32_t>(hostile_begins - kPackHeaderBytes - kPackRecordHeaderBytes);
+  for (const std::vector<PackEntry>& entries : {std::vector<PackEntry>{}, {covers_both}}) {
+    const auto packs = storage_.List("/chunks").value();
+    for (const base::Storage::Entry& pack : packs) {
+      ASSERT_TRUE(storage_.Remove("/chunks/" + pack.name).ok());
+    }
+    auto chunks = Open().value();
+    const base::Hash own = Add(*chunks, "own");
+    const std::string ends_like_an_index = EncodePackIndex(entries, hostile_begins);
+    const base::Hash hostile = Add(*chunks, ends_like_an_index);
+    ASSERT_TRUE(chunks->Sync().ok());
+    storage_.Crash(Keep::kNothing);
+    chunks = Open().value();
+    EXPECT_EQ(chunks->counts().chunks, 2U);
+    const base::Hash later = Add(*chunks, "later");
+    EXPECT_EQ(chunks->Read(own).value(), "own");
+    EXPECT_EQ(chunks->Read(hostile).value(), ends_like_an_index);
+    EXPECT_EQ(chunks->Read(later).value(), "later");
+  }
+}
+
+TEST_F(ChunkStoreTest, AnIndexCountsThoughTheHeaderOfARecordIsDamaged) {
+  base::Hash one;
+  base::Hash two;
+  {
+    auto chunks = Open().value();
+    one = Add(*chunks, "one");
+    two = Add(*chunks, "two");
+    ASSERT_TRUE(chunks->Close().ok());
+  }
+  storage_.FlipBit("/chunks/00000000.pack", kPackHeaderBytes, 0);
+  auto chunks = Open().value();
+  EXPECT_EQ(chunks->Read(one).value(), "one");
+  EXPECT_EQ(chunks->Read(two).value(), "two");
+}
+
 TEST_F(ChunkStoreTest, APackThatWasJustBegunIsMadeAnew) {
   ASSERT_TRUE(storage_.Open("/chunks/00000000.pack", base::Storage::OpenMode::kCreate).value()->WriteAt(0, "cop").ok());
   auto chunks = Open().value();
