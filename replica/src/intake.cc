@@ -14,6 +14,9 @@ constexpr std::uint64_t kWaitingBytesMax = 64 << 20;
 // Small frames of one feed are applied together: one rewind of the tree serves all of them. Not too many, for what
 // applies them keeps others out meanwhile.
 constexpr std::size_t kOpsAtOnce = 1024;
+/// How long pages that could not be read are left alone: what stood in the way may pass, or be a disk that is slow to
+/// fail.
+constexpr std::chrono::seconds kUnreadDelay{10};
 
 }  // namespace
 
@@ -67,14 +70,36 @@ void Intake::WantContentOfPage(const base::NamedContent& page, const Frame& fram
   Contents& pages = frame == nullptr ? pages_ : frame->pages;
   const auto [place, is_new] = pages.insert(page);
   if (!is_new) return;
-  // A page that cannot be read is damage here, or its author's; reading the file reports it. But for once: who names it
-  // again has it tried again.
   const absl::StatusOr<std::string> plain = host_.read_chunk(page.chunk);
-  if (!plain.ok()) pages.erase(place);
-  if (!plain.ok()) return;
+  if (!plain.ok()) {
+    pages.erase(place);
+    // Damage here, or its author's, is reported by reading the file; who names the page again has it tried again.
+    if (!absl::IsDataLoss(plain.status()) && !absl::IsNotFound(plain.status())) ReadLater(page, frame);
+    return;
+  }
   const absl::StatusOr<std::vector<base::NamedContent>> named = namer_.named_by_page(page.level, *plain);
   if (!named.ok()) return;
   for (const base::NamedContent& below : *named) Want(below, frame);
+}
+
+void Intake::ReadLater(const base::NamedContent& page, const Frame& frame) {
+  if (unread_.empty()) unread_until_ = clock_.Monotonic() + kUnreadDelay;
+  Frames& frames = unread_[page];
+  if (frame != nullptr && frames.insert(frame).second) ++frame->chunks_missing;
+}
+
+void Intake::ReadUnread(std::chrono::nanoseconds now) {
+  if (unread_.empty() || now < unread_until_) return;
+  for (const auto& [page, frames] : std::exchange(unread_, {})) WantAgain(page, frames);
+}
+
+void Intake::WantAgain(const base::NamedContent& content, const Frames& frames) {
+  if (frames.empty()) Want(content, nullptr);  // What a page names.
+  for (const std::weak_ptr<WaitingFrame>& waiting : frames) {
+    const Frame frame = waiting.lock();
+    Want(content, frame);
+    if (frame != nullptr) --frame->chunks_missing;
+  }
 }
 
 const base::NamedContent* Intake::Wanted(const base::Hash& id) const {
@@ -88,14 +113,7 @@ void Intake::OnStored(const base::Hash& id) {
   const WantedChunk wanted = std::move(found->second);
   wanted_.erase(found);
   bytes_missing_ -= wanted.plain_length;
-  for (const auto& [content, frames] : wanted.frames) {
-    if (frames.empty()) Want(content, nullptr);  // What a page names.
-    for (const std::weak_ptr<WaitingFrame>& waiting : frames) {
-      const Frame frame = waiting.lock();
-      Want(content, frame);
-      if (frame != nullptr) --frame->chunks_missing;
-    }
-  }
+  for (const auto& [content, frames] : wanted.frames) WantAgain(content, frames);
 }
 
 bool Intake::MayApply(const WaitingFrame& frame, std::chrono::nanoseconds now) const {
@@ -132,6 +150,7 @@ bool Intake::ApplyHeads(crdt::ActorId actor, std::deque<Frame>& frames, std::chr
 
 std::optional<std::chrono::nanoseconds> Intake::Run() {
   const std::chrono::nanoseconds now = clock_.Monotonic();
+  ReadUnread(now);
   for (bool any = true; any;) {
     any = false;
     for (auto& [actor, frames] : waiting_) {
@@ -139,6 +158,7 @@ std::optional<std::chrono::nanoseconds> Intake::Run() {
     }
   }
   std::optional<std::chrono::nanoseconds> next;
+  if (!unread_.empty()) next = unread_until_;
   for (const auto& [actor, frames] : waiting_) {
     if (frames.empty() || !IsCovered(frames.front()->header, known_)) continue;
     next = std::min(next.value_or(frames.front()->content_until), frames.front()->content_until);
@@ -153,6 +173,7 @@ std::vector<base::NamedContent> Intake::AllWantedContents() const {
   for (const base::Hash& id : AllWanted()) {
     for (const auto& [content, frames] : wanted_.at(id).frames) contents.push_back(content);
   }
+  for (const auto& [page, frames] : unread_) contents.push_back(page);
   return contents;
 }
 

@@ -69,9 +69,11 @@ class Intake {
   /// Chunks that became wanted since the last call.
   std::vector<base::Hash> TakeNewlyWanted();
   std::vector<base::Hash> AllWanted() const;
-  /// The same, with all that is said of it: a chunk that is named in several ways comes with each.
+  /// The same, with all that is said of it: a chunk that is named in several ways comes with each. And the pages that
+  /// are here and could not be read, behind which more may be wanted.
   std::vector<base::NamedContent> AllWantedContents() const;
-  std::uint64_t chunks_missing() const { return wanted_.size(); }
+  /// What is wanted, and those pages.
+  std::uint64_t chunks_missing() const { return wanted_.size() + unread_.size(); }
   std::uint64_t bytes_missing() const { return bytes_missing_; }
   const std::map<crdt::ActorId, std::string>& refused() const { return refused_; }
 
@@ -86,7 +88,7 @@ class Intake {
     base::Hash hash{};
     std::size_t bytes = 0;
     std::vector<crdt::Op> ops;
-    std::size_t chunks_missing = 0;  // As often as it is among `frames` of what is wanted.
+    std::size_t chunks_missing = 0;  // As often as it is among `frames` of what is wanted or unread.
     Contents pages;                  // Those that were read for it.
     std::chrono::nanoseconds content_until{};
   };
@@ -100,6 +102,11 @@ class Intake {
   void WantContentOf(std::span<const crdt::Op> ops, const Frame& frame);
   void Want(const base::NamedContent& content, const Frame& frame);
   void WantContentOfPage(const base::NamedContent& page, const Frame& frame);
+  /// Tries `page`, which cannot be read now, again after a while.
+  void ReadLater(const base::NamedContent& page, const Frame& frame);
+  void ReadUnread(std::chrono::nanoseconds now);
+  /// Has what `content` stands for now wanted by those who waited for it.
+  void WantAgain(const base::NamedContent& content, const Frames& frames);
   bool MayApply(const WaitingFrame& frame, std::chrono::nanoseconds now) const;
   /// Applies the frames at the head of one feed that may be; returns whether any was.
   bool ApplyHeads(crdt::ActorId actor, std::deque<Frame>& frames, std::chrono::nanoseconds now);
@@ -113,6 +120,8 @@ class Intake {
   std::map<crdt::ActorId, std::string> refused_;
   absl::flat_hash_map<base::Hash, WantedChunk> wanted_;
   Contents pages_;  // Those that were read for no frame that waits: what they name was wanted then.
+  std::map<base::NamedContent, Frames, LessContent> unread_;  // Of each page that could not be read, who waits for it.
+  std::chrono::nanoseconds unread_until_{};                   // Until then it is not tried again.
   std::vector<base::Hash> newly_wanted_;
   std::uint64_t bytes_missing_ = 0;
 };

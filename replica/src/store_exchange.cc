@@ -195,6 +195,10 @@ void Store::State::OnChunk(const base::Hash& id, absl::StatusOr<std::string> sea
     return;
   }
   RunIntake();
+  SyncFetched();
+}
+
+void Store::State::SyncFetched() {
   {
     const std::lock_guard lock(intake_mutex);
     if (intake->chunks_missing() != 0) return;
@@ -295,12 +299,15 @@ Intake::Host Store::State::IntakeHost() {
 
 void Store::State::RunIntake() {
   std::vector<base::Hash> wanted;
+  bool has_all_now = false;
   {
     const std::lock_guard lock(intake_mutex);
     if (receiver == nullptr) return;
     const FeedEnd own = FindFeed(identity.actor)->end();
     intake->KnowOwn({identity.actor, own.ops, {}});
+    const bool had_all = intake->chunks_missing() == 0;
     const std::optional<std::chrono::nanoseconds> next = intake->Run();
+    has_all_now = !had_all && intake->chunks_missing() == 0;
     wanted = intake->TakeNewlyWanted();
     if (next && intake_timer == 0) {
       intake_timer = environment.executor.Post(
@@ -317,6 +324,7 @@ void Store::State::RunIntake() {
     }
   }
   TellOfWanted(wanted);
+  if (has_all_now) SyncFetched();
 }
 
 void Store::set_receiver(Replayer receiver) {

@@ -83,6 +83,8 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
                            std::span<const std::string> frames);
   absl::Status StoreChunk(const base::Hash& id, std::string_view sealed);
   std::map<crdt::ActorId, std::uint64_t> FrameCounts();
+  /// Has what was fetched made durable, if nothing is missing any more.
+  void SyncFetched();
   void TellOfChange();
   void TellOfWanted(const std::vector<base::Hash>& ids);
   /// Has all that is wanted asked for again: the disk had no room for some of it, and whoever fetched that takes it for

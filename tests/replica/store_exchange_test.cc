@@ -157,6 +157,45 @@ TEST_F(StoreExchangeTest, ThatNothingIsMissingIsNotSaidWhereTheSyncOfWhatCameFai
   EXPECT_TRUE(two_.store->usage().read_only);
 }
 
+TEST_F(StoreExchangeTest, APageThatCouldNotBeReadIsReadLater) {
+  const base::ChunkRef leaf = one_.store->Put("the bytes of the file").value();
+  const base::Hash page = Name(one_, 1, "a page", 1);
+  two_.machine.options().namer.named_by_page = [leaf](std::uint8_t, std::string_view) {
+    return std::vector<base::NamedContent>{{leaf, 0}};
+  };
+  two_.store.reset();
+  two_.Open();
+  ASSERT_TRUE(two_.store->Put("so that its pack is open for writing").ok());
+  one_.Write(1);
+  Send(one_, two_);
+  two_.machine.storage().SetHasDescriptors(false);
+  two_.side().OnChunk(page, one_.side().ReadChunk(page));
+  EXPECT_TRUE(two_.store->MissingChunks().empty());
+  EXPECT_EQ(two_.store->usage().chunks_missing, 1U);
+  EXPECT_TRUE(two_.Counters().empty());
+  two_.machine.storage().SetHasDescriptors(true);
+  two_.machine.clock().Advance(std::chrono::seconds(10));
+  two_.machine.executor().RunDue();
+  EXPECT_EQ(two_.store->MissingChunks(), std::vector<base::Hash>{leaf.id});
+  two_.side().OnChunk(leaf.id, one_.side().ReadChunk(leaf.id));
+  two_.LetSync();
+  EXPECT_EQ(two_.side().ChunksMissing(), 0U);
+}
+
+TEST_F(StoreExchangeTest, WhatWasFetchedBecomesDurableThoughAPageWasReadLater) {
+  const base::Hash page = Name(one_, 1, "a page that names nothing", 1);
+  ASSERT_TRUE(two_.store->Put("so that its pack is open for writing").ok());
+  one_.Write(1);
+  Send(one_, two_);
+  two_.machine.storage().SetHasDescriptors(false);
+  two_.side().OnChunk(page, one_.side().ReadChunk(page));
+  two_.machine.storage().SetHasDescriptors(true);
+  two_.machine.clock().Advance(std::chrono::seconds(10));
+  two_.machine.executor().RunDue();
+  two_.LetSync();
+  EXPECT_EQ(two_.side().ChunksMissing(), 0U);
+}
+
 TEST_F(StoreExchangeTest, ContentsBehindAPageAreWantedWhenThePageIsHere) {
   const base::ChunkRef leaf = one_.store->Put("the bytes of the file").value();
   const base::Hash page = Name(one_, 1, "a page", 1);

@@ -470,6 +470,33 @@ TEST_F(StoreSnapshotExchangeTest, ContentsThatWereMissingGoOnBeingWanted) {
   EXPECT_THAT(Open(other_)->store->MissingChunks(), IsEmpty());
 }
 
+TEST_F(StoreSnapshotExchangeTest, ContentsBehindAPageThatCouldNotBeReadAreWantedAfterwards) {
+  const base::ChunkRef leaf = one_->store->Put("far away").value();
+  const base::ChunkRef page = one_->store->Put("a page").value();
+  other_.options().namer.named_by_op = [page](const crdt::Op& op) {
+    return op.time.counter() == 1 ? std::vector<base::NamedContent>{{page, 1}} : std::vector<base::NamedContent>();
+  };
+  other_.options().namer.named_by_page = [leaf](std::uint8_t, std::string_view) {
+    return std::vector<base::NamedContent>{{leaf, 0}};
+  };
+  two_->store.reset();
+  two_ = Open(other_);
+  ASSERT_TRUE(two_->store->Put("so that its pack is open for writing").ok());
+  Write(*one_, 1);
+  Send(*one_, *two_);
+  other_.storage().SetHasDescriptors(false);
+  two_->store->exchange_side().OnChunk(page.id, one_->store->exchange_side().ReadChunk(page.id));
+  other_.clock().Advance(std::chrono::seconds(11));  // Nothing waits longer.
+  other_.executor().RunDue();
+  EXPECT_EQ(two_->above.Ops().count("1:1"), 1U);
+  other_.storage().SetHasDescriptors(true);
+  ASSERT_EQ(Snapshot(*two_), absl::OkStatus());
+  two_->store.reset();
+  two_ = Open(other_);
+  EXPECT_EQ(two_->above.taken(), 0U);
+  EXPECT_EQ(two_->store->MissingChunks(), std::vector<base::Hash>{leaf.id});
+}
+
 TEST(SnapshotStateTest, WhatIsWrittenIsReadAndAnyOtherLengthIsRefused) {
   SnapshotState state;
   SnapshotFeed& feed = state.feeds[7];
