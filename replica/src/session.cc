@@ -2,12 +2,14 @@
 
 // Nothing here answers a message in a way that could go round: heads are stated when they changed, a feed is asked for
 // once, and credit is given back for bytes that were stored. What a peer can make this end keep is bounded: one
-// message that is not whole, kChunkIdsMax requests, kUnreadBytesMax that wait to be sent.
+// message that is not whole, kChunkIdsMax requests and as many that could not be served, kUnreadBytesMax that wait to
+// be sent.
 
 #include <copse/base/check.h>
 #include <copse/base/status_macros.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "chunk_seal.h"
@@ -30,6 +32,11 @@ Overloaded(Functions...) -> Overloaded<Functions...>;
 
 /// An error of this end's own, which is nobody's business but its user's.
 absl::Status OwnTrouble(const absl::Status& status) { return absl::InternalError(std::string(status.message())); }
+
+/// Whether a chunk may be here though it was not read: what stood in the way may pass.
+bool MayBeReadLater(const absl::Status& read) {
+  return !read.ok() && !absl::IsNotFound(read) && !absl::IsDataLoss(read);
+}
 
 /// What the peer is told about an end for `reason`.
 std::string Told(const absl::Status& reason) {
@@ -57,7 +64,8 @@ Session::Session(SessionHost& host, Options options, std::function<void(std::str
       last_heard_(now),
       last_said_(now),
       last_compared_(now),
-      last_stated_(now) {
+      last_stated_(now),
+      unread_tried_(now) {
   if (state_ == State::kStranger) return;
   own_heads_ = host_.Heads();
   own_chunks_missing_ = host_.ChunksMissing();
@@ -105,11 +113,12 @@ void Session::OnTime(Nanoseconds now) {
   if (now - last_said_ >= kPingAfter) Say(message::Ping{});
   const bool states_chunks = now - last_stated_ >= kChunksStatedEvery && host_.ChunksMissing() != own_chunks_missing_;
   if (now - last_compared_ >= kCompareEvery || states_chunks) EndUnless(Refresh());
+  if (!has_ended() && now - unread_tried_ >= kUnreadTriedEvery) TryUnread();
   Produce();
 }
 
 std::optional<Session::Nanoseconds> Session::RestsUntil() const {
-  if (!asked_.empty() || !wanted_.empty() || unsent_bytes_ != 0 || !IsInSync()) return std::nullopt;
+  if (!asked_.empty() || !wanted_.empty() || !unread_.empty() || unsent_bytes_ != 0 || !IsInSync()) return std::nullopt;
   return std::min({last_said_ + kPingAfter, last_heard_ + kDeadAfter, last_compared_ + kCompareEvery});
 }
 
@@ -241,6 +250,10 @@ bool Session::ProduceChunk() {
   wanted_.pop_front();
   absl::StatusOr<std::string> sealed = host_.ReadChunk(id);
   const std::size_t bytes = id.size() + (sealed.ok() ? sealed->size() : 0);
+  if (MayBeReadLater(sealed.status()) && unread_.size() < kChunkIdsMax) {
+    if (unread_.empty()) unread_tried_ = now_;
+    unread_.insert(id);
+  }
   if (!sealed.ok() || sealed->empty() || bytes > kMessageBodyBytesMax) {
     Say(message::NoChunk{id});
   } else {
@@ -248,6 +261,20 @@ bool Session::ProduceChunk() {
     Say(message::Chunk{id, *std::move(sealed)});
   }
   return true;
+}
+
+void Session::TryUnread() {
+  unread_tried_ = now_;
+  for (auto id = unread_.begin(); id != unread_.end();) {
+    const absl::Status read = host_.ReadChunk(*id).status();
+    if (read.ok()) {
+      // Whoever hears a statement asks again for all that was lacking, also for those that still cannot be read.
+      unread_.clear();
+      Say(message::Heads{own_chunks_missing_, {}});
+      return;
+    }
+    id = MayBeReadLater(read) ? std::next(id) : unread_.erase(id);
+  }
 }
 
 std::size_t Session::ChunkCapacity() const { return is_open() ? kChunkIdsMax - asked_.size() : 0; }

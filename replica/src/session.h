@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -53,6 +54,7 @@ class Session {
   static constexpr std::chrono::seconds kDeadAfter{45};    ///< Without having heard anything.
   static constexpr std::chrono::seconds kCompareEvery{30};
   static constexpr std::chrono::seconds kChunksStatedEvery{1};  ///< While their number changes.
+  static constexpr std::chrono::seconds kUnreadTriedEvery{10};
 
   /// Greets the peer, if it is a member, through `send`, which must not call back. `host` must outlive the session.
   Session(SessionHost& host, Options options, std::function<void(std::string bytes)> send, Nanoseconds now);
@@ -133,6 +135,8 @@ class Session {
   absl::StatusOr<bool> ProduceFrames();
   absl::StatusOr<bool> ProduceFramesOf(crdt::ActorId actor, std::uint64_t& next);
   bool ProduceChunk();
+  /// Has the peer ask again if one of the chunks that could not be read can be.
+  void TryUnread();
 
   void Say(const Message& message);
   /// Ends it unless `result` is OK.
@@ -156,6 +160,7 @@ class Session {
   std::map<crdt::ActorId, std::uint64_t> pushed_;  ///< The peer's subscriptions: which frame goes next.
   crdt::ActorId last_pushed_ = 0;
   std::deque<base::Hash> wanted_;  ///< The peer's requests that are not answered.
+  std::set<base::Hash> unread_;    ///< Of those answered by NoChunk, what may be here and could not be read.
   std::int64_t credit_ = 0;        ///< What this end may send; below 0 when the last message exceeded it.
   std::size_t unsent_bytes_ = 0;
 
@@ -168,6 +173,7 @@ class Session {
   Nanoseconds last_said_;
   Nanoseconds last_compared_;
   Nanoseconds last_stated_;
+  Nanoseconds unread_tried_;
 };
 
 }  // namespace copse::replica

@@ -24,6 +24,7 @@ std::string FeedName(crdt::ActorId actor) { return "actor " + std::to_string(act
 absl::Status Session::TakeHeads(const std::vector<FeedHead>& heads, std::uint64_t chunks_missing) {
   ++statements_heard_;
   peer_chunks_missing_ = chunks_missing;
+  if (chunks_missing == 0) unread_.clear();  // Others had them.
   for (const FeedHead& head : heads) {
     PeerFeed& feed = peer_feeds_[head.actor];
     if (head.frames < feed.head.frames) return absl::DataLossError("takes back frames of " + FeedName(head.actor));

@@ -38,7 +38,7 @@ class SessionHost {
   /// Errors: kDataLoss the frames are bad, which is the peer's fault; any other: they could not be stored now.
   virtual absl::Status AddFrames(crdt::ActorId actor, std::uint64_t first, std::span<const std::string> frames) = 0;
 
-  /// The sealed bytes of a chunk, verified. Errors: kNotFound; any other is told to the peer as that.
+  /// The sealed bytes of a chunk, verified. Errors: kNotFound; kDataLoss damage; any other: it cannot be read now.
   virtual absl::StatusOr<std::string> ReadChunk(const base::Hash& id) = 0;
 
   /// The answer for a chunk that was asked for; the bytes have the SHA-256 `id`. kNotFound: the peer does not have it.

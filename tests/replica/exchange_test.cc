@@ -472,6 +472,22 @@ TEST_F(ExchangeTest, AChunkThatNobodyHasIsToldOnceAndFetchedWhenSomebodyHasIt) {
   EXPECT_EQ(laptop->host.not_found.size(), 1u);
 }
 
+TEST_F(ExchangeTest, AChunkThatCouldNotBeReadIsFetchedWhenItCan) {
+  ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());
+  laptop->exchange->AddPeer("desk:1");
+  executor.RunDue();
+  const base::Hash id = desk->host.AddChunk("content");
+  desk->host.unreadable = {id};
+  laptop->host.Miss({id});
+  laptop->exchange->RequestChunks(std::vector{id});
+  Pass(seconds(30));
+  EXPECT_TRUE(laptop->host.chunks.empty());
+  desk->host.unreadable.clear();
+  Pass(Session::kUnreadTriedEvery + seconds(1));
+  EXPECT_EQ(laptop->host.chunks, desk->host.chunks);
+  EXPECT_EQ(network.attempts, 1);
+}
+
 TEST_F(ExchangeTest, ChunksAskedOfAPeerThatGoesComeFromAnother) {
   const auto phone = New(3);
   ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());

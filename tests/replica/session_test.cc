@@ -223,6 +223,28 @@ TEST_F(SessionTest, ChunksComeInTheOrderAskedAndTheLackOfOneIsTold) {
   EXPECT_FALSE(link.b.session->IsInSync());  // One is still missing.
 }
 
+TEST_F(SessionTest, ThatAChunkCanBeReadAgainIsStatedOnce) {
+  const std::vector<base::Hash> ids = {laptop.AddChunk("one"), laptop.AddChunk("two")};
+  laptop.unreadable = {ids[0]};
+  desk.Miss(ids);
+  const World::Link& link = world.Meet(laptop, desk);
+  world.Run();
+  link.b.session->RequestChunks(ids);
+  world.Run();
+  EXPECT_EQ(desk.not_found, std::vector{ids[0]});
+  EXPECT_EQ(desk.missing, std::set{ids[0]});  // The other did not wait for it.
+  const std::uint64_t before = link.b.session->statements_heard();
+  world.Pass(seconds(60));
+  EXPECT_EQ(link.b.session->statements_heard(), before);
+  laptop.unreadable.clear();
+  world.Pass(Session::kUnreadTriedEvery);
+  EXPECT_EQ(link.b.session->statements_heard(), before + 1);
+  link.b.session->RequestChunks(std::span(ids).first(1));
+  world.Pass(seconds(60));
+  EXPECT_EQ(link.b.session->statements_heard(), before + 1);
+  ExpectInSync(link);
+}
+
 TEST_F(SessionTest, ThatAChunkIsMissedNoLongerIsStated) {
   desk.Miss({laptop.AddChunk("content")});
   const World::Link& link = world.Meet(laptop, desk);

@@ -72,6 +72,7 @@ absl::Status FakeHost::AddFrames(crdt::ActorId actor, std::uint64_t first, std::
 absl::StatusOr<std::string> FakeHost::ReadChunk(const base::Hash& id) {
   const auto found = chunks.find(id);
   if (found == chunks.end()) return absl::NotFoundError("no such chunk");
+  if (unreadable.contains(id)) return absl::UnavailableError("no descriptor is left");
   return found->second;
 }
 

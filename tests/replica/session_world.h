@@ -48,6 +48,7 @@ class FakeHost final : public SessionHost {
   std::set<crdt::ActorId> strangers;  ///< A frame with the payload "grant N" takes N out.
   std::map<base::Hash, std::string> chunks;
   std::set<base::Hash> missing;
+  std::set<base::Hash> unreadable;    ///< Of `chunks`, for now.
   std::vector<base::Hash> not_found;  ///< Chunks that a peer did not have.
   std::string secret;                 ///< Of the open invitation; empty if none.
   absl::Status storing;               ///< What AddFrames fails with.
