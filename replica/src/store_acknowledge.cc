@@ -63,7 +63,11 @@ crdt::Timestamp Store::State::StableTime() {
   // by now that of a later frame.
   const std::lock_guard feeds_lock(feeds_mutex);
   const std::lock_guard lock(mutex);
-  return stability.StableTime(members->All(), identity.actor, stable_max);
+  return stability.StableTime(members->All(), identity.actor, StableMaxWhileWriting(pending, stable_max));
+}
+
+std::uint64_t Store::State::StableMaxWhileWriting(std::span<const crdt::Op> ops, std::uint64_t clock) {
+  return ops.empty() ? clock : std::min(clock, ops.front().time.counter() - 1);
 }
 
 }  // namespace copse::replica

@@ -42,6 +42,10 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   absl::Status OpenFeeds(const Replayer& replayer, std::vector<std::unique_ptr<FeedReader>>& readers);
   absl::Status TakeReplayed(ReplayResult replayed);
   crdt::Timestamp StableTime();
+  static constexpr std::uint64_t kNoClock = std::numeric_limits<std::uint64_t>::max();
+  /// What is stable at most as long as own `ops` are not durable, and no frame bears the grants whose clock will be
+  /// `clock` (kNoClock: there are none). All that is made by these ops' author, and by those whom it lets in, is later.
+  static std::uint64_t StableMaxWhileWriting(std::span<const crdt::Op> ops, std::uint64_t clock);
   /// The clock of the frame that let `actor` in, above which all that it writes lies; 0 of who made the volume.
   /// Errors: kNotFound it is no member here; the disk's, as kInternal.
   absl::StatusOr<std::uint64_t> ClockAtGrant(crdt::ActorId actor);
@@ -127,14 +131,13 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   std::vector<Grant> pending_grants;           // Of one WriteGrants.
   std::optional<absl::Status> grants_written;  // How the round went that took them.
   bool is_acknowledgement_due = false;
-  bool is_chunk_sync_due = false;  // Of all that was missing, the last came.
-  Dependencies known;              // Applied, or about to be.
-  Stability stability;             // Of what has been applied and, of own ops, is durable.
-  // While own grants are being written: who they let in is no member here yet, and may write anything later.
-  std::uint64_t stable_max = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t own_ops = 0;       // Appended, durable or not.
-  std::uint64_t durable_ops = 0;   // Of these, in a synced frame.
-  std::uint64_t frame_border = 0;  // Of own ops: see EndFrameHere.
+  bool is_chunk_sync_due = false;       // Of all that was missing, the last came.
+  Dependencies known;                   // Applied, or about to be.
+  Stability stability;                  // Of what has been applied and, of own ops, is durable.
+  std::uint64_t stable_max = kNoClock;  // While ops and grants are being written.
+  std::uint64_t own_ops = 0;            // Appended, durable or not.
+  std::uint64_t durable_ops = 0;        // Of these, in a synced frame.
+  std::uint64_t frame_border = 0;       // Of own ops: see EndFrameHere.
   bool is_leader_active = false;
   bool is_connected = false;
   bool is_closed = false;

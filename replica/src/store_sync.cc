@@ -8,7 +8,6 @@
 #include <copse/base/status_macros.h>
 
 #include <iterator>
-#include <limits>
 #include <utility>
 
 #include "store_state.h"
@@ -140,7 +139,8 @@ absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
               known,
               stability.clock()};
   const bool bears_grants = !round.grants_to_write.empty();
-  if (bears_grants) stable_max = round.clock;
+  // A grant goes with the first of the ops, whose frame's clock may be behind what has come since they were made.
+  stable_max = StableMaxWhileWriting(round.ops, bears_grants ? round.clock : kNoClock);
   lock.unlock();
   std::vector<FrameHeader> written;
   absl::Status status = WriteRound(round, written);
@@ -152,7 +152,7 @@ absl::Status Store::State::LeadSync(std::unique_lock<std::mutex>& lock) {
     stability.NoteFrame(header);
     ops_written += header.op_count;
   }
-  stable_max = std::numeric_limits<std::uint64_t>::max();
+  stable_max = kNoClock;
   durable_ops += static_cast<std::uint64_t>(ops_written);
   pending.insert(pending.begin(), std::make_move_iterator(round.ops.begin() + ops_written),
                  std::make_move_iterator(round.ops.end()));

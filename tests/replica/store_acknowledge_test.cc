@@ -116,6 +116,8 @@ TEST_F(StoreAcknowledgeTest, AnOwnOpIsStableOnlyOnceItIsDurable) {
   EXPECT_EQ(Stable(one_), 1U);
   two_.Write(2);
   Send(two_, one_);
+  EXPECT_EQ(Stable(one_), 1U);
+  ASSERT_TRUE(one_.store->Sync().ok());
   EXPECT_EQ(Stable(one_), 2U);
 }
 

@@ -74,6 +74,19 @@ TEST_F(StoreGrantsTest, NobodyIsWelcomedForAGrantThatWasNotWrittenWhoeverWroteMe
   EXPECT_TRUE(one_.store->Verify()->ineffective_grants.empty());
 }
 
+TEST_F(StoreGrantsTest, NothingLaterThanAnOpIsStableUntilThatIsWrittenSinceAGrantMayGoWithIt) {
+  one_.Write(1, 3);
+  Send(one_, two_);
+  ASSERT_TRUE(one_.store->Append(Batch(4, 1, one_.actor())).ok());
+  two_.Write(4, 6);
+  Send(two_, one_);
+  EXPECT_EQ(one_.store->StableTime().counter(), 3U);
+  ASSERT_TRUE(one_.side().Admit(phone_, Secret(), "phone").ok());
+  const std::uint64_t number = one_.store->frame_counts().at(one_.actor()) - 1;
+  EXPECT_EQ(DecodeFrame(one_.side().ReadFrames(one_.actor(), number, 1).value().front())->header.clock, 4U);
+  EXPECT_LE(one_.store->StableTime().counter(), 4U) << "the phone may write whatever is later";
+}
+
 TEST_F(StoreGrantsTest, NothingLaterThanAGrantIsStableWhileItIsWritten) {
   one_.Write(1, 3);
   Send(one_, two_);
