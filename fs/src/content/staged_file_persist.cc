@@ -99,7 +99,7 @@ absl::Status StagedFile::State::WriteLog(const Manifest& the_base, const std::ve
 absl::StatusOr<Manifest> StagedFile::State::Publish(Precedence precedence) {
   COPSE_ASSIGN_OR_RETURN(
       Manifest manifest,
-      PublishContents({context->content, context->chunker(), *base, changes, size, mtime, fixed_chunks,
+      PublishContents({context->content, context->chunker, *base, changes, size, mtime, fixed_chunks,
                        [this](std::uint64_t offset, std::span<char> out) { return ReadAll(offset, out); },
                        [this, precedence] { return precedence == Precedence::kUnderWriters && waiting > 0; }}));
   // Whatever lies on the disk is to say what is being published: after a crash it would be taken for later bytes.

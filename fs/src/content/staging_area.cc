@@ -71,11 +71,6 @@ std::string StagingContext::ClaimStem(NodeId node) {
   return stem;
 }
 
-const Chunker& StagingContext::chunker() {
-  std::call_once(chunker_once, [this] { made_chunker.emplace(volume_key); });
-  return *made_chunker;
-}
-
 std::size_t StagingContext::live_stems() {
   const std::lock_guard lock(mutex);
   return live.size();
@@ -126,7 +121,7 @@ absl::StatusOr<std::unique_ptr<StagingArea>> StagingArea::Open(base::Storage& st
   if (created.ok()) created = storage.SyncDirectory(base::ParentDirectory(directory));
   if (!created.ok() && !absl::IsAlreadyExists(created)) return created;
   COPSE_ASSIGN_OR_RETURN(Listing listing, ListStagings(storage, directory));
-  auto state = std::make_shared<State>(storage, content, std::move(directory), std::string(volume_key), options);
+  auto state = std::make_shared<State>(storage, content, std::move(directory), volume_key, options);
   state->left = std::move(listing.logs);
   return std::unique_ptr<StagingArea>(new StagingArea(std::move(state)));
 }

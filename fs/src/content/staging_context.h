@@ -7,7 +7,6 @@
 
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -24,13 +23,13 @@ namespace copse::fs {
 /// process holds is never written over: the node's next staging gets "-2", "-3", ... behind it.
 struct StagingContext {
   StagingContext(base::Storage& the_storage, base::ContentStore& the_content, std::string the_directory,
-                 std::string the_volume_key, const StagingArea::Options& the_options)
+                 std::string_view volume_key, const StagingArea::Options& the_options)
       : storage(the_storage),
         content(the_content),
         directory(std::move(the_directory)),
         options(the_options),
-        cache(std::make_shared<ChunkCache>(the_options.cache_bytes_max)),
-        volume_key(std::move(the_volume_key)) {}
+        chunker(volume_key),
+        cache(std::make_shared<ChunkCache>(the_options.cache_bytes_max)) {}
 
   std::string DataPath(const std::string& stem) const { return directory + "/" + stem + ".data"; }
   std::string LogPath(const std::string& stem) const { return directory + "/" + stem + ".extents"; }
@@ -41,22 +40,16 @@ struct StagingContext {
   void ReleaseStem(const std::string& stem, bool remains);
   std::size_t live_stems();
 
-  /// Made when it is first asked for: its table takes 64 hashes, and who only reads cuts nothing.
-  const Chunker& chunker();
-
   base::Storage& storage;
   base::ContentStore& content;
   const std::string directory;
   const StagingArea::Options options;
+  const Chunker chunker;
   const std::shared_ptr<ChunkCache> cache;
-  const std::string volume_key;
 
   std::mutex mutex;
   std::set<std::string> live;  // Of files that are open. Guarded by `mutex`.
   std::set<std::string> left;  // On disk, of nobody. Guarded by `mutex`.
-
-  std::once_flag chunker_once;
-  std::optional<Chunker> made_chunker;  // Written by whoever has `chunker_once`.
 };
 
 }  // namespace copse::fs
