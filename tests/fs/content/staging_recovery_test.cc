@@ -360,12 +360,17 @@ TEST(StagingTest, ALogWhoseRemovalWasNotSyncedAtOnceDoesNotComeBack) {
   EXPECT_TRUE(Recover(world).recovered.empty());
 }
 
-TEST(StagingTest, ALogThatWasWrittenHalfWayKnowsThePublicationThatFollows) {
-  ContentWorld world;
-  const auto file = world.Open();
+std::unique_ptr<StagedFile> WithHalfWrittenLog(ContentWorld& world) {
+  auto file = world.Open();
   Must(file->Write(0, "bytes", 1));
   world.storage.FailSync(3);  // That of the directory, after the bytes and the log.
   EXPECT_FALSE(file->Persist().ok());
+  return file;
+}
+
+TEST(StagingTest, ALogThatWasWrittenHalfWayKnowsThePublicationThatFollows) {
+  ContentWorld world;
+  const auto file = WithHalfWrittenLog(world);
   const Manifest published = Must(file->Publish());
   Restart(world, Keep::kEverything);  // Its op may be durable.
   const Outcome outcome = Recover(world);
@@ -375,10 +380,7 @@ TEST(StagingTest, ALogThatWasWrittenHalfWayKnowsThePublicationThatFollows) {
 
 TEST(StagingTest, ALogThatWasWrittenHalfWayGivesWayToWhatWasWrittenSince) {
   ContentWorld world;
-  const auto file = world.Open();
-  Must(file->Write(0, "bytes", 1));
-  world.storage.FailSync(3);  // That of the directory, after the bytes and the log.
-  EXPECT_FALSE(file->Persist().ok());
+  const auto file = WithHalfWrittenLog(world);
   const Manifest published = Must(file->Publish());
   Must(file->Write(5, " and more", 2));
   const std::vector<crdt::Timestamp> heads = {crdt::Timestamp::Of(2, 7)};

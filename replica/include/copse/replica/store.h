@@ -192,7 +192,8 @@ class Store final : public crdt::Journal, public base::ContentStore {
   absl::StatusOr<std::string> Get(const base::ChunkRef& chunk) override;
 
   /// Up to which time every op that will ever come has been applied and, if it is an own one, is durable: the tree may
-  /// forget its history up to there. Before every op while some member has never been heard of. It never falls.
+  /// forget its history up to there. Before every op while some member has never been heard of, which
+  /// whoever is let in has not been for a moment; else it never falls.
   crdt::Timestamp StableTime() const;
 
   Usage usage() const;
