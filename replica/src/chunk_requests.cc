@@ -41,6 +41,15 @@ void ChunkRequests::OnPeerGone(PeerId peer) {
   }
 }
 
+void ChunkRequests::OnPeerSilent(PeerId peer) {
+  for (auto& [id, wanted] : wanted_) {
+    if (wanted.asked_of != peer) continue;
+    wanted.lacking.insert(peer);
+    Wait(id, wanted);
+    suspects_.push_back(id);
+  }
+}
+
 void ChunkRequests::OnPeerNews(PeerId peer) {
   for (auto& [id, wanted] : wanted_) {
     wanted.lacking.erase(peer);

@@ -11,7 +11,7 @@
 
 namespace copse::replica {
 
-/// Which chunk is asked of which peer: each of one at a time, until somebody has it. Without I/O; not thread-safe.
+/// Which chunk is asked of which peer: each of one that answers at a time, until somebody has it. Without I/O; not thread-safe.
 class ChunkRequests {
  public:
   using PeerId = std::uint64_t;  ///< From 1 on; never used again.
@@ -22,6 +22,8 @@ class ChunkRequests {
   void OnPeerConnected(PeerId peer);
   /// What it has not answered is asked of others.
   void OnPeerGone(PeerId peer);
+  /// The same, though it may still answer.
+  void OnPeerSilent(PeerId peer);
   /// It may have now what it lacked.
   void OnPeerNews(PeerId peer);
   void OnFound(const base::Hash& id);

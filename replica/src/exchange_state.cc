@@ -125,6 +125,7 @@ void Exchange::State::Tick() {
       OnClose(each, absl::OkStatus());  // Its peer does not read what is still to be sent.
     } else if (each.is_live()) {
       each.session->OnTime(now);
+      if (each.session->IsSilent()) chunks_.OnPeerSilent(each.id);
       if (each.is_member && !callbacks_.is_welcome(each.key)) {
         each.session->End(absl::PermissionDeniedError("no member of this volume any more"));
       }

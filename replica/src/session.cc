@@ -76,6 +76,7 @@ Session::Session(SessionHost& host, Options options, std::function<void(std::str
 void Session::OnBytes(std::string_view bytes, Nanoseconds now) {
   if (has_ended()) return;
   now_ = last_heard_ = now;
+  silence_began_.reset();
   reader_.Append(bytes);
   while (!has_ended()) {
     absl::StatusOr<std::optional<MessageReader::Item>> next = reader_.Next();
@@ -110,6 +111,7 @@ void Session::OnTime(Nanoseconds now) {
     EndUnless(absl::UnavailableError("silent for " + std::to_string(kDeadAfter.count()) + " seconds"));
   }
   if (!is_open()) return;
+  if (!asked_.empty() && !silence_began_.has_value()) silence_began_ = now;
   if (now - last_said_ >= kPingAfter) Say(message::Ping{});
   const bool states_chunks = now - last_stated_ >= kChunksStatedEvery && host_.ChunksMissing() != own_chunks_missing_;
   if (now - last_compared_ >= kCompareEvery || states_chunks) EndUnless(Refresh());
@@ -277,7 +279,7 @@ void Session::TryUnread() {
   }
 }
 
-std::size_t Session::ChunkCapacity() const { return is_open() ? kChunkIdsMax - asked_.size() : 0; }
+std::size_t Session::ChunkCapacity() const { return is_open() && !IsSilent() ? kChunkIdsMax - asked_.size() : 0; }
 
 void Session::RequestChunks(std::span<const base::Hash> ids) {
   COPSE_CHECK(ids.size() <= ChunkCapacity());

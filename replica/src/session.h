@@ -55,6 +55,7 @@ class Session {
   static constexpr std::chrono::seconds kCompareEvery{30};
   static constexpr std::chrono::seconds kChunksStatedEvery{1};  ///< While their number changes.
   static constexpr std::chrono::seconds kUnreadTriedEvery{10};
+  static constexpr std::chrono::seconds kSilentAfter{3};  ///< Without having heard anything, chunks being asked for.
 
   /// Greets the peer, if it is a member, through `send`, which must not call back. `host` must outlive the session.
   Session(SessionHost& host, Options options, std::function<void(std::string bytes)> send, Nanoseconds now);
@@ -72,12 +73,15 @@ class Session {
   /// Until when OnTime has nothing to do, if nothing else happens before; none while something is under way.
   std::optional<Nanoseconds> RestsUntil() const;
 
-  /// How many more chunks may be asked for now: 0 before the peer greeted.
+  /// How many more chunks may be asked for now: 0 before the peer greeted, and while it is silent.
   std::size_t ChunkCapacity() const;
   /// Asks for at most ChunkCapacity() chunks; each is answered by host.OnChunk, unless the session ends before.
   void RequestChunks(std::span<const base::Hash> ids);
   /// Asked for and not answered, in the order asked.
   const std::deque<base::Hash>& unanswered_chunks() const { return asked_; }
+  /// Whether nothing at all was heard for kSilentAfter from a peer that has chunks to answer: a machine that sleeps, or
+  /// a network that broke, keeps its connection for kDeadAfter, and others may have the chunks.
+  bool IsSilent() const { return silence_began_.has_value() && now_ - *silence_began_ >= kSilentAfter; }
 
   /// Ends it for a reason of this end's own; the peer is told.
   void End(const absl::Status& reason);
@@ -165,6 +169,7 @@ class Session {
   std::size_t unsent_bytes_ = 0;
 
   std::deque<base::Hash> asked_;
+  std::optional<Nanoseconds> silence_began_;  ///< Seen first: that something is unanswered and nothing was heard.
   std::uint64_t to_grant_ = 0;  ///< Of the credit given, what the peer used and was not given back yet.
 
   Nanoseconds now_;  ///< As last told.

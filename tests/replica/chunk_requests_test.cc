@@ -81,6 +81,20 @@ TEST_F(ChunkRequestsTest, WhatAPeerThatLeftDidNotAnswerIsAskedOfAnother) {
   EXPECT_EQ(requests.TakeHopeless(), IdsOf({2}));  // Nobody is left.
 }
 
+TEST_F(ChunkRequestsTest, WhatASilentPeerDoesNotAnswerIsAskedOfAnotherAndMayStillComeFromIt) {
+  requests.Add(IdsOf({1, 2, 3}));
+  EXPECT_EQ(requests.Take(1, 2), IdsOf({1, 2}));
+  requests.OnPeerSilent(1);
+  EXPECT_EQ(requests.Take(1, 10), IdsOf({3}));  // That may be asked of it, but what it owes is not asked twice.
+  EXPECT_EQ(requests.Take(2, 10), IdsOf({1, 2}));
+  requests.OnFound(IdOf(1));
+  requests.OnNotFound(2, IdOf(2));
+  EXPECT_EQ(requests.TakeHopeless(), IdsOf({2}));  // Unless the silent one answers after all.
+  requests.OnPeerGone(1);
+  requests.OnPeerConnected(3);
+  EXPECT_EQ(requests.Take(3, 10), IdsOf({2, 3}));
+}
+
 TEST_F(ChunkRequestsTest, WantingAChunkAgainAsksEverybodyAgainAndTellsAgain) {
   requests.OnPeerGone(2);
   for (int round = 0; round < 3; ++round) {

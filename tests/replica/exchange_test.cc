@@ -508,6 +508,22 @@ TEST_F(ExchangeTest, ChunksAskedOfAPeerThatGoesComeFromAnother) {
   EXPECT_EQ(laptop->host.chunks, phone->host.chunks);
 }
 
+TEST_F(ExchangeTest, ChunksAskedOfAPeerThatSleepsComeFromAnother) {
+  ASSERT_TRUE(laptop->exchange->Listen("laptop:1").ok());
+  // Connected before the other, it is asked first.
+  const auto sleeping = NewGreeted(IdentityOf(3), "laptop:1");
+  const base::Hash id = desk->host.AddChunk("content");
+  laptop->host.Miss({id});
+  laptop->exchange->RequestChunks(std::vector{id});
+  executor.RunDue();
+  desk->exchange->AddPeer("laptop:1");
+  Pass(Session::kSilentAfter - seconds(1));
+  EXPECT_TRUE(laptop->host.chunks.empty());
+  Pass(seconds(3));
+  EXPECT_EQ(laptop->host.chunks, desk->host.chunks);
+  EXPECT_FALSE(sleeping->is_closed);
+}
+
 TEST_F(ExchangeTest, StoppingClosesInOrderAndTellsWhenItIsDone) {
   desk->host.Append("first words");
   ASSERT_TRUE(desk->exchange->Listen("desk:1").ok());

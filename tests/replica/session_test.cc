@@ -223,6 +223,27 @@ TEST_F(SessionTest, ChunksComeInTheOrderAskedAndTheLackOfOneIsTold) {
   EXPECT_FALSE(link.b.session->IsInSync());  // One is still missing.
 }
 
+TEST_F(SessionTest, APeerThatOwesChunksIsSilentUntilItIsHeard) {
+  const base::Hash id = laptop.AddChunk("content");
+  desk.Miss({id});
+  const World::Link& link = world.Meet(laptop, desk);
+  world.Run();
+  Session& asking = *link.b.session;
+  asking.OnTime(world.now += seconds(10));
+  EXPECT_FALSE(asking.IsSilent());  // Nothing was asked.
+  asking.RequestChunks(std::vector{id});
+  asking.OnTime(world.now += seconds(1));
+  asking.OnTime(world.now += Session::kSilentAfter - seconds(1));
+  EXPECT_FALSE(asking.IsSilent());
+  asking.OnTime(world.now += seconds(1));
+  EXPECT_TRUE(asking.IsSilent());
+  EXPECT_EQ(asking.ChunkCapacity(), 0u);
+  world.Run();
+  EXPECT_FALSE(asking.IsSilent());
+  EXPECT_EQ(asking.ChunkCapacity(), kChunkIdsMax);
+  EXPECT_EQ(desk.chunks, laptop.chunks);
+}
+
 TEST_F(SessionTest, ThatAChunkCanBeReadAgainIsStatedOnce) {
   const std::vector<base::Hash> ids = {laptop.AddChunk("one"), laptop.AddChunk("two")};
   laptop.unreadable = {ids[0]};

@@ -67,6 +67,8 @@ class ContentLedger {
   void OnRenumbered(int machine, crdt::NodeId from, crdt::NodeId to) { renumbered_[machine][to] = from; }
   /// Programs at `machine` act on a file by its name, which holds `content`.
   void OnNamed(int machine, std::string content) { seen_at_[machine].insert(std::move(content)); }
+  /// The same of a version that cannot be read there, since chunks of it are missing.
+  void OnNamedUnread(int machine, crdt::Timestamp version) { named_unread_[machine].insert(version); }
   /// All that was written at `machine` is published and durable.
   void OnFlushed(int machine);
   /// A process has ended: what its files held, to be compared with what the next one finds.
@@ -85,6 +87,11 @@ class ContentLedger {
     const auto seen = seen_at_.find(machine);
     return content.empty() || (seen != seen_at_.end() && seen->second.contains(content));
   }
+  /// Whether programs at `machine` ever named a file that was `version`, though they could not read it.
+  bool WasNamedUnreadAt(int machine, crdt::Timestamp version) const {
+    const auto named = named_unread_.find(machine);
+    return named != named_unread_.end() && named->second.contains(version);
+  }
   /// Whether some program ever saw `content`, or it is empty.
   bool IsKnown(const std::string& content) const { return content.empty() || seen_.contains(content); }
   /// What must be somewhere in the history of every replica.
@@ -101,6 +108,7 @@ class ContentLedger {
   std::map<int, std::map<crdt::NodeId, crdt::NodeId>> renumbered_;  // By what they are now.
   std::map<int, std::vector<File>> once_removed_;                   // And named again since.
   std::map<int, std::set<std::string>> seen_at_;
+  std::map<int, std::set<crdt::Timestamp>> named_unread_;
   std::set<std::string> seen_;
   std::set<std::string> lasting_;
 };

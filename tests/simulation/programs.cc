@@ -8,6 +8,8 @@
 #include <set>
 #include <vector>
 
+#include "volume/schema.h"
+
 namespace copse::simulation {
 namespace {
 
@@ -273,7 +275,14 @@ void Programs::NoteNamed(const absl::StatusOr<Volume::Entry>& entry) {
   if (!entry.ok() || entry->attributes.kind != fs::Kind::kRegular) return;
   // A version that moves over its file replaces the one there, though nobody has opened either.
   auto content = ReadAll(entry->node, nullptr);
-  if (content.ok()) contents_.OnNamed(machine_.number(), *std::move(content));
+  if (content.ok()) return contents_.OnNamed(machine_.number(), *std::move(content));
+  // Its bytes are still to come; whoever names it means that version nevertheless.
+  const crdt::Tree& tree = machine_.tree().tree();
+  if (const auto shown = fs::schema::ShownHead(tree, entry->node)) {
+    contents_.OnNamedUnread(machine_.number(), shown->first);
+  } else {
+    contents_.OnNamedUnread(machine_.number(), crdt::Timestamp::Of(entry->node.counter(), entry->node.actor()));
+  }
 }
 
 void Programs::NoteChange(NodeId node, std::string before, std::string after) {

@@ -205,10 +205,11 @@ void World::CheckReplacedVersions() {
           if (content == content_of_.end()) continue;
           // What went with a name goes for good when another version takes that name.
           if (const auto by = dropped.find(replaced); by != dropped.end() && by->second < op.time) continue;
-          if (contents_.WasSeenAt(member->machine->number(), content->second)) continue;
+          const int machine = member->machine->number();
+          if (contents_.WasSeenAt(machine, content->second) || contents_.WasNamedUnreadAt(machine, replaced)) continue;
           Check(absl::DataLossError("a version was replaced that no program there had seen: '" +
                                     Shown(content->second) + "'"),
-                NameOf(member->machine->number()));
+                NameOf(machine));
         }
       }
     }
