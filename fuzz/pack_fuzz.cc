@@ -46,8 +46,9 @@ void Check(std::string_view bytes) {
     if (contents.ok()) CheckContents(bytes, *contents);
   }
   std::vector<std::string> problems;
-  const auto sound = replica::VerifyPack(file, "pack", {}, bytes.size(), true, problems);
-  for (const PackEntry& entry : sound.value()) {
+  const auto records = replica::VerifyPack(file, "pack", {}, bytes.size(), true, problems);
+  for (const PackEntry& entry : records.value().damaged) CheckRecord(bytes, entry);
+  for (const PackEntry& entry : records->sound) {
     CheckRecord(bytes, entry);
     Require(base::Sha256(bytes.substr(entry.offset + replica::kPackRecordHeaderBytes, entry.sealed_length)) ==
             entry.id);

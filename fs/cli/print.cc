@@ -139,7 +139,7 @@ std::string VerifyText(const Json& result) {
           (result.at("problems").empty() ? "sound" : Count({{"n", result.at("problems").size()}}, "n", "problem")) +
           "\n";
   if (result.at("chunks_missing") != 0) {
-    text += Count(result, "chunks_missing", "chunk") + " not fetched yet from the replica that wrote them\n";
+    text += Count(result, "chunks_missing", "chunk") + " to be fetched from a replica that has them\n";
   }
   for (const Json& grant : result.at("ineffective_grants")) {
     text += "makes nobody a member: " + grant.get<std::string>() + "\n";

@@ -1,5 +1,6 @@
 #include "chunk_store.h"
 
+#include <absl/container/flat_hash_set.h>
 #include <copse/base/check.h>
 #include <copse/base/status_macros.h>
 
@@ -150,6 +151,10 @@ absl::Status ChunkStore::Add(PackEntry entry, std::string_view sealed) {
   if (sealed.size() > kSealedChunkBytesMax) return absl::InvalidArgumentError("longer than any sealed chunk");
   const std::lock_guard lock(mutex_);
   if (index_.contains(entry.id)) return absl::OkStatus();
+  if (const auto damaged = set_aside_.find(entry.id); damaged != set_aside_.end()) {
+    if (damaged->second.sealed_length == sealed.size()) return Mend(entry.id, sealed);
+    set_aside_.erase(damaged);  // An index that lies led there.
+  }
   COPSE_RETURN_IF_ERROR(PrepareWriter());
   entry.offset = newest_end_;
   std::string record = EncodePackRecordHeader(entry, durable_);
@@ -161,6 +166,20 @@ absl::Status ChunkStore::Add(PackEntry entry, std::string_view sealed) {
   newest_end_ = entry.end();
   newest_entries_.push_back(entry);
   index_[entry.id] = {pack_count_ - 1, entry.sealed_length, entry.offset};
+  return absl::OkStatus();
+}
+
+absl::Status ChunkStore::Mend(const base::Hash& id, std::string_view sealed) {
+  const auto damaged = set_aside_.find(id);
+  const Location place = damaged->second;
+  COPSE_ASSIGN_OR_RETURN(const auto file, storage_.Open(PackPath(place.pack), base::Storage::OpenMode::kReadWrite));
+  if (absl::Status written = file->WriteAt(place.offset + kPackRecordHeaderBytes, sealed); !written.ok()) {
+    return absl::IsResourceExhausted(written) ? written : FatalWriteError(written);
+  }
+  // At once: what vouches for the durability of chunks knows only those that stand at the end.
+  COPSE_RETURN_IF_ERROR(FatalWriteError(file->Sync()));
+  index_[id] = place;
+  set_aside_.erase(damaged);
   return absl::OkStatus();
 }
 
@@ -179,6 +198,10 @@ absl::StatusOr<std::string> ChunkStore::Read(const base::Hash& id) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = index_.find(id);
+    if (set_aside_.contains(id)) {
+      return absl::DataLossError("chunk " + base::Hex(base::AsBytes(id)) + " is damaged here, and fetched again from " +
+                                 "whichever replica has it");
+    }
     if (found == index_.end()) {
       return absl::NotFoundError("chunk " + base::Hex(base::AsBytes(id)) + " is not in " + directory_);
     }
@@ -196,11 +219,44 @@ bool ChunkStore::Has(const base::Hash& id) const {
   return index_.contains(id);
 }
 
-std::string ChunkStore::PlaceOf(const base::Hash& id) const {
+bool ChunkStore::SetAside(const base::Hash& id) {
   const std::lock_guard lock(mutex_);
   const auto found = index_.find(id);
-  if (found == index_.end()) return {};
-  return PackPath(found->second.pack) + " offset " + std::to_string(found->second.offset);
+  if (found == index_.end()) return false;
+  set_aside_[id] = found->second;
+  index_.erase(found);
+  return true;
+}
+
+bool ChunkStore::IsSetAside(const base::Hash& id) const {
+  const std::lock_guard lock(mutex_);
+  return set_aside_.contains(id);
+}
+
+absl::StatusOr<PackEntry> ChunkStore::EntryOf(const base::Hash& id) {
+  Location location;
+  std::shared_ptr<base::File> file;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = index_.find(id);
+    if (found == index_.end()) return absl::NotFoundError("the chunk is not here");
+    location = found->second;
+    COPSE_ASSIGN_OR_RETURN(file, PackForReading(location.pack));
+  }
+  COPSE_ASSIGN_OR_RETURN(const std::optional<PackEntry> entry, ReadPackEntry(*file, location.offset));
+  if (!entry || entry->id != id) return absl::NotFoundError("the header of the chunk's record is damaged");
+  return *entry;
+}
+
+std::string ChunkStore::PlaceOf(const base::Hash& id) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto* const locations : {&index_, &set_aside_}) {
+    const auto found = locations->find(id);
+    if (found != locations->end()) {
+      return PackPath(found->second.pack) + " offset " + std::to_string(found->second.offset);
+    }
+  }
+  return {};
 }
 
 bool ChunkStore::IsDurable(const End& end) const {
@@ -241,8 +297,9 @@ ChunkStore::End ChunkStore::end() const {
   return {pack_count_, newest_end_};
 }
 
-absl::StatusOr<std::uint64_t> ChunkStore::Verify(const End& end, std::vector<std::string>& problems) {
-  absl::flat_hash_map<base::Hash, std::uint32_t> sound;
+absl::StatusOr<ChunkStore::Verified> ChunkStore::Verify(const End& end, std::vector<std::string>& problems) {
+  absl::flat_hash_set<base::Hash> sound;
+  Verified verified;
   for (std::uint32_t pack = 0; pack < end.packs; ++pack) {
     const std::string path = PackPath(pack);
     const absl::StatusOr<std::unique_ptr<base::File>> file = storage_.Open(path, base::Storage::OpenMode::kRead);
@@ -258,10 +315,12 @@ absl::StatusOr<std::uint64_t> ChunkStore::Verify(const End& end, std::vector<std
       }
       size = std::min(size, end.newest_bytes);
     }
-    COPSE_ASSIGN_OR_RETURN(const auto entries, VerifyPack(**file, path, volume_, size, !is_newest, problems));
-    for (const PackEntry& entry : entries) sound[entry.id] = pack;
+    COPSE_ASSIGN_OR_RETURN(const PackRecords records, VerifyPack(**file, path, volume_, size, !is_newest, problems));
+    for (const PackEntry& entry : records.sound) sound.insert(entry.id);
+    verified.damaged.insert(verified.damaged.end(), records.damaged.begin(), records.damaged.end());
   }
-  return sound.size();
+  verified.sound = sound.size();
+  return verified;
 }
 
 }  // namespace copse::replica

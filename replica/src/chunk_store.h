@@ -41,17 +41,24 @@ class ChunkStore {
   /// Cuts the torn tail, and makes durable what is left. To be called once, before anything is added.
   absl::Status Repair();
 
-  /// Adds the chunk `entry.id` unless it is here already; entry.offset is ignored.
+  /// Adds the chunk `entry.id` unless it is here already; entry.offset is ignored. One that was set aside is written
+  /// over what is damaged, durably.
   /// Errors: kInvalidArgument it is longer than any sealed chunk, or kResourceExhausted the disk is full, and nothing
   /// was changed; any other: nothing must be added any more.
   absl::Status Add(PackEntry entry, std::string_view sealed);
 
   bool Has(const base::Hash& id) const;
 
-  /// The sealed bytes, unproved. Errors: kNotFound not here.
+  /// The sealed bytes, unproved. Errors: kNotFound not here; kDataLoss set aside.
   absl::StatusOr<std::string> Read(const base::Hash& id);
 
-  /// "FILE offset N" of the chunk, for messages; empty if it is not here.
+  /// Its bytes were found damaged: it is not here until it is added again. Whether it was here.
+  bool SetAside(const base::Hash& id);
+  bool IsSetAside(const base::Hash& id) const;
+  /// What the pack says of the chunk. Errors: kNotFound not here, set aside, or its record's header is damaged.
+  absl::StatusOr<PackEntry> EntryOf(const base::Hash& id);
+
+  /// "FILE offset N" of the chunk, for messages; empty if it is not here, nor set aside.
   std::string PlaceOf(const base::Hash& id) const;
 
   /// Whether all that stood before `end` is durable.
@@ -65,9 +72,13 @@ class ChunkStore {
   Counts counts() const;
   End end() const;
 
-  /// Reads all that stands before `end` again; appends a line to `problems` for each thing wrong and returns how many
-  /// chunks are sound. Errors: the disk's.
-  absl::StatusOr<std::uint64_t> Verify(const End& end, std::vector<std::string>& problems);
+  struct Verified {
+    std::uint64_t sound = 0;
+    std::vector<PackEntry> damaged;
+  };
+  /// Reads all that stands before `end` again, and appends a line to `problems` for each thing wrong. Errors: the
+  /// disk's.
+  absl::StatusOr<Verified> Verify(const End& end, std::vector<std::string>& problems);
 
  private:
   struct Location {
@@ -80,6 +91,7 @@ class ChunkStore {
       : storage_(storage), directory_(std::move(directory)), volume_(volume), pack_bytes_max_(pack_bytes_max) {}
 
   absl::Status ReadPacks();
+  absl::Status Mend(const base::Hash& id, std::string_view sealed);
   absl::Status PrepareWriter();
   absl::Status StartPack();
   absl::Status ClosePack();
@@ -93,6 +105,7 @@ class ChunkStore {
 
   mutable std::mutex mutex_;  // Guards all below.
   absl::flat_hash_map<base::Hash, Location> index_;
+  absl::flat_hash_map<base::Hash, Location> set_aside_;
   std::uint32_t pack_count_ = 0;
   std::uint64_t closed_bytes_ = 0;  // Of all packs but the newest.
   // The newest pack:

@@ -73,7 +73,8 @@ void Intake::WantContentOfPage(const base::NamedContent& page, const Frame& fram
   const absl::StatusOr<std::string> plain = host_.read_chunk(page.chunk);
   if (!plain.ok()) {
     pages.erase(place);
-    // Damage here, or its author's, is reported by reading the file; who names the page again has it tried again.
+    if (!host_.has_chunk(page.chunk.id)) return Want(page, frame);  // By this its damage was found.
+    // What its author did wrong is reported by reading the file; who names the page again has it tried again.
     if (!absl::IsDataLoss(plain.status()) && !absl::IsNotFound(plain.status())) ReadLater(page, frame);
     return;
   }

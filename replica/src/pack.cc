@@ -5,6 +5,7 @@
 #include <copse/crdt/bytes.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "chunk_seal.h"
 
@@ -223,6 +224,14 @@ absl::Status CutTornTail(const std::string& path, Walk& walk) {
 
 }  // namespace
 
+base::ChunkRef RefOf(const PackEntry& entry) {
+  base::ChunkRef chunk;
+  chunk.id = entry.id;
+  chunk.epoch = entry.epoch;
+  chunk.plain_length = entry.plain_length;
+  return chunk;
+}
+
 std::string EncodePackHeader(const VolumeId& volume) {
   crdt::ByteWriter writer;
   writer.Raw(kPackMagic);
@@ -306,16 +315,22 @@ absl::StatusOr<PackContents> ReadPack(base::File& file, const std::string& path,
   return contents;
 }
 
-absl::StatusOr<std::vector<PackEntry>> VerifyPack(base::File& file, const std::string& path, const VolumeId& volume,
-                                                  std::uint64_t size, bool must_have_index,
-                                                  std::vector<std::string>& problems) {
+absl::StatusOr<std::optional<PackEntry>> ReadPackEntry(const base::File& file, std::uint64_t offset) {
+  COPSE_ASSIGN_OR_RETURN(const std::string bytes, Read(file, offset, kPackRecordHeaderBytes));
+  const std::optional<RecordHeader> header = DecodeRecordHeader(bytes, offset);
+  return header ? std::optional(header->entry) : std::nullopt;
+}
+
+absl::StatusOr<PackRecords> VerifyPack(base::File& file, const std::string& path, const VolumeId& volume,
+                                       std::uint64_t size, bool must_have_index, std::vector<std::string>& problems) {
   const auto add = [&](const absl::Status& damage) { problems.emplace_back(damage.message()); };
   COPSE_ASSIGN_OR_RETURN(const bool sound_header, HasSoundHeader(file, volume));
   if (!sound_header) add(Damage(path, 0, "is not a pack of this volume, or its header is damaged"));
-  COPSE_ASSIGN_OR_RETURN(const Walk walk, WalkRecords(file, size, /*check_bytes=*/true));
+  COPSE_ASSIGN_OR_RETURN(Walk walk, WalkRecords(file, size, /*check_bytes=*/true));
   for (const std::uint64_t offset : walk.unreadable) add(Damage(path, offset, "a record is damaged"));
   for (const PackEntry& entry : walk.damaged) {
-    add(Damage(path, entry.offset, "chunk " + base::Hex(base::AsBytes(entry.id)) + " is damaged"));
+    add(Damage(path, entry.offset, "chunk " + base::Hex(base::AsBytes(entry.id)) +
+                                       " is damaged; it is fetched again while a replica that has it is connected"));
   }
   if (must_have_index) {
     COPSE_ASSIGN_OR_RETURN(const std::optional<Index> index, ReadIndex(file, size));
@@ -325,7 +340,7 @@ absl::StatusOr<std::vector<PackEntry>> VerifyPack(base::File& file, const std::s
       add(Damage(path, index->offset, "the index is not that of the records"));
     }
   }
-  return walk.entries;
+  return PackRecords{std::move(walk.entries), std::move(walk.damaged)};
 }
 
 }  // namespace copse::replica

@@ -2,6 +2,7 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <copse/base/content_store.h>
 #include <copse/base/hash.h>
 #include <copse/base/storage.h>
 #include <copse/replica/identity.h>
@@ -30,6 +31,9 @@ struct PackEntry {
   friend bool operator==(const PackEntry&, const PackEntry&) = default;
 };
 
+/// As much of a reference to the chunk as its pack knows.
+base::ChunkRef RefOf(const PackEntry& entry);
+
 std::string EncodePackHeader(const VolumeId& volume);
 
 /// The header of the record at entry.offset, where the first `durable` bytes of the pack have been synced before.
@@ -57,10 +61,18 @@ enum class PackTail { kMayBeTorn, kIsSynced };
 /// offset.
 absl::StatusOr<PackContents> ReadPack(base::File& file, const std::string& path, const VolumeId& volume, PackTail tail);
 
+/// What the header of the record at `offset` says; nothing where that is none. Errors: the disk's.
+absl::StatusOr<std::optional<PackEntry>> ReadPackEntry(const base::File& file, std::uint64_t offset);
+
+/// The records of a pack.
+struct PackRecords {
+  std::vector<PackEntry> sound;
+  std::vector<PackEntry> damaged;  ///< Their headers are sound, their bytes are not.
+};
+
 /// Reads records and bytes of the first `size` bytes of a pack and appends a line to `problems` for each thing wrong.
-/// Returns the sound records. Errors: the disk's.
-absl::StatusOr<std::vector<PackEntry>> VerifyPack(base::File& file, const std::string& path, const VolumeId& volume,
-                                                  std::uint64_t size, bool must_have_index,
-                                                  std::vector<std::string>& problems);
+/// Errors: the disk's.
+absl::StatusOr<PackRecords> VerifyPack(base::File& file, const std::string& path, const VolumeId& volume,
+                                       std::uint64_t size, bool must_have_index, std::vector<std::string>& problems);
 
 }  // namespace copse::replica

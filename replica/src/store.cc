@@ -105,8 +105,10 @@ absl::StatusOr<std::string> Store::State::Get(const base::ChunkRef& chunk) {
     return damaged("the key of epoch " + std::to_string(chunk.epoch) + " is not held here");
   }
   absl::StatusOr<std::string> plain = OpenChunk(chunk, sealed, key->second);
-  if (!plain.ok()) return damaged(std::string(plain.status().message()));
-  return plain;
+  if (plain.ok()) return plain;
+  // Or whoever named it was wrong, and no other copy will do.
+  if (base::Sha256(sealed) != chunk.id) OnDamaged(chunk);
+  return damaged(std::string(plain.status().message()));
 }
 
 Store::Store(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -144,11 +146,13 @@ absl::StatusOr<base::ChunkRef> Store::Put(std::string_view plain) {
                         .epoch = epoch,
                         .sealed_length = static_cast<std::uint32_t>(chunk.bytes.size()),
                         .plain_length = chunk.ref.plain_length};
+  const bool was_damaged = state_->chunks->IsSetAside(chunk.ref.id);
   if (absl::Status added = state_->chunks->Add(entry, chunk.bytes); !added.ok()) {
     const std::lock_guard lock(state_->mutex);
     state_->Fail(added);
     return added;
   }
+  if (was_damaged) state_->OnMended(chunk.ref.id);
   return chunk.ref;
 }
 
@@ -196,7 +200,9 @@ absl::StatusOr<Store::Verification> Store::Verify() {
   }
   Verification result;
   COPSE_RETURN_IF_ERROR(VerifyFeeds(state_->environment, state_->layout, state_->identity, *members, ends, result));
-  COPSE_ASSIGN_OR_RETURN(result.chunks, state_->chunks->Verify(chunks_end, result.problems));
+  COPSE_ASSIGN_OR_RETURN(const ChunkStore::Verified chunks, state_->chunks->Verify(chunks_end, result.problems));
+  result.chunks = chunks.sound;
+  for (const PackEntry& entry : chunks.damaged) state_->OnDamaged(RefOf(entry));
   result.chunks_missing = usage().chunks_missing;
   return result;
 }

@@ -184,7 +184,36 @@ absl::Status Store::State::StoreFrames(crdt::ActorId actor, const std::string& a
 absl::StatusOr<std::string> Store::State::ReadChunk(const base::Hash& id) {
   COPSE_ASSIGN_OR_RETURN(std::string sealed, chunks->Read(id));
   if (base::Sha256(sealed) == id) return sealed;
+  if (const absl::StatusOr<PackEntry> entry = chunks->EntryOf(id); entry.ok()) OnDamaged(RefOf(*entry));
   return absl::DataLossError(chunks->PlaceOf(id) + ": a chunk is damaged");
+}
+
+void Store::State::OnDamaged(const base::ChunkRef& chunk) {
+  if (!chunks->SetAside(chunk.id)) return;
+  // Later, because whoever reads a chunk may be the intake.
+  environment.executor.Post([weak = weak_from_this(), chunk] {
+    const std::shared_ptr<State> state = weak.lock();
+    if (state == nullptr) return;
+    {
+      const std::lock_guard lock(state->intake_mutex);
+      if (state->chunks->IsSetAside(chunk.id)) state->intake->AddWanted({chunk, 0});
+    }
+    state->RunIntake();
+    state->TellOfChange();
+  });
+}
+
+void Store::State::OnMended(const base::Hash& id) {
+  environment.executor.Post([weak = weak_from_this(), id] {
+    const std::shared_ptr<State> state = weak.lock();
+    if (state == nullptr) return;
+    {
+      const std::lock_guard lock(state->intake_mutex);
+      state->intake->OnStored(id);
+    }
+    state->RunIntake();
+    state->TellOfChange();
+  });
 }
 
 void Store::State::OnChunk(const base::Hash& id, absl::StatusOr<std::string> sealed) {

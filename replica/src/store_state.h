@@ -86,6 +86,10 @@ struct Store::State : std::enable_shared_from_this<Store::State>, SessionHost {
   absl::Status StoreFrames(crdt::ActorId actor, const std::string& author_key, std::uint64_t first,
                            std::span<const std::string> frames);
   absl::Status StoreChunk(const base::Hash& id, std::string_view sealed);
+  /// The bytes of the chunk here are not its own: it is wanted like one that never came.
+  void OnDamaged(const base::ChunkRef& chunk);
+  /// It was damaged, and was put again here.
+  void OnMended(const base::Hash& id);
   std::map<crdt::ActorId, std::uint64_t> FrameCounts();
   /// Has what was fetched made durable, if nothing is missing any more.
   void SyncFetched();

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -137,6 +138,33 @@ TEST_F(ReplicasTest, ChangesMadeApartAreBothThereWhenTheyMeetAgain) {
   EXPECT_EQ(conflicts.at(0).at("path"), "new");
   EXPECT_EQ(conflicts.at(0).at("entries").size(), 2U);
   EXPECT_EQ(RunJson({"status", store()}).at("conflicts"), 1);
+}
+
+TEST_F(ReplicasTest, AChunkThatTheDiskHasDamagedIsFoundAndFetchedAgain) {
+  MountBoth();
+  std::string contents(300'000, '\0');
+  std::mt19937 random(7);
+  std::generate(contents.begin(), contents.end(), [&] { return static_cast<char>(random()); });
+  WriteFile(in_mount("file"), contents);
+  ASSERT_TRUE(Eventually([&] { return Holds(in_other("file"), contents); }));
+  ASSERT_TRUE(Eventually([this] { return RunJson({"status", store()}).at("peers").at(0).at("in_sync") == true; }));
+  RunWell({"umount", mount_point()});  // The kernel forgets what it has read.
+  MountFirst();
+  ASSERT_TRUE(Eventually([this] { return AreConnected(); }));
+  const std::string pack = store() + "/chunks/00000000.pack";
+  {
+    std::fstream file(pack, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(1000);
+    const int byte = file.get();
+    file.seekp(1000);
+    file.put(static_cast<char>(byte ^ 1));
+    ASSERT_TRUE(file.good());
+  }
+  const Outcome found = Run({"verify", store()});
+  EXPECT_EQ(found.exit_code, 1);
+  EXPECT_NE(found.out.find("is damaged"), std::string::npos) << found.out;
+  EXPECT_TRUE(Eventually([this] { return Run({"verify", store()}).exit_code == 0; }));
+  EXPECT_TRUE(Holds(in_mount("file"), contents));
 }
 
 TEST_F(ReplicasTest, MembersAreListedWithTheSameFingerprintsOnBoth) {

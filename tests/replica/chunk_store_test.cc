@@ -130,6 +130,53 @@ TEST_F(ChunkStoreTest, ADamagedRecordThatIsKnownToHaveBeenSyncedIsNotCut) {
   EXPECT_TRUE(absl::IsDataLoss(Open().status()));
 }
 
+TEST_F(ChunkStoreTest, ADamagedChunkThatComesAgainIsWrittenOverTheDamageDurably) {
+  for (const std::uint64_t pack_bytes_max : {std::uint64_t{1}, std::uint64_t{1} << 20}) {
+    SCOPED_TRACE(pack_bytes_max);  // In a pack that is closed, and in the newest.
+    auto chunks = Open(pack_bytes_max).value();
+    const std::string sealed = "damaged later" + std::to_string(pack_bytes_max);
+    const base::Hash damaged = Add(*chunks, sealed);
+    const std::string path = chunks->PlaceOf(damaged).substr(0, std::string("/chunks/00000000.pack").size());
+    const std::uint64_t offset = chunks->EntryOf(damaged)->offset + kPackRecordHeaderBytes;
+    const base::Hash after = Add(*chunks, "after it" + std::to_string(pack_bytes_max));
+    ASSERT_TRUE(chunks->Sync().ok());
+    const std::uint64_t bytes = chunks->counts().bytes;
+    storage_.FlipBit(path, offset, 0);
+
+    EXPECT_TRUE(chunks->SetAside(damaged));
+    EXPECT_FALSE(chunks->SetAside(damaged));
+    EXPECT_TRUE(chunks->IsSetAside(damaged));
+    EXPECT_FALSE(chunks->Has(damaged));
+    EXPECT_TRUE(absl::IsDataLoss(chunks->Read(damaged).status()));
+    EXPECT_EQ(chunks->PlaceOf(damaged).substr(0, path.size()), path);
+
+    Add(*chunks, sealed);
+    EXPECT_FALSE(chunks->IsSetAside(damaged));
+    EXPECT_EQ(chunks->counts().bytes, bytes);
+    storage_.Crash(Keep::kNothing);
+    chunks = Open(pack_bytes_max).value();
+    EXPECT_EQ(chunks->Read(damaged).value(), sealed);
+    EXPECT_TRUE(chunks->Has(after));
+    std::vector<std::string> problems;
+    EXPECT_TRUE(chunks->Verify(chunks->end(), problems)->damaged.empty());
+    EXPECT_TRUE(problems.empty()) << problems.front();
+  }
+}
+
+TEST_F(ChunkStoreTest, WhatADamagedChunkIsIsKnownFromTheHeaderOfItsRecord) {
+  auto chunks = Open().value();
+  const base::Hash id = Add(*chunks, "bytes");
+  ASSERT_TRUE(chunks->Sync().ok());
+  EXPECT_EQ(chunks->EntryOf(id)->id, id);
+  EXPECT_EQ(chunks->EntryOf(id)->sealed_length, 5U);
+  storage_.FlipBit("/chunks/00000000.pack", kPackHeaderBytes + kPackRecordHeaderBytes, 0);
+  std::vector<std::string> problems;
+  EXPECT_EQ(chunks->Verify(chunks->end(), problems)->damaged, std::vector{*chunks->EntryOf(id)});
+  EXPECT_EQ(problems.size(), 1U);
+  storage_.FlipBit("/chunks/00000000.pack", kPackHeaderBytes, 0);
+  EXPECT_TRUE(absl::IsNotFound(chunks->EntryOf(id).status()));
+}
+
 TEST_F(ChunkStoreTest, AChunkThatEndsLikeAnIndexIsNone) {
   const std::uint64_t hostile_begins = kPackHeaderBytes + 2 * kPackRecordHeaderBytes + std::string("own").size();
   PackEntry covers_both{.id = base::Sha256("covers both"), .offset = kPackHeaderBytes};

@@ -217,6 +217,26 @@ TEST_F(StoreExchangeTest, ContentsBehindAPageAreWantedWhenThePageIsHere) {
   EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1}));
 }
 
+TEST_F(StoreExchangeTest, ContentsBehindAPageThatIsDamagedHereAreWantedOnceItHasComeAgain) {
+  const base::ChunkRef leaf = one_.store->Put("the bytes of the file").value();
+  const base::Hash page = Name(one_, 1, "a page", 1);
+  two_.machine.options().namer.named_by_page = [leaf](std::uint8_t, std::string_view) {
+    return std::vector<base::NamedContent>{{leaf, 0}};
+  };
+  two_.store.reset();
+  two_.Open();
+  ASSERT_EQ(two_.store->Put("a page")->id, page);
+  two_.machine.storage().FlipBit(Machine::kPack, two_.machine.storage().Stat(Machine::kPack)->size - 1, 1);
+  one_.Write(1);
+  Send(one_, two_);
+  EXPECT_TRUE(two_.Counters().empty());
+  EXPECT_EQ(two_.store->MissingChunks(), std::vector<base::Hash>{page});
+  two_.side().OnChunk(page, one_.side().ReadChunk(page));
+  EXPECT_EQ(two_.store->MissingChunks(), std::vector<base::Hash>{leaf.id});
+  two_.side().OnChunk(leaf.id, one_.side().ReadChunk(leaf.id));
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1}));
+}
+
 TEST_F(StoreExchangeTest, AFrameDoesNotWaitForItsContentsForEverButTheyAreStillWanted) {
   const base::Hash id = Name(one_, 1, "contents");
   one_.Write(1);
@@ -247,6 +267,73 @@ TEST_F(StoreExchangeTest, AChunkThatIsDamagedHereIsNotHandedOut) {
   pack[pack.size() - 3] ^= 1;
   ASSERT_TRUE(base::ReplaceFile(one_.machine.storage(), Machine::kPack, pack).ok());
   EXPECT_TRUE(absl::IsDataLoss(one_.side().ReadChunk(id).status()));
+}
+
+TEST_F(StoreExchangeTest, AChunkThatIsFoundDamagedIsWantedAgainAndMendedForGood) {
+  const base::Hash id = Name(one_, 1, "contents");
+  const base::ChunkRef chunk = contents_->begin()->second.front().chunk;
+  one_.Write(1);
+  Send(one_, two_);
+  two_.side().OnChunk(id, one_.side().ReadChunk(id));
+  two_.LetSync();
+  int wanted = 0;
+  two_.store->set_exchange_events({[] {}, [&](const std::vector<base::Hash>& ids) {
+                                     EXPECT_EQ(ids, std::vector{id});
+                                     ++wanted;
+                                   }});
+  const std::uint64_t last = two_.machine.storage().Stat(Machine::kPack)->size - 1;
+  int found = 0;
+  const auto expect_found_and_mended = [&] {
+    two_.machine.executor().RunDue();
+    EXPECT_EQ(wanted, ++found);
+    EXPECT_EQ(two_.store->MissingChunks(), std::vector{id});
+    EXPECT_TRUE(absl::IsDataLoss(two_.store->Get(chunk).status()));
+    two_.side().OnChunk(id, one_.side().ReadChunk(id));
+    EXPECT_EQ(two_.store->Get(chunk).value(), "contents");
+    EXPECT_EQ(two_.side().ChunksMissing(), 0U);
+    EXPECT_TRUE(two_.store->Verify()->problems.empty());
+    two_.machine.executor().RunDue();
+    EXPECT_EQ(wanted, found);
+  };
+  two_.machine.storage().FlipBit(Machine::kPack, last, 1);  // Found by whoever reads it here,
+  EXPECT_TRUE(absl::IsDataLoss(two_.store->Get(chunk).status()));
+  expect_found_and_mended();
+  two_.machine.storage().FlipBit(Machine::kPack, last, 1);  // by a peer that asks for it,
+  EXPECT_TRUE(absl::IsDataLoss(two_.side().ReadChunk(id).status()));
+  expect_found_and_mended();
+  two_.machine.storage().FlipBit(Machine::kPack, last, 1);  // and by looking for damage.
+  EXPECT_EQ(two_.store->Verify()->problems.size(), 1U);
+  expect_found_and_mended();
+
+  two_.store.reset();
+  two_.machine.storage().Crash(base::MemoryStorage::Keep::kNothing);
+  two_.Open();
+  EXPECT_EQ(two_.store->Get(chunk).value(), "contents");
+}
+
+TEST_F(StoreExchangeTest, ADamagedChunkIsMendedByWhoeverPutsTheSameBytes) {
+  const base::Hash id = Name(one_, 1, "contents");
+  const base::ChunkRef chunk = contents_->begin()->second.front().chunk;
+  one_.Write(1);
+  one_.machine.storage().FlipBit(Machine::kPack, one_.machine.storage().Stat(Machine::kPack)->size - 1, 1);
+  EXPECT_TRUE(absl::IsDataLoss(one_.store->Get(chunk).status()));
+  one_.machine.executor().RunDue();
+  EXPECT_EQ(one_.store->MissingChunks(), std::vector{id});
+  EXPECT_EQ(*one_.store->Put("contents"), chunk);
+  one_.machine.executor().RunDue();
+  EXPECT_EQ(one_.side().ChunksMissing(), 0U);
+  EXPECT_EQ(one_.store->Get(chunk).value(), "contents");
+}
+
+TEST_F(StoreExchangeTest, AChunkThatWasNamedWronglyIsNotTakenForDamaged) {
+  const base::Hash id = Name(one_, 1, "contents");
+  base::ChunkRef chunk = contents_->begin()->second.front().chunk;
+  one_.Write(1);
+  chunk.plain_hash[0] ^= 1;
+  EXPECT_TRUE(absl::IsDataLoss(one_.store->Get(chunk).status()));
+  one_.machine.executor().RunDue();
+  EXPECT_EQ(one_.side().ChunksMissing(), 0U);
+  EXPECT_TRUE(one_.side().ReadChunk(id).ok());
 }
 
 TEST_F(StoreExchangeTest, AChunkThatAPeerDoesNotHaveGoesOnBeingWanted) {

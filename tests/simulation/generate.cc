@@ -39,6 +39,7 @@ class Generator {
     }
     if (Draw(12) == 0) Damage(length);
     if (trace_.snapshots != 0 && Draw(8) == 0) SpoilSnapshot(length);
+    if (Draw(3) == 0) DamageChunks(length);
     return Take();
   }
 
@@ -257,6 +258,15 @@ class Generator {
         at_ += Draw(length);
         Add("crash", {"nothing", "0"});
         return StartLater();
+    }
+  }
+
+  /// Bits of chunks that others have are inverted, late enough for some to be there.
+  void DamageChunks(std::uint64_t length) {
+    for (std::uint64_t i = 0; i < 1 + Draw(4); ++i) {
+      DrawReplica();
+      at_ = length / 4 + Draw(length);
+      Add("decay", {Number(1'000'000'000)});
     }
   }
 

@@ -33,6 +33,7 @@ Form form = Form::kAny;
 constexpr const char* kFaults[] = {"a member talks rubbish",
                                    "a stranger talks rubbish",
                                    "bit flipped below TLS",
+                                   "bit flipped in a chunk that others have",
                                    "bit flipped in a snapshot",
                                    "bit flipped in a stored file",
                                    "clock jumps",

@@ -402,9 +402,15 @@ absl::Status Programs::SaveBeside(const Step& step) {
   return status;
 }
 
-absl::Status Programs::Interrupted(NodeId node, std::string before, std::string expected, const absl::Status& answer) {
-  // The disk may have got all of it, or any part.
-  if (machine_.disk().power_is_cut()) NoteChange(node, std::move(before), std::move(expected));
+absl::Status Programs::Interrupted(NodeId node, Volume::Handle* handle, std::string before, std::string expected,
+                                   const absl::Status& answer) {
+  if (machine_.disk().power_is_cut()) {
+    // The disk may have got all of it, or any part.
+    NoteChange(node, std::move(before), std::move(expected));
+  } else if (auto after = ReadAll(node, handle); after.ok()) {
+    // What failed may have left any part of itself.
+    NoteChange(node, std::move(before), *std::move(after));
+  }
   return Accept(answer);
 }
 
@@ -426,7 +432,7 @@ absl::Status Programs::Write(const OpenFile& file, std::uint64_t offset, std::ui
   const std::size_t count = written.value_or(bytes.size());
   if (expected.size() < begin + count) expected.resize(begin + count, '\0');
   expected.replace(begin, count, bytes, 0, count);
-  if (!after.ok()) return Interrupted(file.node, *std::move(before), std::move(expected), after.status());
+  if (!after.ok()) return Interrupted(file.node, file.handle, *std::move(before), std::move(expected), after.status());
   // A write that failed may have left any part of itself.
   if (written.ok() && *after != expected) {
     return absl::DataLossError("after a write the file does not hold what was written");
@@ -443,9 +449,9 @@ absl::Status Programs::Truncate(NodeId node, Volume::Handle* handle, std::uint64
   const auto cut = volume().SetAttributes(kCaller, node, changes);
   std::string expected = *before;
   expected.resize(size, '\0');
-  if (!cut.ok()) return Interrupted(node, *std::move(before), std::move(expected), cut.status());
+  if (!cut.ok()) return Interrupted(node, handle, *std::move(before), std::move(expected), cut.status());
   absl::StatusOr<std::string> after = ReadAll(node, handle);
-  if (!after.ok()) return Interrupted(node, *std::move(before), std::move(expected), after.status());
+  if (!after.ok()) return Interrupted(node, handle, *std::move(before), std::move(expected), after.status());
   if (*after != expected) return absl::DataLossError("after a truncation the file does not hold what it should");
   NoteChange(node, *std::move(before), *std::move(after));
   return absl::OkStatus();
@@ -459,9 +465,9 @@ absl::Status Programs::Punch(const OpenFile& file, std::uint64_t offset, std::ui
       volume().Fallocate(file.node, file.handle, Volume::kPunchHole | Volume::kKeepSize, offset, length);
   std::string expected = *before;
   for (std::uint64_t i = offset; i < std::min<std::uint64_t>(offset + length, expected.size()); ++i) expected[i] = '\0';
-  if (!punched.ok()) return Interrupted(file.node, *std::move(before), std::move(expected), punched);
+  if (!punched.ok()) return Interrupted(file.node, file.handle, *std::move(before), std::move(expected), punched);
   absl::StatusOr<std::string> after = ReadAll(file.node, file.handle);
-  if (!after.ok()) return Interrupted(file.node, *std::move(before), std::move(expected), after.status());
+  if (!after.ok()) return Interrupted(file.node, file.handle, *std::move(before), std::move(expected), after.status());
   if (*after != expected) return absl::DataLossError("after punching a hole the file does not hold what it should");
   NoteChange(file.node, *std::move(before), *std::move(after));
   return absl::OkStatus();

@@ -39,6 +39,7 @@ class Programs {
   absl::Status LetGoOfAll();
   /// From now on, in this life, the disk may have failed: calls may say so.
   void DiskMayFail() { disk_may_fail_ = true; }
+  void DiskIsSound() { disk_may_fail_ = false; }
 
   std::uint64_t calls() const { return calls_; }
   /// What the file holds, as a program reads it.
@@ -87,7 +88,8 @@ class Programs {
   absl::Status Save(const Step& step);
   absl::Status SaveBeside(const Step& step);
   /// The answer to a call that was to make `expected` of what the file held, and did not say that it has.
-  absl::Status Interrupted(fs::NodeId node, std::string before, std::string expected, const absl::Status& answer);
+  absl::Status Interrupted(fs::NodeId node, fs::Volume::Handle* handle, std::string before, std::string expected,
+                           const absl::Status& answer);
   absl::Status Write(const OpenFile& file, std::uint64_t offset, std::uint64_t length);
   absl::Status Truncate(fs::NodeId node, fs::Volume::Handle* handle, std::uint64_t size);
   absl::Status Punch(const OpenFile& file, std::uint64_t offset, std::uint64_t length);

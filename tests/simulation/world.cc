@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "chunk_seal.h"
 #include "feed.h"
 #include "simulation/checks.h"
 #include "simulation/founding.h"
@@ -190,7 +191,7 @@ void World::Start(Member& member) {
     return;
   }
   member.programs->OnProcessBegan();
-  if (member.is_disk_full || member.is_tainted) member.programs->DiskMayFail();
+  if (member.is_disk_full || member.is_tainted || member.has_damaged_chunks) member.programs->DiskMayFail();
   if (!HasFailed() && !is_tainted_ && !member.machine->disk().power_is_cut()) CheckRecovered(member);
 }
 
@@ -258,7 +259,11 @@ std::optional<std::string> World::ContentOf(const crdt::Op& op, Member& member) 
         bytes.append(entry.length, '\0');
         continue;
       }
-      const auto plain = member.machine->store().Get(entry.chunk);
+      auto plain = member.machine->store().Get(entry.chunk);
+      if (const auto damaged = damaged_chunks_.find(entry.chunk.id); !plain.ok() && damaged != damaged_chunks_.end()) {
+        const auto& keys = member.machine->store().identity().epoch_keys;
+        plain = replica::OpenChunk(entry.chunk, damaged->second, keys.at(entry.chunk.epoch));
+      }
       if (!plain.ok()) return std::nullopt;
       bytes += *plain;
     }

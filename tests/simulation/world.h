@@ -49,6 +49,7 @@ class World final : public MachineObserver {
     bool disk_failed = false;
     /// Its disk was rolled back, cloned or damaged: it need not keep anything, only say so.
     bool is_tainted = false;
+    bool has_damaged_chunks = false;  ///< Others have them.
     std::unique_ptr<base::MemoryStorage> image;  ///< Of its disk, taken earlier.
     Time resumed{0};                             ///< It runs without a pause since.
     /// Where a power cut that a step plans keeps what, once it comes.
@@ -74,6 +75,7 @@ class World final : public MachineObserver {
   bool Befall(const Step& step, Member& member);
   /// What makes one replica's past another than the others know; false for what it does not know.
   bool Damage(const Step& step, Member& member);
+  void DamageChunk(Member& member, std::uint64_t which);
   /// Lets events happen until `end`.
   void PassUntil(Time end);
   /// A power cut that came in the middle of the work that has just ended.
@@ -124,6 +126,7 @@ class World final : public MachineObserver {
   ContentLedger contents_;
   std::vector<ContentLedger::File> ever_left_open_;
   std::map<crdt::Timestamp, std::string> content_of_;
+  std::map<base::Hash, std::string> damaged_chunks_;  ///< As they were, sealed.
   std::vector<std::unique_ptr<Member>> members_;
   std::unique_ptr<RubbishPeer> rubbish_;
   bool is_tainted_ = false;

@@ -4,8 +4,11 @@
 #include <copse/base/status_macros.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <set>
 
+#include "pack.h"
 #include "session_host.h"
 #include "simulation/world.h"
 
@@ -35,6 +38,37 @@ void FilesBelow(base::Storage& disk, const std::string& directory, std::vector<s
       files.push_back(path);
     }
   }
+}
+
+/// A chunk that is sound and that no power cut takes.
+struct LastingChunk {
+  std::string pack;
+  replica::PackEntry entry;
+};
+using LastingChunks = std::map<base::Hash, LastingChunk>;
+
+LastingChunks LastingChunksOn(const base::MemoryStorage& live_disk) {
+  LastingChunks chunks;
+  const auto image = ImageOf(live_disk);
+  base::Storage& disk = *image;
+  const std::string store = Machine::kStore;
+  const auto identity = replica::ReadIdentity(disk, store + "/identity");
+  std::vector<std::string> packs;
+  FilesBelow(disk, store + "/chunks", packs);
+  for (const std::string& path : packs) {
+    const bool is_newest = path == packs.back();
+    const auto file = disk.Open(path, base::Storage::OpenMode::kRead).value();
+    const auto contents = replica::ReadPack(*file, path, identity->volume,
+                                            is_newest ? replica::PackTail::kMayBeTorn : replica::PackTail::kIsSynced);
+    if (!contents.ok() || contents->records_end == 0) continue;
+    std::vector<std::string> problems;
+    const auto records = replica::VerifyPack(*file, path, identity->volume, contents->records_end, false, problems);
+    for (const replica::PackEntry& entry : records->sound) {
+      // What the newest pack does not say to be synced is cut off if a power cut could have torn it.
+      if (!is_newest || entry.end() <= contents->durable) chunks[entry.id] = {path, entry};
+    }
+  }
+  return chunks;
 }
 
 /// Whether two replicas cannot both be right about some feed: they have other frames at one place, or somebody else has
@@ -85,6 +119,10 @@ bool World::Damage(const Step& step, Member& member) {
     is_tainted_ = member.is_tainted = clone.is_tainted = true;
     return true;
   }
+  if (verb == "decay") {
+    DamageChunk(member, step.Number(0));
+    return true;
+  }
   if (verb != "rot") return false;
   std::vector<std::string> files;
   FilesBelow(machine.disk(), std::string(Machine::kStore) + "/feeds", files);
@@ -100,6 +138,30 @@ bool World::Damage(const Step& step, Member& member) {
   return true;
 }
 
+void World::DamageChunk(Member& member, std::uint64_t which) {
+  base::MemoryStorage& disk = member.machine->disk();
+  if (is_tainted_ || disk.power_is_cut()) return;
+  const LastingChunks here = LastingChunksOn(disk);
+  std::map<base::Hash, LastingChunk> had_by_others;
+  for (auto& other : members_) {
+    if (other->actor == member.actor) continue;
+    for (const auto& [id, chunk] : LastingChunksOn(other->machine->disk())) {
+      if (const auto found = here.find(id); found != here.end()) had_by_others.insert(*found);
+    }
+  }
+  if (had_by_others.empty()) return;
+  const auto& [id, chunk] = *std::next(had_by_others.begin(), static_cast<std::ptrdiff_t>(which % had_by_others.size()));
+  const std::uint64_t bit = which / had_by_others.size() % (std::uint64_t{chunk.entry.sealed_length} * 8);
+  const std::uint64_t begin = chunk.entry.offset + replica::kPackRecordHeaderBytes;
+  std::string& sealed = damaged_chunks_[id];
+  sealed.resize(chunk.entry.sealed_length);
+  disk.Open(chunk.pack, base::Storage::OpenMode::kRead).value()->ReadAt(begin, sealed).value();
+  disk.FlipBit(chunk.pack, begin + bit / 8, static_cast<int>(bit % 8));
+  ++outcome_.faults["bit flipped in a chunk that others have"];
+  member.has_damaged_chunks = true;
+  member.programs->DiskMayFail();
+}
+
 void World::CheckTainted() {
   PassUntil(queue_.now() + kFoundOutAfter);
   for (auto& member : members_) {
@@ -107,7 +169,7 @@ void World::CheckTainted() {
     if (!machine.is_on() || HasFailed()) continue;
     const auto verification = machine.store().Verify();
     if (!member->is_tainted && !verification.ok()) Check(verification.status(), NameOf(machine) + " verify");
-    if (!member->is_tainted && !verification->problems.empty()) {
+    if (!member->is_tainted && !member->has_damaged_chunks && !verification->problems.empty()) {
       Check(absl::DataLossError("verify: " + verification->problems.front()), NameOf(machine));
     }
     for (auto& other : members_) {

@@ -2,6 +2,7 @@
 // missing anywhere, meeting writes nothing, and a restart changes nothing.
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "simulation/checks.h"
 #include "simulation/world.h"
@@ -79,8 +80,15 @@ void World::Heal() {
     }
   }
   if (is_tainted_) return CheckTainted();
+  for (auto& member : members_) {
+    // Whoever looks for damage has it mended.
+    if (member->has_damaged_chunks) Check(member->machine->store().Verify().status(), "looking for damage");
+  }
   Converge("after healing");
   if (HasFailed()) return;
+  for (auto& member : members_) {
+    if (std::exchange(member->has_damaged_chunks, false)) member->programs->DiskIsSound();
+  }
   for (auto& member : members_) {
     Check(member->programs->Execute({0, member->machine->number(), "flush", {}}), "the last flush");
   }
