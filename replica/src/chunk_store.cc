@@ -198,12 +198,11 @@ absl::StatusOr<std::string> ChunkStore::Read(const base::Hash& id) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = index_.find(id);
-    if (set_aside_.contains(id)) {
-      return absl::DataLossError("chunk " + base::Hex(base::AsBytes(id)) + " is damaged here, and fetched again from " +
-                                 "whichever replica has it");
-    }
     if (found == index_.end()) {
-      return absl::NotFoundError("chunk " + base::Hex(base::AsBytes(id)) + " is not in " + directory_);
+      const std::string chunk = "chunk " + base::Hex(base::AsBytes(id));
+      if (!set_aside_.contains(id)) return absl::NotFoundError(chunk + " is not in " + directory_);
+      return absl::DataLossError(chunk + " is damaged in " + directory_ +
+                                 "; it is fetched again while a replica that has it is connected");
     }
     location = found->second;
     COPSE_ASSIGN_OR_RETURN(file, PackForReading(location.pack));
