@@ -11,7 +11,8 @@
 
 namespace copse::replica {
 
-/// Which chunk is asked of which peer: each of one that answers at a time, until somebody has it. Without I/O; not thread-safe.
+/// Which chunk is asked of which peer: each of one that answers at a time, until somebody has it. Without I/O; not
+/// thread-safe.
 class ChunkRequests {
  public:
   using PeerId = std::uint64_t;  ///< From 1 on; never used again.

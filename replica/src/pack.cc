@@ -329,8 +329,9 @@ absl::StatusOr<PackRecords> VerifyPack(base::File& file, const std::string& path
   COPSE_ASSIGN_OR_RETURN(Walk walk, WalkRecords(file, size, /*check_bytes=*/true));
   for (const std::uint64_t offset : walk.unreadable) add(Damage(path, offset, "a record is damaged"));
   for (const PackEntry& entry : walk.damaged) {
-    add(Damage(path, entry.offset, "chunk " + base::Hex(base::AsBytes(entry.id)) +
-                                       " is damaged; it is fetched again while a replica that has it is connected"));
+    add(Damage(path, entry.offset,
+               "chunk " + base::Hex(base::AsBytes(entry.id)) +
+                   " is damaged; it is fetched again while a replica that has it is connected"));
   }
   if (must_have_index) {
     COPSE_ASSIGN_OR_RETURN(const std::optional<Index> index, ReadIndex(file, size));

@@ -170,7 +170,7 @@ class Session {
 
   std::deque<base::Hash> asked_;
   std::optional<Nanoseconds> silence_began_;  ///< Seen first: that something is unanswered and nothing was heard.
-  std::uint64_t to_grant_ = 0;  ///< Of the credit given, what the peer used and was not given back yet.
+  std::uint64_t to_grant_ = 0;                ///< Of the credit given, what the peer used and was not given back yet.
 
   Nanoseconds now_;  ///< As last told.
   Nanoseconds began_;

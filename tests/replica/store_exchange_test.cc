@@ -277,7 +277,8 @@ TEST_F(StoreExchangeTest, AChunkThatIsFoundDamagedIsWantedAgainAndMendedForGood)
   two_.side().OnChunk(id, one_.side().ReadChunk(id));
   two_.LetSync();
   int wanted = 0;
-  two_.store->set_exchange_events({[] {}, [&](const std::vector<base::Hash>& ids) {
+  two_.store->set_exchange_events({[] {},
+                                   [&](const std::vector<base::Hash>& ids) {
                                      EXPECT_EQ(ids, std::vector{id});
                                      ++wanted;
                                    }});

@@ -49,7 +49,7 @@ class World final : public MachineObserver {
     bool disk_failed = false;
     /// Its disk was rolled back, cloned or damaged: it need not keep anything, only say so.
     bool is_tainted = false;
-    bool has_damaged_chunks = false;  ///< Others have them.
+    bool has_damaged_chunks = false;             ///< Others have them.
     std::unique_ptr<base::MemoryStorage> image;  ///< Of its disk, taken earlier.
     Time resumed{0};                             ///< It runs without a pause since.
     /// Where a power cut that a step plans keeps what, once it comes.

@@ -150,7 +150,8 @@ void World::DamageChunk(Member& member, std::uint64_t which) {
     }
   }
   if (had_by_others.empty()) return;
-  const auto& [id, chunk] = *std::next(had_by_others.begin(), static_cast<std::ptrdiff_t>(which % had_by_others.size()));
+  const auto& [id, chunk] =
+      *std::next(had_by_others.begin(), static_cast<std::ptrdiff_t>(which % had_by_others.size()));
   const std::uint64_t bit = which / had_by_others.size() % (std::uint64_t{chunk.entry.sealed_length} * 8);
   const std::uint64_t begin = chunk.entry.offset + replica::kPackRecordHeaderBytes;
   std::string& sealed = damaged_chunks_[id];
