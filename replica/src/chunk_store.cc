@@ -58,7 +58,8 @@ absl::Status ChunkStore::ReadPacks() {
       continue;
     }
     for (const PackEntry& chunk : contents.entries) {
-      index_[chunk.id] = {static_cast<std::uint32_t>(pack), chunk.sealed_length, chunk.offset};
+      // Of a chunk that was found damaged and came again, the newer record counts.
+      index_.try_emplace(chunk.id, Location{static_cast<std::uint32_t>(pack), chunk.sealed_length, chunk.offset});
     }
     if (pack_count_ == 0) {
       pack_count_ = static_cast<std::uint32_t>(pack) + 1;
@@ -121,41 +122,33 @@ absl::Status ChunkStore::ClosePack() {
   return absl::OkStatus();
 }
 
-absl::Status ChunkStore::PrepareWriter() {
+absl::Status ChunkStore::PrepareWriter(bool in_new_pack) {
   if (pack_count_ == 0) return StartPack();
-  if (newest_end_ >= pack_bytes_max_) {
-    if (!has_index_) {
-      if (newest_ == nullptr) {
-        COPSE_ASSIGN_OR_RETURN(newest_, storage_.Open(PackPath(pack_count_ - 1), base::Storage::OpenMode::kReadWrite));
-      }
-      COPSE_RETURN_IF_ERROR(ClosePack());
-    }
-    const std::uint64_t closed = newest_file_size_;
-    COPSE_RETURN_IF_ERROR(StartPack());
-    closed_bytes_ += closed;
-    return absl::OkStatus();
-  }
   if (newest_ == nullptr) {
     COPSE_ASSIGN_OR_RETURN(newest_, storage_.Open(PackPath(pack_count_ - 1), base::Storage::OpenMode::kReadWrite));
   }
-  if (has_index_) {
+  if (in_new_pack || newest_end_ >= pack_bytes_max_) {
+    if (!has_index_) COPSE_RETURN_IF_ERROR(ClosePack());
+    const std::uint64_t closed = newest_file_size_;
+    COPSE_RETURN_IF_ERROR(StartPack());
+    closed_bytes_ += closed;
+  } else if (has_index_) {
     COPSE_RETURN_IF_ERROR(FatalWriteError(newest_->Truncate(newest_end_)));
     has_index_ = false;
   }
   return absl::OkStatus();
 }
 
-absl::Status ChunkStore::Add(PackEntry entry, std::string_view sealed) {
+absl::StatusOr<ChunkStore::Added> ChunkStore::Add(PackEntry entry, std::string_view sealed) {
   COPSE_CHECK(entry.sealed_length == sealed.size());
   // Whoever opens the pack would take its record for damage.
   if (sealed.size() > kSealedChunkBytesMax) return absl::InvalidArgumentError("longer than any sealed chunk");
   const std::lock_guard lock(mutex_);
-  if (index_.contains(entry.id)) return absl::OkStatus();
-  if (const auto damaged = set_aside_.find(entry.id); damaged != set_aside_.end()) {
-    if (damaged->second.sealed_length == sealed.size()) return Mend(entry.id, sealed);
-    set_aside_.erase(damaged);  // An index that lies led there.
-  }
-  COPSE_RETURN_IF_ERROR(PrepareWriter());
+  if (index_.contains(entry.id)) return Added::kWasHere;
+  const auto damaged = set_aside_.find(entry.id);
+  const bool is_damaged = damaged != set_aside_.end();
+  // The index of a pack has each id once.
+  COPSE_RETURN_IF_ERROR(PrepareWriter(is_damaged && damaged->second.pack + 1 == pack_count_));
   entry.offset = newest_end_;
   std::string record = EncodePackRecordHeader(entry, durable_);
   record.append(sealed);
@@ -166,21 +159,8 @@ absl::Status ChunkStore::Add(PackEntry entry, std::string_view sealed) {
   newest_end_ = entry.end();
   newest_entries_.push_back(entry);
   index_[entry.id] = {pack_count_ - 1, entry.sealed_length, entry.offset};
-  return absl::OkStatus();
-}
-
-absl::Status ChunkStore::Mend(const base::Hash& id, std::string_view sealed) {
-  const auto damaged = set_aside_.find(id);
-  const Location place = damaged->second;
-  COPSE_ASSIGN_OR_RETURN(const auto file, storage_.Open(PackPath(place.pack), base::Storage::OpenMode::kReadWrite));
-  if (absl::Status written = file->WriteAt(place.offset + kPackRecordHeaderBytes, sealed); !written.ok()) {
-    return absl::IsResourceExhausted(written) ? written : FatalWriteError(written);
-  }
-  // At once: what vouches for the durability of chunks knows only those that stand at the end.
-  COPSE_RETURN_IF_ERROR(FatalWriteError(file->Sync()));
-  index_[id] = place;
-  set_aside_.erase(damaged);
-  return absl::OkStatus();
+  if (is_damaged) set_aside_.erase(damaged);
+  return is_damaged ? Added::kInPlaceOfDamaged : Added::kNew;
 }
 
 absl::StatusOr<std::shared_ptr<base::File>> ChunkStore::PackForReading(std::uint32_t pack) {
@@ -219,10 +199,17 @@ bool ChunkStore::Has(const base::Hash& id) const {
 }
 
 bool ChunkStore::SetAside(const base::Hash& id) {
+  // With the lock: who found it damaged may have read what has been replaced since.
   const std::lock_guard lock(mutex_);
   const auto found = index_.find(id);
   if (found == index_.end()) return false;
-  set_aside_[id] = found->second;
+  const Location place = found->second;
+  const auto file = PackForReading(place.pack);
+  if (!file.ok()) return false;
+  std::string sealed(place.sealed_length, '\0');
+  const absl::StatusOr<std::size_t> count = (*file)->ReadAt(place.offset + kPackRecordHeaderBytes, sealed);
+  if (!count.ok() || (*count == sealed.size() && base::Sha256(sealed) == id)) return false;
+  set_aside_[id] = place;
   index_.erase(found);
   return true;
 }
@@ -299,6 +286,7 @@ ChunkStore::End ChunkStore::end() const {
 absl::StatusOr<ChunkStore::Verified> ChunkStore::Verify(const End& end, std::vector<std::string>& problems) {
   absl::flat_hash_set<base::Hash> sound;
   Verified verified;
+  std::vector<std::pair<std::string, PackEntry>> damaged;
   for (std::uint32_t pack = 0; pack < end.packs; ++pack) {
     const std::string path = PackPath(pack);
     const absl::StatusOr<std::unique_ptr<base::File>> file = storage_.Open(path, base::Storage::OpenMode::kRead);
@@ -316,9 +304,19 @@ absl::StatusOr<ChunkStore::Verified> ChunkStore::Verify(const End& end, std::vec
     }
     COPSE_ASSIGN_OR_RETURN(const PackRecords records, VerifyPack(**file, path, volume_, size, !is_newest, problems));
     for (const PackEntry& entry : records.sound) sound.insert(entry.id);
-    verified.damaged.insert(verified.damaged.end(), records.damaged.begin(), records.damaged.end());
+    for (const PackEntry& entry : records.damaged) damaged.emplace_back(path, entry);
   }
   verified.sound = sound.size();
+  absl::flat_hash_map<base::Hash, std::uint64_t> newest;  // Of a chunk that was damaged more than once, that counts.
+  for (std::size_t i = 0; i < damaged.size(); ++i) newest[damaged[i].second.id] = i;
+  for (std::size_t i = 0; i < damaged.size(); ++i) {
+    const auto& [path, entry] = damaged[i];
+    if (sound.contains(entry.id) || newest[entry.id] != i) continue;
+    problems.push_back(path + " offset " + std::to_string(entry.offset) + ": chunk " +
+                       base::Hex(base::AsBytes(entry.id)) +
+                       " is damaged; it is fetched again while a replica that has it is connected");
+    verified.damaged.push_back(entry);
+  }
   return verified;
 }
 

@@ -19,8 +19,8 @@
 
 namespace copse::replica {
 
-/// Sealed chunks in pack files, each once, found by id through an index in memory (about 64 bytes a chunk).
-/// Knows no keys. Thread-safe.
+/// Sealed chunks in pack files, each once but where one was found damaged, found by id through an index in memory
+/// (about 64 bytes a chunk). Knows no keys. Thread-safe.
 class ChunkStore {
  public:
   struct Counts {
@@ -41,18 +41,18 @@ class ChunkStore {
   /// Cuts the torn tail, and makes durable what is left. To be called once, before anything is added.
   absl::Status Repair();
 
-  /// Adds the chunk `entry.id` unless it is here already; entry.offset is ignored. One that was set aside is written
-  /// over what is damaged, durably.
+  enum class Added { kNew, kWasHere, kInPlaceOfDamaged };
+  /// Adds the chunk `entry.id` unless it is here already; entry.offset is ignored.
   /// Errors: kInvalidArgument it is longer than any sealed chunk, or kResourceExhausted the disk is full, and nothing
   /// was changed; any other: nothing must be added any more.
-  absl::Status Add(PackEntry entry, std::string_view sealed);
+  absl::StatusOr<Added> Add(PackEntry entry, std::string_view sealed);
 
   bool Has(const base::Hash& id) const;
 
   /// The sealed bytes, unproved. Errors: kNotFound not here; kDataLoss set aside.
   absl::StatusOr<std::string> Read(const base::Hash& id);
 
-  /// Its bytes were found damaged: it is not here until it is added again. Whether it was here.
+  /// If its bytes are damaged, it is not here any more until it is added again. Whether that is so, and was not before.
   bool SetAside(const base::Hash& id);
   bool IsSetAside(const base::Hash& id) const;
   /// What the pack says of the chunk. Errors: kNotFound not here, set aside, or its record's header is damaged.
@@ -76,8 +76,8 @@ class ChunkStore {
     std::uint64_t sound = 0;
     std::vector<PackEntry> damaged;
   };
-  /// Reads all that stands before `end` again, and appends a line to `problems` for each thing wrong. Errors: the
-  /// disk's.
+  /// Reads all that stands before `end` again, and appends a line to `problems` for each thing wrong, but for damaged
+  /// chunks that are here once more. Errors: the disk's.
   absl::StatusOr<Verified> Verify(const End& end, std::vector<std::string>& problems);
 
  private:
@@ -91,8 +91,7 @@ class ChunkStore {
       : storage_(storage), directory_(std::move(directory)), volume_(volume), pack_bytes_max_(pack_bytes_max) {}
 
   absl::Status ReadPacks();
-  absl::Status Mend(const base::Hash& id, std::string_view sealed);
-  absl::Status PrepareWriter();
+  absl::Status PrepareWriter(bool in_new_pack);
   absl::Status StartPack();
   absl::Status ClosePack();
   absl::StatusOr<std::shared_ptr<base::File>> PackForReading(std::uint32_t pack);

@@ -196,6 +196,12 @@ absl::StatusOr<bool> IsOfRecords(const base::File& file, const Index& index) {
   return offset == index.offset;
 }
 
+const PackEntry* FindAt(const std::vector<PackEntry>& entries, std::uint64_t offset) {
+  const auto found = std::lower_bound(entries.begin(), entries.end(), offset,
+                                      [](const PackEntry& entry, std::uint64_t at) { return entry.offset < at; });
+  return found != entries.end() && found->offset == offset ? &*found : nullptr;
+}
+
 absl::StatusOr<bool> HasSoundHeader(const base::File& file, const VolumeId& volume) {
   COPSE_ASSIGN_OR_RETURN(const std::string header, Read(file, 0, kPackHeaderBytes));
   return header == EncodePackHeader(volume);
@@ -327,18 +333,25 @@ absl::StatusOr<PackRecords> VerifyPack(base::File& file, const std::string& path
   COPSE_ASSIGN_OR_RETURN(const bool sound_header, HasSoundHeader(file, volume));
   if (!sound_header) add(Damage(path, 0, "is not a pack of this volume, or its header is damaged"));
   COPSE_ASSIGN_OR_RETURN(Walk walk, WalkRecords(file, size, /*check_bytes=*/true));
-  for (const std::uint64_t offset : walk.unreadable) add(Damage(path, offset, "a record is damaged"));
-  for (const PackEntry& entry : walk.damaged) {
-    add(Damage(path, entry.offset,
-               "chunk " + base::Hex(base::AsBytes(entry.id)) +
-                   " is damaged; it is fetched again while a replica that has it is connected"));
-  }
+  std::optional<Index> index;
   if (must_have_index) {
-    COPSE_ASSIGN_OR_RETURN(const std::optional<Index> index, ReadIndex(file, size));
+    COPSE_ASSIGN_OR_RETURN(index, ReadIndex(file, size));
     if (!index) {
       add(Damage(path, walk.end, "the index is damaged or missing"));
     } else if (walk.unreadable.empty() && walk.damaged.empty() && index->entries != walk.entries) {
       add(Damage(path, index->offset, "the index is not that of the records"));
+    }
+  }
+  for (const std::uint64_t offset : walk.unreadable) {
+    const PackEntry* const indexed = index ? FindAt(index->entries, offset) : nullptr;
+    bool is_intact = true;
+    if (indexed != nullptr) {
+      COPSE_ASSIGN_OR_RETURN(is_intact, IsIntact(file, *indexed));
+    }
+    if (is_intact) {
+      add(Damage(path, offset, "a record is damaged"));
+    } else {
+      walk.damaged.push_back(*indexed);
     }
   }
   return PackRecords{std::move(walk.entries), std::move(walk.damaged)};

@@ -67,11 +67,11 @@ absl::StatusOr<std::optional<PackEntry>> ReadPackEntry(const base::File& file, s
 /// The records of a pack.
 struct PackRecords {
   std::vector<PackEntry> sound;
-  std::vector<PackEntry> damaged;  ///< Their headers are sound, their bytes are not.
+  std::vector<PackEntry> damaged;  ///< By their header, or the index, they are here; their bytes are not those.
 };
 
-/// Reads records and bytes of the first `size` bytes of a pack and appends a line to `problems` for each thing wrong.
-/// Errors: the disk's.
+/// Reads records and bytes of the first `size` bytes of a pack and appends a line to `problems` for each thing wrong
+/// but damaged chunks. Errors: the disk's.
 absl::StatusOr<PackRecords> VerifyPack(base::File& file, const std::string& path, const VolumeId& volume,
                                        std::uint64_t size, bool must_have_index, std::vector<std::string>& problems);
 

@@ -283,9 +283,13 @@ std::size_t Session::ChunkCapacity() const { return is_open() && !IsSilent() ? k
 
 void Session::RequestChunks(std::span<const base::Hash> ids) {
   COPSE_CHECK(ids.size() <= ChunkCapacity());
-  if (ids.empty()) return;
-  asked_.insert(asked_.end(), ids.begin(), ids.end());
-  Say(message::WantChunks{{ids.begin(), ids.end()}});
+  message::WantChunks want;
+  // What a peer that was silent owes still comes.
+  std::copy_if(ids.begin(), ids.end(), std::back_inserter(want.ids),
+               [&](const base::Hash& id) { return std::find(asked_.begin(), asked_.end(), id) == asked_.end(); });
+  if (want.ids.empty()) return;
+  asked_.insert(asked_.end(), want.ids.begin(), want.ids.end());
+  Say(want);
 }
 
 void Session::Say(const Message& message) {

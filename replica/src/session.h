@@ -75,7 +75,8 @@ class Session {
 
   /// How many more chunks may be asked for now: 0 before the peer greeted, and while it is silent.
   std::size_t ChunkCapacity() const;
-  /// Asks for at most ChunkCapacity() chunks; each is answered by host.OnChunk, unless the session ends before.
+  /// Asks for at most ChunkCapacity() chunks, but for those that are asked for already; each is answered by
+  /// host.OnChunk, unless the session ends before.
   void RequestChunks(std::span<const base::Hash> ids);
   /// Asked for and not answered, in the order asked.
   const std::deque<base::Hash>& unanswered_chunks() const { return asked_; }

@@ -79,7 +79,10 @@ absl::Status Store::State::Open(const Replayer& replayer) {
   COPSE_ASSIGN_OR_RETURN(chunks, ChunkStore::Open(storage, layout.chunks(), identity.volume, options.pack_bytes_max));
   intake = std::make_unique<Intake>(environment.clock, options.namer, IntakeHost());
   std::vector<std::unique_ptr<FeedReader>> readers;
-  COPSE_RETURN_IF_ERROR(OpenFeeds(replayer, readers));
+  {
+    const std::lock_guard lock(intake_mutex);  // What is found damaged is wanted by work that runs beside this.
+    COPSE_RETURN_IF_ERROR(OpenFeeds(replayer, readers));
+  }
   Dependencies stated;
   // Only now, with everything found sound, is anything changed.
   for (const std::unique_ptr<FeedReader>& reader : readers) {
@@ -146,13 +149,13 @@ absl::StatusOr<base::ChunkRef> Store::Put(std::string_view plain) {
                         .epoch = epoch,
                         .sealed_length = static_cast<std::uint32_t>(chunk.bytes.size()),
                         .plain_length = chunk.ref.plain_length};
-  const bool was_damaged = state_->chunks->IsSetAside(chunk.ref.id);
-  if (absl::Status added = state_->chunks->Add(entry, chunk.bytes); !added.ok()) {
+  const absl::StatusOr<ChunkStore::Added> added = state_->chunks->Add(entry, chunk.bytes);
+  if (!added.ok()) {
     const std::lock_guard lock(state_->mutex);
-    state_->Fail(added);
-    return added;
+    state_->Fail(added.status());
+    return added.status();
   }
-  if (was_damaged) state_->OnMended(chunk.ref.id);
+  if (*added == ChunkStore::Added::kInPlaceOfDamaged) state_->OnMended(chunk.ref.id);
   return chunk.ref;
 }
 

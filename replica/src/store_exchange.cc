@@ -212,6 +212,7 @@ void Store::State::OnMended(const base::Hash& id) {
       state->intake->OnStored(id);
     }
     state->RunIntake();
+    state->SyncFetched();
     state->TellOfChange();
   });
 }
@@ -283,7 +284,7 @@ absl::Status Store::State::StoreChunk(const base::Hash& id, std::string_view sea
                         .epoch = wanted->chunk.epoch,
                         .sealed_length = static_cast<std::uint32_t>(sealed.size()),
                         .plain_length = wanted->chunk.plain_length};
-  if (absl::Status added = chunks->Add(entry, sealed); !added.ok()) {
+  if (absl::Status added = chunks->Add(entry, sealed).status(); !added.ok()) {
     const std::lock_guard state_lock(mutex);
     Fail(added);
     return added;

@@ -35,6 +35,14 @@ class ChunkStoreTest : public testing::Test {
     return id;
   }
 
+  static std::string PackOf(const ChunkStore& chunks, const base::Hash& id) {
+    const std::string place = chunks.PlaceOf(id);
+    return place.substr(0, place.find(' '));
+  }
+  void FlipBitOf(ChunkStore& chunks, const base::Hash& id) {
+    storage_.FlipBit(PackOf(chunks, id), chunks.EntryOf(id)->offset + kPackRecordHeaderBytes, 0);
+  }
+
   std::size_t Packs() { return storage_.List("/chunks")->size(); }
 
   base::MemoryStorage storage_;
@@ -68,7 +76,7 @@ TEST_F(ChunkStoreTest, WhatIsLongerThanAnySealedChunkIsRefusedAndTheLongestIsRea
   auto chunks = Open().value();
   const std::string sealed(kSealedChunkBytesMax + 1, 'x');
   const PackEntry entry{.id = base::Sha256(sealed), .sealed_length = static_cast<std::uint32_t>(sealed.size())};
-  EXPECT_TRUE(absl::IsInvalidArgument(chunks->Add(entry, sealed)));
+  EXPECT_TRUE(absl::IsInvalidArgument(chunks->Add(entry, sealed).status()));
   const base::Hash longest = Add(*chunks, sealed.substr(1));
   ASSERT_TRUE(chunks->Sync().ok());
   auto reopened = Open();
@@ -130,51 +138,75 @@ TEST_F(ChunkStoreTest, ADamagedRecordThatIsKnownToHaveBeenSyncedIsNotCut) {
   EXPECT_TRUE(absl::IsDataLoss(Open().status()));
 }
 
-TEST_F(ChunkStoreTest, ADamagedChunkThatComesAgainIsWrittenOverTheDamageDurably) {
-  for (const std::uint64_t pack_bytes_max : {std::uint64_t{1}, std::uint64_t{1} << 20}) {
-    SCOPED_TRACE(pack_bytes_max);  // In a pack that is closed, and in the newest.
-    auto chunks = Open(pack_bytes_max).value();
-    const std::string sealed = "damaged later" + std::to_string(pack_bytes_max);
+TEST_F(ChunkStoreTest, AChunkThatComesAgainCountsInPlaceOfTheDamagedOne) {
+  for (const bool is_closed : {false, true}) {
+    SCOPED_TRACE(is_closed ? "in a pack that is closed" : "in the newest pack");
+    auto chunks = Open().value();
+    const std::string sealed = is_closed ? "damaged later" : "damaged before";
     const base::Hash damaged = Add(*chunks, sealed);
-    const std::string path = chunks->PlaceOf(damaged).substr(0, std::string("/chunks/00000000.pack").size());
-    const std::uint64_t offset = chunks->EntryOf(damaged)->offset + kPackRecordHeaderBytes;
-    const base::Hash after = Add(*chunks, "after it" + std::to_string(pack_bytes_max));
+    const base::Hash after = Add(*chunks, "after it, " + sealed);
     ASSERT_TRUE(chunks->Sync().ok());
-    const std::uint64_t bytes = chunks->counts().bytes;
-    storage_.FlipBit(path, offset, 0);
+    const PackEntry entry = chunks->EntryOf(damaged).value();
+    const std::string path = PackOf(*chunks, damaged);
+    if (is_closed) {
+      // A damaged chunk of the newest pack closes that.
+      FlipBitOf(*chunks, after);
+      ASSERT_TRUE(chunks->SetAside(after));
+      Add(*chunks, "after it, " + sealed);
+      ASSERT_NE(PackOf(*chunks, after), path);
+    }
+    FlipBitOf(*chunks, damaged);
 
     EXPECT_TRUE(chunks->SetAside(damaged));
     EXPECT_FALSE(chunks->SetAside(damaged));
     EXPECT_TRUE(chunks->IsSetAside(damaged));
     EXPECT_FALSE(chunks->Has(damaged));
     EXPECT_TRUE(absl::IsDataLoss(chunks->Read(damaged).status()));
-    EXPECT_EQ(chunks->PlaceOf(damaged).substr(0, path.size()), path);
+    EXPECT_EQ(PackOf(*chunks, damaged), path);
+    std::vector<std::string> problems;
+    EXPECT_EQ(chunks->Verify(chunks->end(), problems)->damaged, std::vector{entry});
+    EXPECT_EQ(problems.size(), 1U);
 
-    Add(*chunks, sealed);
+    EXPECT_EQ(*chunks->Add(entry, sealed), ChunkStore::Added::kInPlaceOfDamaged);
+    EXPECT_EQ(*chunks->Add(entry, sealed), ChunkStore::Added::kWasHere);
     EXPECT_FALSE(chunks->IsSetAside(damaged));
-    EXPECT_EQ(chunks->counts().bytes, bytes);
+    EXPECT_NE(PackOf(*chunks, damaged), path);
+    ASSERT_TRUE(chunks->Sync().ok());
     storage_.Crash(Keep::kNothing);
-    chunks = Open(pack_bytes_max).value();
+    chunks = Open().value();
     EXPECT_EQ(chunks->Read(damaged).value(), sealed);
     EXPECT_TRUE(chunks->Has(after));
-    std::vector<std::string> problems;
+    problems.clear();
     EXPECT_TRUE(chunks->Verify(chunks->end(), problems)->damaged.empty());
     EXPECT_TRUE(problems.empty()) << problems.front();
+    ASSERT_TRUE(chunks->Close().ok());
+    EXPECT_EQ(Open().value()->Read(damaged).value(), sealed);
   }
 }
 
-TEST_F(ChunkStoreTest, WhatADamagedChunkIsIsKnownFromTheHeaderOfItsRecord) {
+TEST_F(ChunkStoreTest, AChunkThatIsSoundIsNotSetAside) {
   auto chunks = Open().value();
   const base::Hash id = Add(*chunks, "bytes");
-  ASSERT_TRUE(chunks->Sync().ok());
-  EXPECT_EQ(chunks->EntryOf(id)->id, id);
-  EXPECT_EQ(chunks->EntryOf(id)->sealed_length, 5U);
-  storage_.FlipBit("/chunks/00000000.pack", kPackHeaderBytes + kPackRecordHeaderBytes, 0);
-  std::vector<std::string> problems;
-  EXPECT_EQ(chunks->Verify(chunks->end(), problems)->damaged, std::vector{*chunks->EntryOf(id)});
-  EXPECT_EQ(problems.size(), 1U);
+  EXPECT_FALSE(chunks->SetAside(id));
+  EXPECT_EQ(chunks->Read(id).value(), "bytes");
+  EXPECT_FALSE(chunks->SetAside(base::Sha256("nowhere")));
+}
+
+TEST_F(ChunkStoreTest, WhatADamagedChunkIsIsKnownFromItsRecordOrFromTheIndex) {
+  auto chunks = Open().value();
+  const base::Hash id = Add(*chunks, "bytes");
+  const PackEntry entry = chunks->EntryOf(id).value();
+  EXPECT_EQ(entry.id, id);
+  EXPECT_EQ(entry.sealed_length, 5U);
+  ASSERT_TRUE(chunks->Close().ok());
+  FlipBitOf(*chunks, id);
   storage_.FlipBit("/chunks/00000000.pack", kPackHeaderBytes, 0);
   EXPECT_TRUE(absl::IsNotFound(chunks->EntryOf(id).status()));
+  ASSERT_TRUE(chunks->SetAside(id));
+  EXPECT_EQ(*chunks->Add(entry, "bytes"), ChunkStore::Added::kInPlaceOfDamaged);
+  std::vector<std::string> problems;
+  EXPECT_EQ(chunks->Verify(chunks->end(), problems)->sound, 1U);
+  EXPECT_TRUE(problems.empty()) << problems.front();
 }
 
 TEST_F(ChunkStoreTest, AChunkThatEndsLikeAnIndexIsNone) {

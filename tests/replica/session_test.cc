@@ -232,6 +232,8 @@ TEST_F(SessionTest, APeerThatOwesChunksIsSilentUntilItIsHeard) {
   asking.OnTime(world.now += seconds(10));
   EXPECT_FALSE(asking.IsSilent());  // Nothing was asked.
   asking.RequestChunks(std::vector{id});
+  asking.RequestChunks(std::vector{id});
+  EXPECT_EQ(asking.unanswered_chunks().size(), 1u);  // It owes it already.
   asking.OnTime(world.now += seconds(1));
   asking.OnTime(world.now += Session::kSilentAfter - seconds(1));
   EXPECT_FALSE(asking.IsSilent());

@@ -282,7 +282,10 @@ TEST_F(StoreExchangeTest, AChunkThatIsFoundDamagedIsWantedAgainAndMendedForGood)
                                      EXPECT_EQ(ids, std::vector{id});
                                      ++wanted;
                                    }});
-  const std::uint64_t last = two_.machine.storage().Stat(Machine::kPack)->size - 1;
+  const auto damage = [&] {
+    const std::string newest = two_.machine.Files("/store/chunks").back();
+    two_.machine.storage().FlipBit(newest, two_.machine.storage().Stat(newest)->size - 1, 1);
+  };
   int found = 0;
   const auto expect_found_and_mended = [&] {
     two_.machine.executor().RunDue();
@@ -291,18 +294,20 @@ TEST_F(StoreExchangeTest, AChunkThatIsFoundDamagedIsWantedAgainAndMendedForGood)
     EXPECT_TRUE(absl::IsDataLoss(two_.store->Get(chunk).status()));
     two_.side().OnChunk(id, one_.side().ReadChunk(id));
     EXPECT_EQ(two_.store->Get(chunk).value(), "contents");
+    EXPECT_EQ(two_.side().ChunksMissing(), 1U);  // Until it is durable.
+    two_.LetSync();
     EXPECT_EQ(two_.side().ChunksMissing(), 0U);
     EXPECT_TRUE(two_.store->Verify()->problems.empty());
     two_.machine.executor().RunDue();
     EXPECT_EQ(wanted, found);
   };
-  two_.machine.storage().FlipBit(Machine::kPack, last, 1);  // Found by whoever reads it here,
+  damage();  // Found by whoever reads it here,
   EXPECT_TRUE(absl::IsDataLoss(two_.store->Get(chunk).status()));
   expect_found_and_mended();
-  two_.machine.storage().FlipBit(Machine::kPack, last, 1);  // by a peer that asks for it,
+  damage();  // by a peer that asks for it,
   EXPECT_TRUE(absl::IsDataLoss(two_.side().ReadChunk(id).status()));
   expect_found_and_mended();
-  two_.machine.storage().FlipBit(Machine::kPack, last, 1);  // and by looking for damage.
+  damage();  // and by looking for damage.
   EXPECT_EQ(two_.store->Verify()->problems.size(), 1U);
   expect_found_and_mended();
 
@@ -321,7 +326,7 @@ TEST_F(StoreExchangeTest, ADamagedChunkIsMendedByWhoeverPutsTheSameBytes) {
   one_.machine.executor().RunDue();
   EXPECT_EQ(one_.store->MissingChunks(), std::vector{id});
   EXPECT_EQ(*one_.store->Put("contents"), chunk);
-  one_.machine.executor().RunDue();
+  one_.LetSync();
   EXPECT_EQ(one_.side().ChunksMissing(), 0U);
   EXPECT_EQ(one_.store->Get(chunk).value(), "contents");
 }
