@@ -103,7 +103,7 @@ absl::Status ChunkStore::StartPack() {
   newest_ = std::move(file);
   newest_entries_.clear();
   newest_end_ = durable_ = kPackHeaderBytes;
-  has_index_ = false;
+  has_index_ = must_start_pack_ = false;
   return absl::OkStatus();
 }
 
@@ -127,7 +127,8 @@ absl::Status ChunkStore::PrepareWriter(bool in_new_pack) {
   if (newest_ == nullptr) {
     COPSE_ASSIGN_OR_RETURN(newest_, storage_.Open(PackPath(pack_count_ - 1), base::Storage::OpenMode::kReadWrite));
   }
-  if (in_new_pack || newest_end_ >= pack_bytes_max_) {
+  must_start_pack_ = must_start_pack_ || in_new_pack || newest_end_ >= pack_bytes_max_;
+  if (must_start_pack_) {
     if (!has_index_) COPSE_RETURN_IF_ERROR(ClosePack());
     const std::uint64_t closed = newest_file_size_;
     COPSE_RETURN_IF_ERROR(StartPack());
@@ -283,10 +284,18 @@ ChunkStore::End ChunkStore::end() const {
   return {pack_count_, newest_end_};
 }
 
+bool ChunkStore::IsInUse(std::uint32_t pack, const PackEntry& entry) const {
+  for (const auto* const locations : {&index_, &set_aside_}) {
+    const auto found = locations->find(entry.id);
+    if (found != locations->end()) return found->second.pack == pack && found->second.offset == entry.offset;
+  }
+  return true;
+}
+
 absl::StatusOr<ChunkStore::Verified> ChunkStore::Verify(const End& end, std::vector<std::string>& problems) {
   absl::flat_hash_set<base::Hash> sound;
   Verified verified;
-  std::vector<std::pair<std::string, PackEntry>> damaged;
+  std::vector<std::pair<std::uint32_t, PackEntry>> damaged;
   for (std::uint32_t pack = 0; pack < end.packs; ++pack) {
     const std::string path = PackPath(pack);
     const absl::StatusOr<std::unique_ptr<base::File>> file = storage_.Open(path, base::Storage::OpenMode::kRead);
@@ -304,15 +313,13 @@ absl::StatusOr<ChunkStore::Verified> ChunkStore::Verify(const End& end, std::vec
     }
     COPSE_ASSIGN_OR_RETURN(const PackRecords records, VerifyPack(**file, path, volume_, size, !is_newest, problems));
     for (const PackEntry& entry : records.sound) sound.insert(entry.id);
-    for (const PackEntry& entry : records.damaged) damaged.emplace_back(path, entry);
+    for (const PackEntry& entry : records.damaged) damaged.emplace_back(pack, entry);
   }
   verified.sound = sound.size();
-  absl::flat_hash_map<base::Hash, std::uint64_t> newest;  // Of a chunk that was damaged more than once, that counts.
-  for (std::size_t i = 0; i < damaged.size(); ++i) newest[damaged[i].second.id] = i;
-  for (std::size_t i = 0; i < damaged.size(); ++i) {
-    const auto& [path, entry] = damaged[i];
-    if (sound.contains(entry.id) || newest[entry.id] != i) continue;
-    problems.push_back(path + " offset " + std::to_string(entry.offset) + ": chunk " +
+  const std::lock_guard lock(mutex_);
+  for (const auto& [pack, entry] : damaged) {
+    if (!IsInUse(pack, entry)) continue;
+    problems.push_back(PackPath(pack) + " offset " + std::to_string(entry.offset) + ": chunk " +
                        base::Hex(base::AsBytes(entry.id)) +
                        " is damaged; it is fetched again while a replica that has it is connected");
     verified.damaged.push_back(entry);

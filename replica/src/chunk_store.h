@@ -94,6 +94,8 @@ class ChunkStore {
   absl::Status PrepareWriter(bool in_new_pack);
   absl::Status StartPack();
   absl::Status ClosePack();
+  /// Of the records of a chunk, whether that at this place is the one that counts.
+  bool IsInUse(std::uint32_t pack, const PackEntry& entry) const;
   absl::StatusOr<std::shared_ptr<base::File>> PackForReading(std::uint32_t pack);
   std::string PackPath(std::uint32_t pack) const;
 
@@ -114,6 +116,7 @@ class ChunkStore {
   std::uint64_t newest_file_size_ = 0;  // As found by Open: what is behind newest_end_ is an index or torn.
   std::uint64_t durable_ = 0;           // Of the newest pack, how much has been synced.
   bool has_index_ = false;              // An index stands at newest_end_.
+  bool must_start_pack_ = false;        // It was closed for the next one.
   std::string unfinished_;              // Path of a pack found without even a header; empty if none.
   std::map<std::uint32_t, std::shared_ptr<base::File>> open_packs_;
 };

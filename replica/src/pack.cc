@@ -5,6 +5,8 @@
 #include <copse/crdt/bytes.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <utility>
 
 #include "chunk_seal.h"
@@ -196,10 +198,16 @@ absl::StatusOr<bool> IsOfRecords(const base::File& file, const Index& index) {
   return offset == index.offset;
 }
 
-const PackEntry* FindAt(const std::vector<PackEntry>& entries, std::uint64_t offset) {
-  const auto found = std::lower_bound(entries.begin(), entries.end(), offset,
-                                      [](const PackEntry& entry, std::uint64_t at) { return entry.offset < at; });
-  return found != entries.end() && found->offset == offset ? &*found : nullptr;
+/// Those of `entries` that the walk did not come by.
+std::vector<PackEntry> WithoutThoseOf(const Walk& walk, const std::vector<PackEntry>& entries) {
+  std::set<std::uint64_t> walked;
+  for (const auto* const seen : {&walk.entries, &walk.damaged}) {
+    for (const PackEntry& entry : *seen) walked.insert(entry.offset);
+  }
+  std::vector<PackEntry> others;
+  std::copy_if(entries.begin(), entries.end(), std::back_inserter(others),
+               [&](const PackEntry& entry) { return !walked.contains(entry.offset); });
+  return others;
 }
 
 absl::StatusOr<bool> HasSoundHeader(const base::File& file, const VolumeId& volume) {
@@ -342,17 +350,17 @@ absl::StatusOr<PackRecords> VerifyPack(base::File& file, const std::string& path
       add(Damage(path, index->offset, "the index is not that of the records"));
     }
   }
+  // The walk passes over all that stands between a damaged header and the next sound one.
+  std::vector<PackEntry> passed_over;
+  if (index) passed_over = WithoutThoseOf(walk, index->entries);
+  std::set<std::uint64_t> told;
+  for (const PackEntry& entry : passed_over) {
+    COPSE_ASSIGN_OR_RETURN(const bool is_intact, IsIntact(file, entry));
+    (is_intact ? walk.entries : walk.damaged).push_back(entry);
+    if (!is_intact) told.insert(entry.offset);
+  }
   for (const std::uint64_t offset : walk.unreadable) {
-    const PackEntry* const indexed = index ? FindAt(index->entries, offset) : nullptr;
-    bool is_intact = true;
-    if (indexed != nullptr) {
-      COPSE_ASSIGN_OR_RETURN(is_intact, IsIntact(file, *indexed));
-    }
-    if (is_intact) {
-      add(Damage(path, offset, "a record is damaged"));
-    } else {
-      walk.damaged.push_back(*indexed);
-    }
+    if (!told.contains(offset)) add(Damage(path, offset, "a record is damaged"));
   }
   return PackRecords{std::move(walk.entries), std::move(walk.damaged)};
 }

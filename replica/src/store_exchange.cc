@@ -209,6 +209,7 @@ void Store::State::OnMended(const base::Hash& id) {
     if (state == nullptr) return;
     {
       const std::lock_guard lock(state->intake_mutex);
+      state->fetched_end = state->chunks->end();
       state->intake->OnStored(id);
     }
     state->RunIntake();
@@ -280,6 +281,10 @@ absl::Status Store::State::StoreChunk(const base::Hash& id, std::string_view sea
   const std::lock_guard lock(intake_mutex);
   const base::NamedContent* const wanted = intake->Wanted(id);
   if (wanted == nullptr) return absl::OkStatus();
+  {
+    const std::lock_guard state_lock(mutex);
+    COPSE_RETURN_IF_ERROR(CheckWritable());
+  }
   const PackEntry entry{.id = id,
                         .epoch = wanted->chunk.epoch,
                         .sealed_length = static_cast<std::uint32_t>(sealed.size()),

@@ -192,6 +192,63 @@ TEST_F(ChunkStoreTest, AChunkThatIsSoundIsNotSetAside) {
   EXPECT_FALSE(chunks->SetAside(base::Sha256("nowhere")));
 }
 
+TEST_F(ChunkStoreTest, ABlockThatIsLostOfAClosedPackCostsNoChunkUnnoticed) {
+  auto chunks = Open().value();
+  std::vector<PackEntry> lost;
+  const std::vector<std::string> contents = {"first", "second", "third", "last"};
+  for (const std::string& sealed : contents) lost.push_back(chunks->EntryOf(Add(*chunks, sealed)).value());
+  const PackEntry last = lost.back();
+  lost.pop_back();
+  ASSERT_TRUE(chunks->Close().ok());
+  chunks = Open(/*pack_bytes_max=*/1).value();
+  Add(*chunks, "of the next pack");
+  const auto file = storage_.Open("/chunks/00000000.pack", base::Storage::OpenMode::kReadWrite).value();
+  ASSERT_TRUE(file->WriteAt(kPackHeaderBytes, std::string(last.offset - kPackHeaderBytes, '\0')).ok());
+
+  std::vector<std::string> problems;
+  auto verified = chunks->Verify(chunks->end(), problems).value();
+  EXPECT_EQ(verified.damaged, lost);
+  EXPECT_EQ(problems.size(), 3U);
+  EXPECT_EQ(verified.sound, 2U);
+  ASSERT_TRUE(chunks->SetAside(lost[0].id));
+  ASSERT_TRUE(chunks->Add(lost[0], contents[0]).ok());
+  problems.clear();
+  EXPECT_EQ(chunks->Verify(chunks->end(), problems)->damaged, (std::vector{lost[1], lost[2]}));
+  EXPECT_EQ(problems.size(), 2U);
+}
+
+TEST_F(ChunkStoreTest, APackThatWasClosedForTheNextStaysClosedThoughThatCouldNotBeBegun) {
+  auto chunks = Open().value();
+  const base::Hash damaged = Add(*chunks, "damaged");
+  ASSERT_TRUE(chunks->Sync().ok());
+  const PackEntry entry = chunks->EntryOf(damaged).value();
+  FlipBitOf(*chunks, damaged);
+  ASSERT_TRUE(chunks->SetAside(damaged));
+  storage_.SetFreeBytes(EncodePackIndex({entry}, entry.end()).size());
+  EXPECT_TRUE(absl::IsResourceExhausted(chunks->Add(entry, "damaged").status()));
+  storage_.SetFreeBytes(1 << 20);
+  EXPECT_EQ(PackOf(*chunks, Add(*chunks, "another")), "/chunks/00000001.pack");
+  Add(*chunks, "damaged");
+  ASSERT_TRUE(chunks->Sync().ok());
+  storage_.Crash(Keep::kNothing);
+  EXPECT_EQ(Open().value()->Read(damaged).value(), "damaged");
+}
+
+TEST_F(ChunkStoreTest, DamageOfTheRecordThatCountsIsFoundThoughAnOlderIsSound) {
+  auto chunks = Open().value();
+  const base::Hash id = Add(*chunks, "bytes");
+  ASSERT_TRUE(chunks->Sync().ok());
+  const PackEntry entry = chunks->EntryOf(id).value();
+  FlipBitOf(*chunks, id);
+  ASSERT_TRUE(chunks->SetAside(id));
+  ASSERT_TRUE(chunks->Add(entry, "bytes").ok());
+  storage_.FlipBit("/chunks/00000000.pack", entry.offset + kPackRecordHeaderBytes, 0);  // It was so in memory only.
+  FlipBitOf(*chunks, id);
+  std::vector<std::string> problems;
+  EXPECT_EQ(chunks->Verify(chunks->end(), problems)->damaged.size(), 1U);
+  EXPECT_TRUE(chunks->SetAside(id));
+}
+
 TEST_F(ChunkStoreTest, WhatADamagedChunkIsIsKnownFromItsRecordOrFromTheIndex) {
   auto chunks = Open().value();
   const base::Hash id = Add(*chunks, "bytes");

@@ -326,6 +326,9 @@ TEST_F(StoreExchangeTest, ADamagedChunkIsMendedByWhoeverPutsTheSameBytes) {
   one_.machine.executor().RunDue();
   EXPECT_EQ(one_.store->MissingChunks(), std::vector{id});
   EXPECT_EQ(*one_.store->Put("contents"), chunk);
+  one_.machine.executor().RunDue();
+  EXPECT_TRUE(one_.store->MissingChunks().empty());
+  EXPECT_EQ(one_.side().ChunksMissing(), 1U);  // Until it is durable.
   one_.LetSync();
   EXPECT_EQ(one_.side().ChunksMissing(), 0U);
   EXPECT_EQ(one_.store->Get(chunk).value(), "contents");
