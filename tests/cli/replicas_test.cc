@@ -147,24 +147,21 @@ TEST_F(ReplicasTest, AChunkThatTheDiskHasDamagedIsFoundAndFetchedAgain) {
   std::generate(contents.begin(), contents.end(), [&] { return static_cast<char>(random()); });
   WriteFile(in_mount("file"), contents);
   ASSERT_TRUE(Eventually([&] { return Holds(in_other("file"), contents); }));
-  ASSERT_TRUE(Eventually([this] { return RunJson({"status", store()}).at("peers").at(0).at("in_sync") == true; }));
-  RunWell({"umount", mount_point()});  // The kernel forgets what it has read.
-  MountFirst();
-  ASSERT_TRUE(Eventually([this] { return AreConnected(); }));
-  const std::string pack = store() + "/chunks/00000000.pack";
+  RunWell({"umount", other_mount_point()});  // The kernel forgets what it has read.
   {
-    std::fstream file(pack, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekg(1000);
-    const int byte = file.get();
-    file.seekp(1000);
-    file.put(static_cast<char>(byte ^ 1));
-    ASSERT_TRUE(file.good());
+    std::fstream pack(other_store() + "/chunks/00000000.pack", std::ios::in | std::ios::out | std::ios::binary);
+    pack.seekg(1000);
+    const int byte = pack.get();
+    pack.seekp(1000);
+    pack.put(static_cast<char>(byte ^ 1));
+    ASSERT_TRUE(pack.good());
   }
-  const Outcome found = Run({"verify", store()});
+  RunWell({"mount", other_store(), other_mount_point()});
+  const Outcome found = Run({"verify", other_store()});
   EXPECT_EQ(found.exit_code, 1);
   EXPECT_NE(found.out.find("is damaged"), std::string::npos) << found.out;
-  EXPECT_TRUE(Eventually([this] { return Run({"verify", store()}).exit_code == 0; }));
-  EXPECT_TRUE(Holds(in_mount("file"), contents));
+  EXPECT_TRUE(Eventually([this] { return Run({"verify", other_store()}).exit_code == 0; }));
+  EXPECT_TRUE(Holds(in_other("file"), contents));
 }
 
 TEST_F(ReplicasTest, MembersAreListedWithTheSameFingerprintsOnBoth) {
