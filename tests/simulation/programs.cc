@@ -271,6 +271,19 @@ std::vector<NodeId> Programs::AlsoOpenAs(const absl::StatusOr<Volume::Entry>& en
   return numbers;
 }
 
+std::string Programs::ContentNamed(const absl::StatusOr<Volume::Entry>& entry) {
+  if (!entry.ok() || entry->attributes.kind != fs::Kind::kRegular) return {};
+  return ReadAll(entry->node, nullptr).value_or(std::string());
+}
+
+void Programs::NoteRemovalOf(const std::string& content) {
+  if (content.empty()) return;
+  for (const auto& [slot, file] : files_) {
+    const auto shown = ReadAll(file.node, file.handle);
+    if (shown.ok() && *shown == content) NoteRemoval(file.node);
+  }
+}
+
 void Programs::NoteNamed(const absl::StatusOr<Volume::Entry>& entry) {
   if (!entry.ok() || entry->attributes.kind != fs::Kind::kRegular) return;
   // A version that moves over its file replaces the one there, though nobody has opened either.
@@ -294,11 +307,13 @@ void Programs::NoteChange(NodeId node, std::string before, std::string after) {
 absl::Status Programs::Remove(const Spot& spot, bool directory) {
   const auto victim = LookUpName(spot.parent, spot.name);
   const std::vector<NodeId> also = AlsoOpenAs(victim);
+  const std::string content = ContentNamed(victim);
   const absl::Status removed = directory ? volume().RemoveDirectory(kCaller, spot.parent, spot.name)
                                          : volume().Unlink(kCaller, spot.parent, spot.name);
   if (removed.ok()) remembered_.erase({spot.parent, spot.name});
   if (removed.ok() && victim.ok()) NoteRemoval(victim->node);
   for (const NodeId node : also) NoteRemoval(node);
+  if (removed.ok()) NoteRemovalOf(content);
   return Accept(removed);
 }
 
@@ -310,6 +325,7 @@ absl::Status Programs::Rename(const Spot& from, const Spot& to, unsigned flags) 
   NoteNamed(source);
   NoteNamed(victim);
   const std::vector<NodeId> also = AlsoOpenAs(victim);
+  const std::string content = ContentNamed(victim);
   const absl::Status renamed = volume().Rename(kCaller, from.parent, from.name, to.parent, to.name, flags);
   if (renamed.ok() && source.ok()) {
     remembered_.erase({from.parent, from.name});
@@ -318,6 +334,7 @@ absl::Status Programs::Rename(const Spot& from, const Spot& to, unsigned flags) 
   }
   if (renamed.ok() && victim.ok()) NoteRemoval(victim->node);
   for (const NodeId node : also) NoteRemoval(node);
+  if (renamed.ok() && flags != Volume::kRenameExchange) NoteRemovalOf(content);
   if (renamed.ok() && source.ok()) {
     // A sibling becomes a file of its own, and its number goes on leading there for whoever has it open.
     // The kernel does not ask where.

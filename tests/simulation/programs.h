@@ -104,6 +104,10 @@ class Programs {
   std::vector<fs::NodeId> AlsoOpenAs(const absl::StatusOr<fs::Volume::Entry>& entry);
   /// Programs rename a file, or put another in its place.
   void NoteNamed(const absl::StatusOr<fs::Volume::Entry>& entry);
+  /// What the regular file there holds; empty where there is none, or it cannot be read.
+  std::string ContentNamed(const absl::StatusOr<fs::Volume::Entry>& entry);
+  /// A version with `content` was removed: the number of its file, which had no name itself, shows it from then on.
+  void NoteRemovalOf(const std::string& content);
   /// Programs saw `before`, changed the file, and see `after`.
   void NoteChange(fs::NodeId node, std::string before, std::string after);
   std::string Text(std::uint64_t length);
