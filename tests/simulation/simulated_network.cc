@@ -32,7 +32,7 @@ struct SimulatedNetwork::State : std::enable_shared_from_this<State> {
   bool HasPower(int machine) const { return !without_power.contains(machine); }
 
   /// What one machine sends arrives at the other as an event, or not at all; perhaps twice.
-  void Carry(int from, int to, const std::function<void()>& arrival) {
+  void Carry(int from, int to, std::function<void()> arrival) {
     if (cuts.contains({from, to})) {
       ++faults["segment lost in a partition"];
       return;
@@ -43,11 +43,12 @@ struct SimulatedNetwork::State : std::enable_shared_from_this<State> {
     }
     const int copies = Happens(weather.duplicate) ? 2 : 1;
     if (copies == 2) ++faults["segment duplicated"];
-    for (int copy = 0; copy < copies; ++copy) {
+    for (int copy = 1; copy <= copies; ++copy) {
       const auto range = static_cast<std::uint64_t>((weather.delay_max - weather.delay_min).count());
       const std::chrono::milliseconds delay = weather.delay_min + std::chrono::milliseconds(Draw(range + 1));
-      queue.Post(delay, nullptr, [self = shared_from_this(), to, arrival] {
-        if (self->HasPower(to)) arrival();
+      auto carried = copy < copies ? arrival : std::move(arrival);
+      queue.Post(delay, nullptr, [self = shared_from_this(), to, carried = std::move(carried)] {
+        if (self->HasPower(to)) carried();
       });
     }
   }
@@ -89,7 +90,7 @@ class SimulatedNetwork::End : public std::enable_shared_from_this<End> {
   }
 
   void Start(Connection::Events events) {
-    events_ = std::move(events);
+    events_ = std::make_shared<const Connection::Events>(std::move(events));
     for (auto& early : std::exchange(early_, {})) Deliver(std::move(early));
   }
 
@@ -97,14 +98,14 @@ class SimulatedNetwork::End : public std::enable_shared_from_this<End> {
     if (is_closing_ || is_over_ || !has_power_()) return;
     queued_bytes_ += bytes.size();
     state_->most_queued = std::max(state_->most_queued, queued_bytes_);
+    std::string_view rest = bytes;
     do {
-      const std::size_t count = std::min(bytes.size(), kSegmentBytes);
       Segment segment;
-      segment.bytes = bytes.substr(0, count);
-      bytes.erase(0, count);
-      if (bytes.empty()) segment.on_sent = on_sent;
+      segment.bytes = std::make_shared<const std::string>(rest.substr(0, kSegmentBytes));
+      rest.remove_prefix(segment.bytes->size());
+      if (rest.empty()) segment.on_sent = std::move(on_sent);
       waiting_.push_back(std::move(segment));
-    } while (!bytes.empty());
+    } while (!rest.empty());
     Pump();
   }
 
@@ -119,7 +120,7 @@ class SimulatedNetwork::End : public std::enable_shared_from_this<End> {
 
   /// The process lets go of the socket: what is queued is still sent.
   void LetGo() {
-    events_ = {};
+    events_ = nullptr;
     is_let_go_ = true;
     Close();
   }
@@ -130,13 +131,15 @@ class SimulatedNetwork::End : public std::enable_shared_from_this<End> {
     if (tells_peer) Reset();
     End_();
     is_let_go_ = true;
-    events_ = {};
+    events_ = nullptr;
   }
 
  private:
+  using Bytes = std::shared_ptr<const std::string>;
+
   struct Segment {
     std::uint64_t number = 0;
-    std::string bytes;
+    Bytes bytes;  ///< Absent: it only ends the connection.
     bool is_last = false;
     std::function<void()> on_sent;
     int sends = 0;
@@ -166,11 +169,13 @@ class SimulatedNetwork::End : public std::enable_shared_from_this<End> {
     }
     if (segment.sends == 2) ++state_->faults["segment sent again"];
     if (const auto peer = peer_.lock()) {
-      std::string bytes = segment.bytes;
-      if (!bytes.empty() && state_->Happens(state_->weather.flip)) {
+      Bytes bytes = segment.bytes;
+      if (bytes != nullptr && !bytes->empty() && state_->Happens(state_->weather.flip)) {
         ++state_->faults["bit flipped below TLS"];
-        const std::uint64_t bit = state_->Draw(bytes.size() * 8);
-        bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+        const std::uint64_t bit = state_->Draw(bytes->size() * 8);
+        std::string flipped = *bytes;
+        flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+        bytes = std::make_shared<const std::string>(std::move(flipped));
       }
       state_->Carry(machine_, peer->machine_, [peer, number, bytes = std::move(bytes), is_last = segment.is_last] {
         peer->Arrive(number, bytes, is_last);
@@ -180,7 +185,7 @@ class SimulatedNetwork::End : public std::enable_shared_from_this<End> {
                                        [self = shared_from_this(), number] { self->Transmit(number); });
   }
 
-  void Arrive(std::uint64_t number, const std::string& bytes, bool is_last) {
+  void Arrive(std::uint64_t number, const Bytes& bytes, bool is_last) {
     if (is_over_) {
       Reset();
       return;
@@ -191,9 +196,9 @@ class SimulatedNetwork::End : public std::enable_shared_from_this<End> {
       auto [taken, last] = std::move(arrived_.begin()->second);
       arrived_.erase(arrived_.begin());
       ++expected_;
-      if (!taken.empty()) {
+      if (taken != nullptr && !taken->empty()) {
         HandOver([held = std::move(taken)](const Connection::Events& events) {
-          if (events.on_bytes) events.on_bytes(held);
+          if (events.on_bytes) events.on_bytes(*held);
         });
       }
       if (last) HandOverEnd(absl::OkStatus());
@@ -213,7 +218,7 @@ class SimulatedNetwork::End : public std::enable_shared_from_this<End> {
       Segment segment = std::move(unacknowledged_.begin()->second);
       unacknowledged_.erase(unacknowledged_.begin());
       state_->queue.Cancel(segment.timer);
-      queued_bytes_ -= segment.bytes.size();
+      if (segment.bytes != nullptr) queued_bytes_ -= segment.bytes->size();
       if (segment.on_sent) {
         HandOver([on_sent = std::move(segment.on_sent)](const Connection::Events&) { on_sent(); });
       }
@@ -260,7 +265,7 @@ class SimulatedNetwork::End : public std::enable_shared_from_this<End> {
 
   void HandOver(Delivery delivery) {
     if (is_let_go_ || has_handed_over_end_) return;
-    if (!events_.on_close) {
+    if (events_ == nullptr) {
       early_.push_back(std::move(delivery));
     } else {
       Deliver(std::move(delivery));
@@ -270,8 +275,8 @@ class SimulatedNetwork::End : public std::enable_shared_from_this<End> {
   void Deliver(Delivery delivery) {
     state_->queue.Post(Time(0), party_, [self = shared_from_this(), delivery = std::move(delivery)] {
       if (self->is_let_go_ || !self->has_power_()) return;
-      const Connection::Events events = self->events_;  // The callback may let go.
-      delivery(events);
+      const auto events = self->events_;  // The callback may let go.
+      delivery(*events);
     });
   }
 
@@ -281,14 +286,14 @@ class SimulatedNetwork::End : public std::enable_shared_from_this<End> {
   const std::function<bool()> has_power_;
   std::weak_ptr<End> peer_;
 
-  Connection::Events events_;
+  std::shared_ptr<const Connection::Events> events_;
   std::vector<Delivery> early_;  ///< Came before Start.
   std::deque<Segment> waiting_;
   std::map<std::uint64_t, Segment> unacknowledged_;
   std::uint64_t next_number_ = 0;
   std::size_t queued_bytes_ = 0;
   std::uint64_t expected_ = 0;
-  std::map<std::uint64_t, std::pair<std::string, bool>> arrived_;
+  std::map<std::uint64_t, std::pair<Bytes, bool>> arrived_;
   bool is_closing_ = false;
   bool is_ended_ = false;
   bool has_handed_over_end_ = false;

@@ -28,21 +28,24 @@ ChunkSizes ChunkSizesFor(std::uint64_t file_size) {
   return kSmall;
 }
 
-Chunker::Chunker(std::string_view volume_key) {
-  constexpr std::size_t kWordsPerBlock = sizeof(base::Hash) / sizeof(std::uint64_t);
-  for (std::size_t block = 0; block * kWordsPerBlock < gear_.size(); ++block) {
-    crdt::ByteWriter message;
-    message.Raw("copse gear 1");
-    message.U32(static_cast<std::uint32_t>(block));
-    const base::Hash hash = base::HmacSha256(volume_key, message.bytes());
-    for (std::size_t word = 0; word < kWordsPerBlock; ++word) {
-      std::uint64_t value = 0;
-      for (std::size_t byte = 0; byte < sizeof(value); ++byte) {
-        value |= std::uint64_t{hash[word * sizeof(value) + byte]} << (8 * byte);
+const Chunker::Gear& Chunker::GearTable() const {
+  std::call_once(is_made_, [this] {
+    constexpr std::size_t kWordsPerBlock = sizeof(base::Hash) / sizeof(std::uint64_t);
+    for (std::size_t block = 0; block * kWordsPerBlock < gear_.size(); ++block) {
+      crdt::ByteWriter message;
+      message.Raw("copse gear 1");
+      message.U32(static_cast<std::uint32_t>(block));
+      const base::Hash hash = base::HmacSha256(volume_key_, message.bytes());
+      for (std::size_t word = 0; word < kWordsPerBlock; ++word) {
+        std::uint64_t value = 0;
+        for (std::size_t byte = 0; byte < sizeof(value); ++byte) {
+          value |= std::uint64_t{hash[word * sizeof(value) + byte]} << (8 * byte);
+        }
+        gear_[block * kWordsPerBlock + word] = value;
       }
-      gear_[block * kWordsPerBlock + word] = value;
     }
-  }
+  });
+  return gear_;
 }
 
 std::size_t Chunker::Cut(std::string_view data, const ChunkSizes& sizes) const {
@@ -53,14 +56,15 @@ std::size_t Chunker::Cut(std::string_view data, const ChunkSizes& sizes) const {
   // The high bits of the hash depend on the last 64 bytes; the low ones on fewer.
   const int strict_shift = 64 - (bits + kNormalisation);
   const int loose_shift = 64 - (bits - kNormalisation);
+  const Gear& gear = GearTable();
   std::uint64_t hash = 0;
   std::size_t i = sizes.min;
   for (; i < normal; ++i) {
-    hash = (hash << 1) + gear_[static_cast<unsigned char>(data[i])];
+    hash = (hash << 1) + gear[static_cast<unsigned char>(data[i])];
     if ((hash >> strict_shift) == 0) return i + 1;
   }
   for (; i < end; ++i) {
-    hash = (hash << 1) + gear_[static_cast<unsigned char>(data[i])];
+    hash = (hash << 1) + gear[static_cast<unsigned char>(data[i])];
     if ((hash >> loose_shift) == 0) return i + 1;
   }
   return end;

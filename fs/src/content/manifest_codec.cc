@@ -94,7 +94,6 @@ absl::Status ReadInline(crdt::ByteReader& reader, Manifest& manifest) {
   if (manifest.size > Manifest::kInlineBytesMax) return reader.Error("at most 512 bytes inline");
   COPSE_ASSIGN_OR_RETURN(const std::string_view bytes, reader.Raw(manifest.size));
   manifest.inline_bytes = std::string(bytes);
-  manifest.plain_root = PlainRootOfInline(bytes);
   return absl::OkStatus();
 }
 
@@ -104,18 +103,20 @@ absl::Status ReadTree(crdt::ByteReader& reader, Manifest& manifest) {
   if (manifest.level > 0) {
     COPSE_ASSIGN_OR_RETURN(manifest.hole_bytes, reader.Varint());
     if (manifest.hole_bytes > manifest.size) return reader.Error("no more holes than bytes");
-    COPSE_RETURN_IF_ERROR(ReadHash(reader, manifest.plain_root));
+    COPSE_RETURN_IF_ERROR(ReadHash(reader, manifest.plain_root_of_pages));
   }
   COPSE_ASSIGN_OR_RETURN(manifest.entries,
                          ReadEntries(reader, manifest.level, Manifest::kRootEntriesMax, manifest.size));
-  if (manifest.level == 0) {
-    manifest.hole_bytes = HoleBytes(manifest.entries);
-    manifest.plain_root = PlainRootOfLeaves(manifest.entries);
-  }
+  if (manifest.level == 0) manifest.hole_bytes = HoleBytes(manifest.entries);
   return absl::OkStatus();
 }
 
 }  // namespace
+
+base::Hash Manifest::PlainRoot() const {
+  if (level > 0) return plain_root_of_pages;
+  return entries.empty() ? PlainRootOfInline(inline_bytes) : PlainRootOfLeaves(entries);
+}
 
 std::string EncodeManifest(const Manifest& manifest) {
   crdt::ByteWriter writer;
@@ -131,7 +132,7 @@ std::string EncodeManifest(const Manifest& manifest) {
   writer.U8(manifest.level);
   if (manifest.level > 0) {
     writer.Varint(manifest.hole_bytes);
-    writer.Raw(base::AsBytes(manifest.plain_root));
+    writer.Raw(base::AsBytes(manifest.plain_root_of_pages));
   }
   writer.Varint(manifest.entries.size());
   for (const ManifestEntry& entry : manifest.entries) WriteEntry(writer, manifest.level, entry);

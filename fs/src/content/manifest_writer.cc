@@ -44,7 +44,6 @@ Manifest InlineManifest(std::string bytes, base::UnixNanoseconds mtime, bool fix
   manifest.size = bytes.size();
   manifest.mtime = mtime;
   manifest.fixed_chunks = fixed_chunks;
-  manifest.plain_root = PlainRootOfInline(bytes);
   manifest.inline_bytes = std::move(bytes);
   return manifest;
 }
@@ -54,7 +53,7 @@ absl::StatusOr<Manifest> ChunkedManifest(base::ContentStore& content, std::vecto
   Manifest manifest;
   manifest.mtime = mtime;
   manifest.fixed_chunks = fixed_chunks;
-  manifest.plain_root = PlainRootOfLeaves(leaves);
+  if (leaves.size() > Manifest::kRootEntriesMax) manifest.plain_root_of_pages = PlainRootOfLeaves(leaves);
   for (const ManifestEntry& leaf : leaves) {
     manifest.size += leaf.length;
     if (leaf.is_hole) manifest.hole_bytes += leaf.length;

@@ -169,7 +169,7 @@ std::vector<crdt::Timestamp> StagedFile::base_heads() const {
 
 base::Hash StagedFile::base_root() const {
   const std::shared_lock lock(state_->mutex);
-  return state_->base->manifest().plain_root;
+  return state_->base->manifest().PlainRoot();
 }
 
 absl::StatusOr<std::size_t> StagedFile::Read(std::uint64_t offset, std::span<char> out) const {

@@ -104,10 +104,11 @@ absl::StatusOr<Manifest> StagedFile::State::Publish(Precedence precedence) {
                        [this, precedence] { return precedence == Precedence::kUnderWriters && waiting > 0; }}));
   // Whatever lies on the disk is to say what is being published: after a crash it would be taken for later bytes.
   if (log_is_broken) COPSE_RETURN_IF_ERROR(Persist());
-  if (log) COPSE_RETURN_IF_ERROR(AppendRecord(EncodeStagingPublication(manifest.plain_root), true));
+  const base::Hash plain_root = manifest.PlainRoot();
+  if (log) COPSE_RETURN_IF_ERROR(AppendRecord(EncodeStagingPublication(plain_root), true));
   const std::unique_lock lock(mutex);
   unpublished = ChangeSet(size);
-  published_root = manifest.plain_root;
+  published_root = plain_root;
   touched_since_publish = false;
   return manifest;
 }

@@ -67,7 +67,7 @@ std::string Volume::Dump(crdt::VersionVector* known) {
       json["mtime"] = shown.mtime;
       json["kind"] = NameOfKind(*kind);
       json["links"] = shown.links;
-      json["content"] = head ? base::Hex(base::AsBytes(head->second.plain_root)) : "";
+      json["content"] = head ? base::Hex(base::AsBytes(head->second.PlainRoot())) : "";
     } else {
       json["name"] = NameOfNode(tree, node);
       json["inode_id"] = inode ? Json(inode->value) : Json(nullptr);

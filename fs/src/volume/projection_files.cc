@@ -22,7 +22,7 @@ std::vector<Heads> Fold(const std::vector<RegisterVersionView>& versions) {
   std::vector<std::optional<base::Hash>> roots;
   for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
     const auto manifest = DecodeManifest(*version->value);
-    const std::optional<base::Hash> root = manifest.ok() ? std::optional(manifest->plain_root) : std::nullopt;
+    const std::optional<base::Hash> root = manifest.ok() ? std::optional(manifest->PlainRoot()) : std::nullopt;
     const auto equal = root ? std::find(roots.begin(), roots.end(), root) : roots.end();
     if (equal == roots.end()) {
       roots.push_back(root);

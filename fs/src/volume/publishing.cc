@@ -75,7 +75,7 @@ absl::Status Volume::State::SubmitVersion(OpenFile& file, Manifest manifest, Inv
     const auto is_based_on = [&](crdt::Timestamp version) {
       return std::find(base.begin(), base.end(), version) != base.end();
     };
-    const bool is_unchanged = present.plain_root == manifest.plain_root &&
+    const bool is_unchanged = present.PlainRoot() == manifest.PlainRoot() &&
                               std::any_of(present_heads.begin(), present_heads.end(), is_based_on);
     manifest.mtime = shown.mtime;
     std::vector<crdt::Field> fields;
@@ -291,7 +291,7 @@ absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
       const auto manifest = DecodeManifest(*version.value);
       const auto& roots = found.publications;
       const bool is_own = version.time.actor() == replica.actor() && manifest.ok() &&
-                          std::find(roots.begin(), roots.end(), manifest->plain_root) != roots.end();
+                          std::find(roots.begin(), roots.end(), manifest->PlainRoot()) != roots.end();
       if (is_own) open->also_replaces.push_back(version.time);
     }
     // Whether times were set after the last write is not recorded; the later of the two is taken to be the last.

@@ -163,7 +163,7 @@ bool Volume::State::Follow(OpenFile& file) {
   if (!file.is_behind || projection->LinksOf(inode) == 0) return false;
   auto [base, heads] = BaseOf({inode, inode, inode});
   const base::Hash before = file.staged->base_root();
-  const base::Hash after = base.plain_root;
+  const base::Hash after = base.PlainRoot();
   if (!file.staged->Follow(base, std::move(heads))) return false;
   if (file.is_behind.exchange(false)) --files_behind;
   return before != after;

@@ -25,7 +25,6 @@ Manifest Example() {
   manifest.entries = {Chunk(70'000, 1), {1 << 20, true, {}}, Chunk(3, 4)};
   manifest.size = 70'000 + (1 << 20) + 3;
   manifest.hole_bytes = 1 << 20;
-  manifest.plain_root = PlainRootOfLeaves(manifest.entries);
   return manifest;
 }
 
@@ -147,6 +146,8 @@ TEST(ManifestTest, ThePlainRootTellsContentsHolesAndInlineApartAndIgnoresTimeAnd
   leaves[0].chunk.id = HashOf(50);
   leaves[0].chunk.sealed_hash = HashOf(51);
   EXPECT_EQ(PlainRootOfLeaves(leaves), root);
+  EXPECT_EQ(Example().PlainRoot(), root);
+  EXPECT_EQ(InlineManifest("a", 1, true).PlainRoot(), PlainRootOfInline("a"));
   std::set<base::Hash> roots = {root, PlainRootOfInline(""), PlainRootOfLeaves({}), PlainRootOfInline("a")};
   leaves[0].chunk.plain_hash = HashOf(52);
   roots.insert(PlainRootOfLeaves(leaves));
@@ -169,6 +170,7 @@ TEST(ManifestPagesTest, ManyEntriesMakeATreeThatGivesThemBackInOrder) {
     EXPECT_LE(manifest.entries.size(), Manifest::kRootEntriesMax);
     EXPECT_EQ(Must(DecodeManifest(EncodeManifest(manifest))), manifest);
     EXPECT_EQ(Must(world.Reader(manifest).Leaves()), leaves);
+    EXPECT_EQ(manifest.PlainRoot(), PlainRootOfLeaves(leaves));
   }
 }
 

@@ -105,7 +105,7 @@ TEST(PublicationTest, EqualContentsWrittenInDifferentWaysHaveEqualPlainRoots) {
     if (begin % 7 == 0) Must(file->Rebase(Must(file->Publish()), {}));
     end = begin;
   }
-  EXPECT_EQ(Must(file->Publish()).plain_root, world.Version(bytes).plain_root);
+  EXPECT_EQ(Must(file->Publish()).PlainRoot(), world.Version(bytes).PlainRoot());
 }
 
 TEST(PublicationTest, AFullStoreFailsThePublicationAndLosesNothing) {
@@ -118,7 +118,7 @@ TEST(PublicationTest, AFullStoreFailsThePublicationAndLosesNothing) {
   EXPECT_TRUE(file->dirty());
   EXPECT_EQ(ReadAll(*file), bytes);
   world.content.FailPutsAfter(-1);
-  EXPECT_EQ(Must(file->Publish()).plain_root, world.Version(bytes).plain_root);
+  EXPECT_EQ(Must(file->Publish()).PlainRoot(), world.Version(bytes).PlainRoot());
 }
 
 TEST(PublicationTest, AMissingChunkFailsOnlyTheReadsThatNeedIt) {

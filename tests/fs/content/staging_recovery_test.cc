@@ -268,7 +268,7 @@ TEST(StagingTest, TheVersionThatIsBeingMadeAnOpIsFoundByRecovery) {
   const Outcome outcome = Recover(world);
   ASSERT_EQ(outcome.recovered.size(), 1U);
   EXPECT_EQ(ReadAll(*outcome.recovered[0].file), "later");
-  EXPECT_EQ(outcome.recovered[0].publications, std::vector{version.plain_root});
+  EXPECT_EQ(outcome.recovered[0].publications, std::vector{version.PlainRoot()});
 }
 
 TEST(StagingTest, AVersionMadeBeforeTheFirstPersistIsFoundByRecoveryToo) {
@@ -279,7 +279,7 @@ TEST(StagingTest, AVersionMadeBeforeTheFirstPersistIsFoundByRecoveryToo) {
   Must(file->Persist());
   file.reset();
   Restart(world);
-  EXPECT_EQ(Recover(world).recovered.at(0).publications, std::vector{version.plain_root});
+  EXPECT_EQ(Recover(world).recovered.at(0).publications, std::vector{version.PlainRoot()});
 }
 
 TEST(StagingTest, SeveralStagingsOfOneNodeAreRecovered) {
@@ -375,7 +375,7 @@ TEST(StagingTest, ALogThatWasWrittenHalfWayKnowsThePublicationThatFollows) {
   Restart(world, Keep::kEverything);  // Its op may be durable.
   const Outcome outcome = Recover(world);
   ASSERT_EQ(outcome.recovered.size(), 1U);
-  EXPECT_EQ(outcome.recovered[0].publications, std::vector{published.plain_root});
+  EXPECT_EQ(outcome.recovered[0].publications, std::vector{published.PlainRoot()});
 }
 
 TEST(StagingTest, ALogThatWasWrittenHalfWayGivesWayToWhatWasWrittenSince) {

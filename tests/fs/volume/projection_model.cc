@@ -143,7 +143,7 @@ class Maker {
       std::set<Timestamp> equal;
       for (const auto& [other, other_value] : heads) {
         const bool other_hides = !live && (!deleted || dropped.contains(other));
-        const bool same = fs::DecodeManifest(value)->plain_root == fs::DecodeManifest(other_value)->plain_root;
+        const bool same = fs::DecodeManifest(value)->PlainRoot() == fs::DecodeManifest(other_value)->PlainRoot();
         if (same && hides == other_hides) equal.insert(other);
       }
       (hides ? hidden : shown).insert(equal);

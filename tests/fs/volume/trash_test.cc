@@ -127,7 +127,6 @@ TEST_F(TrashTest, APurgeThatDidNotSeeTheLatestVersionIsVoid) {
   Manifest manifest;
   manifest.size = 1;
   manifest.inline_bytes = "x";
-  manifest.plain_root = base::Sha256("x");
   written.fields = {schema::Replace(schema::kContent, EncodeManifest(manifest), {})};
   ASSERT_TRUE(world_.replica->Ingest(9, 0, std::vector{written}).ok());
   EXPECT_EQ(volume().ListTrash().size(), 1u);

@@ -31,18 +31,22 @@ struct Manifest {
 
   std::uint64_t size = 0;
   base::UnixNanoseconds mtime = 0;  ///< When the contents were last changed.
-  base::Hash plain_root{};          ///< A function of the contents and their chunking only: versions fold by it.
   std::uint64_t hole_bytes = 0;     ///< Of `size`, those in holes: they take no space.
   bool fixed_chunks = false;        ///< Cut every 64 KiB, not where the contents say.
   std::string inline_bytes;
   std::uint8_t level = 0;
   std::vector<ManifestEntry> entries;
+  base::Hash plain_root_of_pages{};  ///< At levels above 0 the plain root, which is not to be had from `entries`.
+
+  /// A function of the contents and their chunking only: versions fold by it. Hashes the inline bytes or the entries of
+  /// level 0 on each call, as most who look at a version (its size, its time) have no use for it.
+  base::Hash PlainRoot() const;
 
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
 
 /// The value of a content register, and back; bytes from a peer are hostile. Errors: kDataLoss with the offset.
-/// At level 0 and inline, `plain_root` and `hole_bytes` are not stored but computed when decoding.
+/// At level 0 and inline, `hole_bytes` is not stored but computed when decoding.
 std::string EncodeManifest(const Manifest& manifest);
 absl::StatusOr<Manifest> DecodeManifest(std::string_view bytes);
 
