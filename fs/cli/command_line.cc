@@ -4,6 +4,7 @@
 // what to run; printing goes through Print, which alone knows of --json.
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "cli/mount_command.h"
 #include "cli/mount_helper.h"
 #include "cli/print.h"
+#include "cli/repair.h"
 #include "cli/serve_process.h"
 #include "cli/unmount.h"
 #include "cli/version.h"
@@ -49,6 +51,7 @@ struct Options {
   std::string role = "writer";
   std::vector<std::string> addresses;
   std::int64_t timeout_s = 24 * 3600;
+  std::int64_t patience_s = 60;
   std::int64_t lifetime_s = 24 * 3600;
   ServeOptions serve;
 };
@@ -214,6 +217,23 @@ void AddVerify(CLI::App& app, Options& options, Run& run) {
   command->final_callback([&options, &run] { run = [&options] { return RunVerify(options); }; });
 }
 
+void AddRepair(CLI::App& app, Options& options, Run& run) {
+  CLI::App* command = AddCommand(app, options, "repair", "Fetch again what the disk has lost of the log");
+  command->add_option("STORE", options.path, "The store, which nobody may have open")->required();
+  command->add_option("--peer", options.addresses, "From the replica there, too (default: those remembered)")
+      ->allow_extra_args(false)
+      ->type_name("HOST:PORT");
+  command->add_option("--timeout", options.patience_s, "Give up so many seconds after the last success (default: 60)")
+      ->type_name("SECONDS")
+      ->check(CLI::NonNegativeNumber);
+  command->final_callback([&options, &run] {
+    run = [&options] {
+      const std::chrono::seconds patience(options.patience_s);
+      return Print(RepairStore(options.path, options.addresses, patience), options.json, RepairText);
+    };
+  });
+}
+
 int RunTrash(const Options& options) {
   if (options.action == "list")
     return Print(Ask(options.path, "trash-list", Json::object()), options.json, TrashListText);
@@ -270,6 +290,7 @@ int RunCommandLine(int argc, char** argv) {
   AddTrash(app, options, run);
   AddDump(app, options, run);
   AddVerify(app, options, run);
+  AddRepair(app, options, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {

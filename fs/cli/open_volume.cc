@@ -1,6 +1,6 @@
 #include "cli/open_volume.h"
 
-// Storage, clock, randomness and executors are chosen here and nowhere else. The order of things:
+// The order of things:
 //
 //   Store::Open takes the lock, checks the store, and replays its ops -> TreeReplica -> Volume on top of the tree.
 //
@@ -8,11 +8,7 @@
 // only exists once the replay is over. Hence the tree is made at the first op (by then the store is locked and checked,
 // so reading its identity again is safe) and submits through a journal that learns of the store when that is open.
 
-#include <copse/base/asio_network.h>
 #include <copse/base/check.h>
-#include <copse/base/executor.h>
-#include <copse/base/posix_storage.h>
-#include <copse/base/random.h>
 #include <copse/base/status_macros.h>
 #include <copse/crdt/tree_replica.h>
 #include <copse/fs/named_content.h>
@@ -23,6 +19,7 @@
 #include <utility>
 
 #include "cli/descriptor_limit.h"
+#include "cli/machine.h"
 #include "cli/snapshots.h"
 
 namespace copse::cli {
@@ -41,24 +38,6 @@ class StoreJournal final : public crdt::Journal {
     return *store_;
   }
   replica::Store* store_ = nullptr;
-};
-
-/// The world as it is.
-struct Machine {
-  // A callback may still be posting to an executor.
-  ~Machine() { network.Stop(); }
-
-  base::PosixStorage storage;
-  base::SystemClock clock;
-  base::SystemRandom random;
-  base::AsioNetwork network;
-  // Three threads: publishing a file waits for the store's sync, which the store's own timer may be at, and neither is
-  // to wait for what other replicas send.
-  base::ThreadExecutor store_executor;
-  base::ThreadExecutor volume_executor;
-  base::ThreadExecutor exchange_executor;
-
-  replica::Store::Environment store_environment() { return {storage, clock, random, store_executor}; }
 };
 
 }  // namespace
@@ -183,10 +162,7 @@ absl::StatusOr<std::unique_ptr<OpenVolume>> OpenVolume::Open(const std::string& 
 fs::Volume& OpenVolume::volume() { return *state_->volume; }
 replica::Store& OpenVolume::store() { return *state_->store; }
 base::Storage& OpenVolume::storage() { return state_->machine.storage; }
-replica::Exchange::Environment OpenVolume::exchange_environment() {
-  Machine& machine = state_->machine;
-  return {machine.network, machine.exchange_executor, machine.clock, machine.random};
-}
+replica::Exchange::Environment OpenVolume::exchange_environment() { return state_->machine.exchange_environment(); }
 base::Clock& OpenVolume::clock() { return state_->machine.clock; }
 bool OpenVolume::read_only() const { return state_->read_only; }
 const std::vector<std::string>& OpenVolume::notes() const { return state_->notes; }

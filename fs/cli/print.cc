@@ -147,6 +147,12 @@ std::string VerifyText(const Json& result) {
   return text;
 }
 
+std::string RepairText(const Json& result) {
+  std::string text;
+  for (const Json& place : result.at("mended")) text += "mended " + place.get<std::string>() + "\n";
+  return text.empty() ? "the log is sound\n" : text;
+}
+
 std::string JoinText(const Json& result) {
   return "joined as " + Text(result, "label") + ", with " + Count(result, "entries", "entry") +
          "\nthis replica: " + Text(result, "fingerprint") + "\ninvited by:   " + Text(result, "inviter_fingerprint") +

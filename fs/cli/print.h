@@ -13,6 +13,7 @@ std::string UnmountText(const Json& result);
 std::string StatusText(const Json& result);
 std::string FlushText(const Json& result);
 std::string VerifyText(const Json& result);
+std::string RepairText(const Json& result);
 std::string JoinText(const Json& result);
 std::string InviteText(const Json& result);
 std::string MembersText(const Json& result);

@@ -22,18 +22,6 @@ namespace {
 constexpr std::string_view kSegmentSuffix = ".segment";
 constexpr std::size_t kSegmentDigits = 16;
 
-std::string SegmentName(std::uint64_t first_op) {
-  char name[kSegmentDigits + 1];
-  std::snprintf(name, sizeof name, "%016" PRIx64, first_op);
-  return name + std::string(kSegmentSuffix);
-}
-
-bool IsSegmentName(const std::string& name) {
-  return name.size() == kSegmentDigits + kSegmentSuffix.size() &&
-         name.find_first_not_of("0123456789abcdef") == kSegmentDigits &&
-         name.compare(kSegmentDigits, std::string::npos, kSegmentSuffix.data()) == 0;
-}
-
 std::string Place(const std::string& path, std::uint64_t offset) { return path + " offset " + std::to_string(offset); }
 
 absl::Status Damage(const std::string& place, const std::string& what) {
@@ -41,6 +29,19 @@ absl::Status Damage(const std::string& place, const std::string& what) {
 }
 
 }  // namespace
+
+std::string SegmentName(std::uint64_t first_op) {
+  char name[kSegmentDigits + 1];
+  std::snprintf(name, sizeof name, "%016" PRIx64, first_op);
+  return name + std::string(kSegmentSuffix);
+}
+
+std::optional<std::uint64_t> FirstOpOf(const std::string& segment_name) {
+  const bool is_one = segment_name.size() == kSegmentDigits + kSegmentSuffix.size() &&
+                      segment_name.find_first_not_of("0123456789abcdef") == kSegmentDigits &&
+                      segment_name.compare(kSegmentDigits, std::string::npos, kSegmentSuffix.data()) == 0;
+  return is_one ? std::optional(std::stoull(segment_name.substr(0, kSegmentDigits), nullptr, 16)) : std::nullopt;
+}
 
 std::string FeedName(crdt::ActorId actor) {
   char name[5];
@@ -54,7 +55,7 @@ absl::StatusOr<std::unique_ptr<FeedReader>> FeedReader::Open(base::Storage& stor
   std::unique_ptr<FeedReader> reader(new FeedReader(storage, std::move(directory), volume, actor));
   COPSE_ASSIGN_OR_RETURN(const auto entries, storage.List(reader->directory_));
   for (const base::Storage::Entry& entry : entries) {
-    if (!IsSegmentName(entry.name)) return Damage(reader->Path(entry.name), "is not a segment");
+    if (!FirstOpOf(entry.name)) return Damage(reader->Path(entry.name), "is not a segment");
     if (limit != nullptr && reader->Path(entry.name) > limit->segment) break;
     reader->segments_.push_back(entry.name);
   }
@@ -167,6 +168,7 @@ absl::Status FeedReader::HandleBadRecord() {
   if (valid) {
     segment_->Seek(*valid);
     is_chain_known_ = false;
+    at_segment_start_ = false;
     return Damage(place, "a record is damaged, and valid ones follow at offset " + std::to_string(*valid));
   }
   const std::uint64_t rest = segment_->size() - segment_->offset();

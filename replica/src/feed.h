@@ -171,4 +171,8 @@ class Feed {
 /// `actor` as 4 hex digits: the name of its directory below feeds/.
 std::string FeedName(crdt::ActorId actor);
 
+/// The file of the segment that begins with that op of the feed; and back, nothing for any other name.
+std::string SegmentName(std::uint64_t first_op);
+std::optional<std::uint64_t> FirstOpOf(const std::string& segment_name);
+
 }  // namespace copse::replica

@@ -81,7 +81,11 @@ absl::Status Store::State::Open(const Replayer& replayer) {
   std::vector<std::unique_ptr<FeedReader>> readers;
   {
     const std::lock_guard lock(intake_mutex);  // What is found damaged is wanted by work that runs beside this.
-    COPSE_RETURN_IF_ERROR(OpenFeeds(replayer, readers));
+    const absl::Status opened = OpenFeeds(replayer, readers);
+    if (absl::IsDataLoss(opened)) {
+      return absl::DataLossError(std::string(opened.message()) + "; run: copse repair " + layout.store);
+    }
+    COPSE_RETURN_IF_ERROR(opened);
   }
   Dependencies stated;
   // Only now, with everything found sound, is anything changed.

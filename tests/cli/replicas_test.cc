@@ -71,6 +71,14 @@ class ReplicasTest : public MountedTest {
     EXPECT_EQ(lstat(path.c_str(), &shown), 0) << path;
     return shown.st_ino;
   }
+  static void InvertBit(const std::string& path, std::streamoff offset) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(offset);
+    const int byte = file.get();
+    file.seekp(offset);
+    file.put(static_cast<char>(byte ^ 1));
+    ASSERT_TRUE(file.good());
+  }
   static void Kill(pid_t process) {
     kill(process, SIGKILL);
     int status = 0;
@@ -148,20 +156,48 @@ TEST_F(ReplicasTest, AChunkThatTheDiskHasDamagedIsFoundAndFetchedAgain) {
   WriteFile(in_mount("file"), contents);
   ASSERT_TRUE(Eventually([&] { return Holds(in_other("file"), contents); }));
   RunWell({"umount", other_mount_point()});  // The kernel forgets what it has read.
-  {
-    std::fstream pack(other_store() + "/chunks/00000000.pack", std::ios::in | std::ios::out | std::ios::binary);
-    pack.seekg(1000);
-    const int byte = pack.get();
-    pack.seekp(1000);
-    pack.put(static_cast<char>(byte ^ 1));
-    ASSERT_TRUE(pack.good());
-  }
+  InvertBit(other_store() + "/chunks/00000000.pack", 1000);
   RunWell({"mount", other_store(), other_mount_point()});
   const Outcome found = Run({"verify", other_store()});
   EXPECT_EQ(found.exit_code, 1);
   EXPECT_NE(found.out.find("is damaged"), std::string::npos) << found.out;
   EXPECT_TRUE(Eventually([this] { return Run({"verify", other_store()}).exit_code == 0; }));
   EXPECT_TRUE(Holds(in_other("file"), contents));
+}
+
+TEST_F(ReplicasTest, WhatTheDiskHasLostOfTheLogIsFetchedAgainByRepair) {
+  MountBoth();
+  for (const char* name : {"one", "two", "three"}) {
+    WriteFile(in_mount(name), name);
+    ASSERT_TRUE(Eventually([&] { return Holds(in_other(name), name); }));
+  }
+  const auto segment = [](const std::string& of) { return of + "/feeds/0001/0000000000000000.segment"; };
+  const auto lose = [&](const std::string& of) {
+    std::filesystem::remove_all(of + "/snapshots");  // Or what they cover is not looked at.
+    InvertBit(segment(of), 100);
+  };
+
+  RunWell({"umount", other_mount_point()});
+  lose(other_store());
+  const std::string refused = RunBadly({"mount", other_store(), other_mount_point()});
+  EXPECT_NE(refused.find(segment(other_store())), std::string::npos) << refused;
+  EXPECT_NE(refused.find("run: copse repair " + other_store()), std::string::npos) << refused;
+  EXPECT_EQ(RunJson({"repair", other_store()}).at("mended").size(), 1U);
+  EXPECT_EQ(RunWell({"repair", other_store()}), "the log is sound\n");
+  RunWell({"mount", other_store(), other_mount_point()});
+  EXPECT_NE(RunBadly({"repair", other_store()}).find("another process"), std::string::npos);
+
+  // The own feed of who is dialled.
+  RunWell({"umount", mount_point()});
+  lose(store());
+  const std::string lost = RunBadly({"repair", store(), "--timeout", "0"});
+  EXPECT_NE(lost.find("frame 0 of actor 1"), std::string::npos) << lost;
+  const std::string mended = RunWell({"repair", store()});
+  EXPECT_NE(mended.find("mended " + segment(store()) + " offset 42: frame 0 of actor 1"), std::string::npos) << mended;
+  Mount({});
+  for (const std::string& of : {store(), other_store()}) EXPECT_TRUE(RunJson({"verify", of}).at("problems").empty());
+  EXPECT_TRUE(Eventually([this] { return AreConnected() && AreEqual(); }));
+  for (const char* name : {"one", "two", "three"}) EXPECT_TRUE(Holds(in_mount(name), name));
 }
 
 TEST_F(ReplicasTest, MembersAreListedWithTheSameFingerprintsOnBoth) {

@@ -1,0 +1,314 @@
+#include <copse/replica/repair.h>
+
+#include <algorithm>
+
+#include "store_exchange_fixture.h"
+
+// What a disk loses of a feed is fetched again from whoever has it, and nothing else changes.
+
+namespace copse::replica {
+namespace {
+
+using Keep = base::MemoryStorage::Keep;
+using Image = std::map<std::string, std::string>;
+
+class RepairTest : public StoreExchangeTest {
+ protected:
+  static constexpr crdt::ActorId kSecond = 17;
+
+  /// Both hold six frames of the first, one by one, and two of the second; nobody has a store open.
+  void WriteAndClose(std::uint64_t segment_bytes_max) {
+    for (Replica* replica : {&one_, &two_}) {
+      replica->machine.options().segment_bytes_max = segment_bytes_max;
+      replica->store.reset();
+      replica->Open();
+    }
+    for (std::uint64_t counter = 1; counter <= 5; ++counter) {
+      one_.Write(counter);
+      Send(one_, two_);
+    }
+    two_.Write(6);
+    two_.Write(7);
+    Send(two_, one_);
+    Close(one_);
+    Close(two_);
+  }
+  static void Close(Replica& replica) {
+    replica.LetSync();
+    replica.store.reset();
+  }
+
+  /// Gives `repair` what it asks for and `from` has, as a session does, in runs of `bytes`.
+  static absl::Status Give(SessionHost& from, Repair& repair, std::size_t bytes) {
+    for (bool any = true; any;) {
+      any = false;
+      for (const FeedHead& theirs : from.Heads()) {
+        std::uint64_t here = 0;
+        for (const FeedHead& head : repair.exchange_side().Heads())
+          here = head.actor == theirs.actor ? head.frames : here;
+        if (theirs.frames <= here || !repair.exchange_side().IsMember(theirs.actor)) continue;
+        const auto frames = from.ReadFrames(theirs.actor, here, bytes).value();
+        const absl::Status added = repair.exchange_side().AddFrames(theirs.actor, here, frames);
+        if (!added.ok()) return added;
+        any = true;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  /// Where the records of all segments of a feed begin, by path.
+  static std::vector<std::pair<std::string, std::uint64_t>> Records(Machine& machine, const std::string& feed) {
+    std::vector<std::pair<std::string, std::uint64_t>> records;
+    for (const std::string& path : machine.Files(feed)) {
+      const std::string bytes = machine.Read(path);
+      for (std::size_t at = bytes.find("cprc"); at != std::string::npos; at = bytes.find("cprc", at + 1)) {
+        records.emplace_back(path, at);
+      }
+    }
+    return records;
+  }
+
+  /// What it replays and verifies once it is opened.
+  static std::vector<crdt::Op> OpsOf(Replica& replica) {
+    replica.Open();
+    if (replica.store == nullptr) return {};
+    EXPECT_TRUE(replica.store->Verify()->problems.empty()) << replica.store->Verify()->problems.front();
+    std::vector<crdt::Op> ops = replica.received.ops;
+    replica.store.reset();
+    return ops;
+  }
+
+  /// Refused, mended with what `from` has, and the store that it was.
+  void DamageAndMend(Replica& damaged, Replica& from, const std::function<void()>& damage, const std::string& where,
+                     std::size_t bytes) {
+    const std::vector<crdt::Op> before = OpsOf(damaged);
+    damage();
+    const absl::Status refused = damaged.machine.Open().status();
+    ASSERT_TRUE(absl::IsDataLoss(refused)) << where << ": " << refused;
+    EXPECT_NE(refused.message().find("copse repair /store"), absl::string_view::npos) << refused;
+    {
+      const auto repair = Repair::Open(damaged.machine.storage(), Machine::kPath);
+      ASSERT_TRUE(repair.ok()) << where << ": " << repair.status();
+      EXPECT_TRUE((*repair)->findings().hopeless.empty()) << where << ": " << (*repair)->findings().hopeless.front();
+      const absl::Status given = Give(from.side(), **repair, bytes);
+      ASSERT_TRUE(given.ok() || absl::IsCancelled(given)) << where << ": " << given;
+      EXPECT_TRUE((*repair)->findings().lost.empty()) << where << ": " << (*repair)->findings().lost.front();
+      EXPECT_EQ((*repair)->findings().mended.size(), 1U) << where;
+    }
+    damaged.machine.storage().Crash(Keep::kNothing);
+    EXPECT_EQ(OpsOf(damaged), before) << where;
+  }
+
+  void FlipAndMend(Replica& damaged, Replica& from, const std::string& path, std::uint64_t offset, std::size_t bytes) {
+    DamageAndMend(
+        damaged, from, [&] { damaged.machine.storage().FlipBit(path, offset, 2); },
+        path + " offset " + std::to_string(offset), bytes);
+  }
+};
+
+TEST_F(RepairTest, AnyRecordOfAFeedThatTheDiskHasSpoiltIsMended) {
+  WriteAndClose(64 << 20);
+  one_.Open();
+  const auto records = Records(two_.machine, Machine::kFeed);
+  ASSERT_GE(records.size(), 5U);
+  for (std::size_t i = 0; i + 1 < records.size(); ++i) {
+    for (const std::uint64_t at : {0, 5, 9, 40}) {  // The record's magic, length and checksum, and its frame.
+      FlipAndMend(two_, one_, records[i].first, records[i].second + at, i % 2 == 0 ? 1 : 1 << 20);
+    }
+  }
+}
+
+TEST_F(RepairTest, TheOwnFeedIsMendedByWhatOthersHaveOfIt) {
+  WriteAndClose(64 << 20);
+  two_.Open();
+  const auto records = Records(one_.machine, Machine::kFeed);
+  for (std::size_t i = 0; i + 1 < records.size(); ++i) {
+    FlipAndMend(one_, two_, records[i].first, records[i].second + 20, 1);
+  }
+}
+
+TEST_F(RepairTest, HeadersAndLastRecordsOfSegmentsAreMendedAndWholeSegmentsToo) {
+  WriteAndClose(1);
+  one_.Open();
+  const auto records = Records(two_.machine, Machine::kFeed);
+  ASSERT_GE(records.size(), 5U);
+  base::MemoryStorage& disk = two_.machine.storage();
+  for (std::size_t i = 0; i + 1 < records.size(); ++i) {
+    const auto& [path, at] = records[i];
+    FlipAndMend(two_, one_, path, 3, 1);
+    FlipAndMend(two_, one_, path, at + 7, 1);
+    DamageAndMend(
+        two_, one_,
+        [&] {
+          auto file = disk.Open(path, base::Storage::OpenMode::kReadWrite).value();
+          ASSERT_TRUE(file->Truncate(at + 30).ok() && file->Sync().ok());
+        },
+        path + " cut", 1);
+    DamageAndMend(
+        two_, one_, [&] { ASSERT_TRUE(disk.Remove(path).ok() && disk.SyncDirectory(Machine::kFeed).ok()); },
+        path + " removed", 1 << 20);
+  }
+}
+
+TEST_F(RepairTest, SeveralPlacesOfSeveralFeedsAreMendedInOneGo) {
+  WriteAndClose(64 << 20);
+  one_.Open();
+  const std::vector<crdt::Op> before = OpsOf(two_);
+  for (const char* feed : {"/feeds/0001", "/feeds/0011"}) {
+    const auto records = Records(two_.machine, Machine::kPath + feed);
+    for (std::size_t i = 0; i + 1 < records.size(); i += 2) {
+      two_.machine.storage().FlipBit(records[i].first, records[i].second + 30, 1);
+    }
+  }
+  {
+    const auto repair = Repair::Open(two_.machine.storage(), Machine::kPath).value();
+    EXPECT_EQ(repair->findings().lost.size(), 2U);
+    for (int i = 0; i < 10 && !repair->findings().lost.empty(); ++i) Give(one_.side(), *repair, 1 << 20).IgnoreError();
+    EXPECT_TRUE(repair->findings().lost.empty());
+    EXPECT_GE(repair->findings().mended.size(), 4U);
+  }
+  EXPECT_EQ(OpsOf(two_), before);
+}
+
+TEST_F(RepairTest, FramesThatAreNotThoseThatWereLostAreRefusedAndNothingIsChanged) {
+  WriteAndClose(64 << 20);
+  one_.Open();
+  const auto records = Records(two_.machine, Machine::kFeed);
+  two_.machine.storage().FlipBit(records[2].first, records[2].second + 30, 1);
+  const Image damaged = two_.machine.Image();
+  const auto repair = Repair::Open(two_.machine.storage(), Machine::kPath).value();
+  const std::uint64_t lost = 2;
+  const std::vector<std::string> frames = one_.side().ReadFrames(1, 0, 1 << 20).value();
+  for (std::size_t byte = 0; byte < frames[lost].size(); ++byte) {
+    std::string spoilt = frames[lost];
+    spoilt[byte] = static_cast<char>(spoilt[byte] ^ 4);
+    EXPECT_TRUE(absl::IsDataLoss(repair->exchange_side().AddFrames(1, lost, {{spoilt}}))) << byte;
+  }
+  EXPECT_TRUE(absl::IsDataLoss(repair->exchange_side().AddFrames(1, lost, {{frames[lost + 1]}})));
+  EXPECT_TRUE(absl::IsCancelled(repair->exchange_side().AddFrames(kSecond, 2, {{frames[lost]}})));
+  EXPECT_EQ(two_.machine.Image(), damaged);
+  EXPECT_TRUE(repair->exchange_side().AddFrames(1, lost, {{frames[lost]}}).ok());
+  EXPECT_TRUE(repair->findings().lost.empty());
+}
+
+TEST_F(RepairTest, WhatNobodyHasStaysLostAndTheRestStaysAsItIs) {
+  WriteAndClose(64 << 20);
+  const auto records = Records(one_.machine, Machine::kFeed);
+  one_.machine.storage().FlipBit(records[1].first, records[1].second + 30, 1);
+  const Image damaged = one_.machine.Image();
+  {
+    const auto repair = Repair::Open(one_.machine.storage(), Machine::kPath).value();
+    EXPECT_TRUE(Give(repair->exchange_side(), *repair, 1).ok());  // Whoever has the same.
+    ASSERT_EQ(repair->findings().lost.size(), 1U);
+    EXPECT_EQ(repair->findings().lost.front(),
+              records[1].first + " offset " + std::to_string(records[1].second) + ": frame 1 of laptop");
+    EXPECT_TRUE(repair->findings().mended.empty());
+  }
+  EXPECT_EQ(one_.machine.Image(), damaged);
+}
+
+TEST_F(RepairTest, ASoundStoreIsLeftAloneAndAnOpenOneIsRefused) {
+  const std::string second = two_.store->identity().signing_public;
+  WriteAndClose(64 << 20);
+  const Image sound = one_.machine.Image();
+  {
+    const auto repair = Repair::Open(one_.machine.storage(), Machine::kPath).value();
+    EXPECT_TRUE(repair->findings().lost.empty() && repair->findings().mended.empty());
+    EXPECT_TRUE(repair->IsWelcome(second));
+    EXPECT_FALSE(repair->IsWelcome(std::string(32, 'x')));
+  }
+  EXPECT_EQ(one_.machine.Image(), sound);
+  one_.Open();
+  EXPECT_TRUE(absl::IsUnavailable(Repair::Open(one_.machine.storage(), Machine::kPath).status()));
+}
+
+TEST_F(RepairTest, WhoHasWrittenIsWelcomeEvenIfTheFrameThatLetItInIsLost) {
+  const std::string second = two_.store->identity().signing_public;
+  WriteAndClose(64 << 20);
+  const auto records = Records(one_.machine, Machine::kFeed);
+  for (std::size_t i = 0; i + 1 < records.size(); ++i) {
+    one_.machine.storage().FlipBit(records[i].first, records[i].second + 30, 1);
+  }
+  const auto repair = Repair::Open(one_.machine.storage(), Machine::kPath).value();
+  EXPECT_TRUE(repair->IsWelcome(second));
+  EXPECT_FALSE(repair->IsWelcome(std::string(32, 'x')));
+  two_.Open();
+  Give(two_.side(), *repair, 1).IgnoreError();
+  EXPECT_TRUE(repair->findings().lost.empty());
+  EXPECT_EQ(repair->findings().mended.size(), 1U);
+}
+
+TEST_F(RepairTest, ACrashInBetweenLeavesADamagedStoreOrAMendedOne) {
+  WriteAndClose(64 << 20);
+  one_.Open();
+  const std::vector<FeedHead> heads =
+      Repair::Open(two_.machine.storage(), Machine::kPath).value()->exchange_side().Heads();
+  const auto records = Records(two_.machine, Machine::kFeed);
+  two_.machine.storage().FlipBit(records[1].first, records[1].second + 30, 1);
+  const auto disk = two_.machine.storage().Copy();
+  bool was_cut = true;
+  for (std::uint64_t changes = 0; was_cut; ++changes) {
+    for (const Keep keep : {Keep::kNothing, Keep::kEverything, Keep::kPrefix, Keep::kRandom}) {
+      const auto copy = disk->Copy();
+      {
+        const auto repair = Repair::Open(*copy, Machine::kPath).value();
+        copy->CutPowerAfter(changes);
+        Give(one_.side(), *repair, 1).IgnoreError();
+        was_cut = copy->power_is_cut();
+      }
+      copy->Crash(keep, changes);
+      const auto again = Repair::Open(*copy, Machine::kPath);
+      ASSERT_TRUE(again.ok()) << changes << ": " << again.status();
+      const absl::Status given = Give(one_.side(), **again, 1);
+      EXPECT_TRUE(given.ok() || absl::IsCancelled(given)) << given;
+      EXPECT_TRUE((*again)->findings().lost.empty() && (*again)->findings().hopeless.empty()) << changes;
+      EXPECT_EQ((*again)->exchange_side().Heads(), heads) << changes;
+    }
+  }
+}
+
+TEST_F(RepairTest, ASnapshotThatSaysWhereFramesLayGoesWithThem) {
+  Close(two_);
+  two_.machine.options().segment_bytes_max = 1;
+  two_.Open();
+  for (std::uint64_t counter = 1; counter <= 5; ++counter) one_.Write(counter);
+  Send(one_, two_, 1 << 20);  // One record, of which each frame becomes one.
+  one_.machine.options().segment_bytes_max = 1;
+  Close(one_);
+  one_.Open();
+  one_.Write(6);
+  Send(one_, two_);  // The last frame, which a snapshot proves, is in another segment, and stays where it is.
+  ASSERT_EQ(two_.machine.Files(Machine::kFeed).size(), 2U);
+  crdt::VersionVector version;
+  version.Raise(1, 6);
+  ASSERT_TRUE(two_.store->WriteSnapshot(version, {"state"}).ok());
+  Close(two_);
+  const auto records = Records(two_.machine, Machine::kFeed);
+  two_.machine.storage().FlipBit(records[1].first, records[1].second + 30, 1);
+  {
+    const auto repair = Repair::Open(two_.machine.storage(), Machine::kPath).value();
+    ASSERT_TRUE(absl::IsCancelled(Give(one_.side(), *repair, 1 << 20)) || repair->findings().lost.empty());
+  }
+  two_.machine.options().restorer = [](const std::vector<crdt::ImageBuffer>&) { return absl::OkStatus(); };
+  two_.Open();
+  EXPECT_EQ(two_.side().ReadFrames(1, 0, 1 << 20).value(), one_.side().ReadFrames(1, 0, 1 << 20).value());
+  EXPECT_EQ(two_.Counters(), (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6}));
+}
+
+TEST_F(RepairTest, AFullDiskLeavesTheStoreAsItIs) {
+  WriteAndClose(64 << 20);
+  one_.Open();
+  const auto records = Records(two_.machine, Machine::kFeed);
+  two_.machine.storage().FlipBit(records[1].first, records[1].second + 30, 1);
+  const auto repair = Repair::Open(two_.machine.storage(), Machine::kPath).value();
+  const Image damaged = two_.machine.Image();
+  two_.machine.storage().SetFreeBytes(100);
+  EXPECT_TRUE(absl::IsResourceExhausted(Give(one_.side(), *repair, 1)));
+  EXPECT_EQ(two_.machine.Image(), damaged);
+  two_.machine.storage().SetFreeBytes(1 << 20);
+  Give(one_.side(), *repair, 1).IgnoreError();
+  EXPECT_TRUE(repair->findings().lost.empty());
+}
+
+}  // namespace
+}  // namespace copse::replica
