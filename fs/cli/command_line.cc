@@ -51,7 +51,7 @@ struct Options {
   std::string role = "writer";
   std::vector<std::string> addresses;
   std::int64_t timeout_s = 24 * 3600;
-  std::int64_t patience_s = 60;
+  std::int64_t patience_s = 150;
   std::int64_t lifetime_s = 24 * 3600;
   ServeOptions serve;
 };
@@ -223,7 +223,9 @@ void AddRepair(CLI::App& app, Options& options, Run& run) {
   command->add_option("--peer", options.addresses, "From the replica there, too (default: those remembered)")
       ->allow_extra_args(false)
       ->type_name("HOST:PORT");
-  command->add_option("--timeout", options.patience_s, "Give up so many seconds after the last success (default: 60)")
+  command
+      ->add_option("--timeout", options.patience_s,
+                   "Give up so many seconds after the last frame that came (default: 150)")
       ->type_name("SECONDS")
       ->check(CLI::NonNegativeNumber);
   command->final_callback([&options, &run] {

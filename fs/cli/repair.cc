@@ -5,6 +5,7 @@
 
 #include <future>
 #include <memory>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -22,11 +23,11 @@ std::string Places(std::size_t count) {
   return count == 1 ? "1 place of the log is" : std::to_string(count) + " places of the log are";
 }
 
-/// Why those that were to be asked could not be.
+/// What stands in the way of those that were to be asked.
 std::string TroublesOf(const replica::Exchange& exchange) {
   std::string text;
   for (const replica::PeerStatus& peer : exchange.GetStatus()) {
-    if (!peer.connected && !peer.last_error.empty()) text += "; " + peer.last_error;
+    if (!peer.last_error.empty()) text += "; " + peer.last_error;
   }
   return text;
 }
@@ -44,23 +45,28 @@ absl::StatusOr<std::string> FetchLost(Machine& machine, replica::Repair& repair,
   callbacks.is_welcome = [&repair](const std::string& key) { return repair.IsWelcome(key); };
   replica::Exchange exchange(machine.exchange_environment(), repair.identity(), repair.exchange_side(),
                              std::move(callbacks));
-  for (const std::string& endpoint : remembered.listen) exchange.Listen(endpoint).status().IgnoreError();
+  std::string troubles;
+  for (const std::string& endpoint : remembered.listen) {
+    // An address of another day may be somebody else's now.
+    const absl::Status listens = exchange.Listen(endpoint).status();
+    if (!listens.ok()) troubles += "; cannot listen at " + endpoint + ": " + std::string(listens.message());
+  }
   for (const auto* endpoints : {&peers, &remembered.peers}) {
     for (const std::string& endpoint : *endpoints) exchange.AddPeer(endpoint);
   }
   Progress progress("mending the log");
-  std::size_t mended = 0;
+  std::uint64_t fetched = 0;
   auto give_up = std::chrono::steady_clock::now() + patience;
   for (;;) {
     const replica::Repair::Findings findings = repair.findings();
     if (findings.lost.empty() || std::chrono::steady_clock::now() >= give_up) break;
-    if (findings.mended.size() != std::exchange(mended, findings.mended.size())) {
+    if (std::exchange(fetched, findings.frames_fetched) != findings.frames_fetched) {
       give_up = std::chrono::steady_clock::now() + patience;
     }
     progress.Update(Places(findings.lost.size()) + " to be fetched");
     std::this_thread::sleep_for(kPause);
   }
-  std::string troubles = TroublesOf(exchange);
+  troubles += TroublesOf(exchange);
   const auto stopped = std::make_shared<std::promise<void>>();
   exchange.Stop([stopped] { stopped->set_value(); });
   stopped->get_future().wait_for(kStopMax);
@@ -73,21 +79,27 @@ absl::StatusOr<Json> RepairStore(const std::string& store, const std::vector<std
                                  std::chrono::seconds patience) {
   COPSE_ASSIGN_OR_RETURN(const std::string path, StorePath(store));
   Machine machine;
-  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<replica::Repair> repair, replica::Repair::Open(machine.storage, path));
-  std::string troubles;
-  if (!repair->findings().lost.empty()) {
-    COPSE_ASSIGN_OR_RETURN(troubles, FetchLost(machine, *repair, peers, patience));
-  }
-  const replica::Repair::Findings findings = repair->findings();
+  COPSE_ASSIGN_OR_RETURN(std::unique_ptr<replica::Repair> repair, replica::Repair::Open(machine.storage, path));
+  replica::Repair::Findings findings = repair->findings();
   if (!findings.hopeless.empty()) {
     return absl::DataLossError(findings.hopeless.front() +
                                "; no other replica can mend this: keep the store, and join with a new one");
   }
   if (!findings.lost.empty()) {
-    return absl::UnavailableError(Places(findings.lost.size()) + " still lost, " + findings.lost.front() +
-                                  "; run it again when a replica that has it is reached" + troubles);
+    COPSE_ASSIGN_OR_RETURN(const std::string troubles, FetchLost(machine, *repair, peers, patience));
+    findings = repair->findings();
+    if (!findings.lost.empty()) {
+      return absl::UnavailableError(Places(findings.lost.size()) + " still lost, " + findings.lost.front() +
+                                    "; nothing was changed; run it again when a replica that has it is reached" +
+                                    troubles);
+    }
   }
-  return Json{{"store", path}, {"mended", findings.mended}};
+  COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> mended, repair->Mend());
+  repair.reset();
+  // Whether the store opens now is what counts.
+  const auto no_one = [](crdt::ActorId, std::uint64_t, std::span<const crdt::Op>) { return absl::OkStatus(); };
+  COPSE_RETURN_IF_ERROR(replica::Store::Open(machine.store_environment(), path, {}, no_one).status());
+  return Json{{"store", path}, {"mended", mended}};
 }
 
 }  // namespace copse::cli

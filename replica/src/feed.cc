@@ -73,6 +73,14 @@ absl::Status FeedReader::ResumeAt(const FeedEnd& end, FeedIndex index) {
       !std::equal(index.segments.begin(), index.segments.end(), segments_.begin())) {
     return other;
   }
+  // A closed segment that was written again since has its frames in other places, and another length.
+  for (std::size_t i = 0; i + 1 < index.frames.size(); ++i) {
+    const FeedIndex::Place& frame = index.frames[i];
+    if (frame.segment == index.frames[i + 1].segment) continue;
+    if (frame.segment >= index.segments.size()) return other;
+    COPSE_ASSIGN_OR_RETURN(const base::Storage::Metadata file, storage_.Stat(Path(index.segments[frame.segment])));
+    if (file.size != frame.offset + frame.length) return other;
+  }
   next_segment_ = index.segments.size();
   const std::string path = Path(end.segment);
   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<base::File> file, storage_.Open(path, base::Storage::OpenMode::kRead));

@@ -74,7 +74,8 @@ class FeedReader {
   const FeedEnd& end() const { return end_; }
   /// Whether something follows the end that is not a frame, or a segment was being made when the machine stopped.
   bool is_torn() const { return torn_bytes_.has_value(); }
-  /// Of all frames that Next returned.
+  /// Of all frames that Next returned, and of those behind damage that it found wrong.
+  const FeedIndex& index() const { return index_; }
   FeedIndex TakeIndex() && { return std::move(index_); }
   /// What the feed's frames so far depend on, all together.
   const std::map<crdt::ActorId, Dependency>& dependencies() const { return dependencies_; }

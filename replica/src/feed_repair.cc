@@ -2,6 +2,7 @@
 
 #include <copse/base/status_macros.h>
 
+#include <algorithm>
 #include <utility>
 
 // A segment is written again as a whole, beside the feed, and renamed into it: a file in the feed that is no segment
@@ -33,54 +34,161 @@ absl::StatusOr<SegmentReader> OpenSegment(base::Storage& storage, const std::str
   return SegmentReader(std::move(file), size);
 }
 
-/// Whether there is no sound record at the gap's beginning: else frames are wrong, and not lost.
-absl::StatusOr<bool> IsLost(base::Storage& storage, const FeedGap& gap) {
-  absl::StatusOr<SegmentReader> segment = OpenSegment(storage, gap.segment);
-  if (absl::IsNotFound(segment.status())) return true;
-  COPSE_RETURN_IF_ERROR(segment.status());
-  segment->Seek(gap.begin);
+/// Whether no sound record begins where the feed ends: else frames are wrong, and not lost.
+absl::StatusOr<bool> IsLost(base::Storage& storage, const FeedEnd& end) {
+  if (end.segment.empty()) return true;
+  COPSE_ASSIGN_OR_RETURN(SegmentReader segment, OpenSegment(storage, end.segment));
+  segment.Seek(end.segment_bytes);
   std::string payload;
-  COPSE_ASSIGN_OR_RETURN(const SegmentReader::Outcome outcome, segment->Next(payload));
+  COPSE_ASSIGN_OR_RETURN(const SegmentReader::Outcome outcome, segment.Next(payload));
   return outcome != SegmentReader::Outcome::kRecord;
 }
+
+/// Reads a feed to its end, over all damage.
+class Scanner {
+ public:
+  Scanner(base::Storage& storage, FeedReader& reader) : storage_(storage), reader_(reader) {}
+
+  absl::StatusOr<FeedScan> Run() {
+    for (;;) {
+      before_ = reader_.end();
+      FeedItem item;
+      const absl::StatusOr<bool> more = reader_.Next(item);
+      if (!more.ok()) {
+        COPSE_RETURN_IF_ERROR(OnError(more.status(), item));
+      } else if (*more) {
+        COPSE_RETURN_IF_ERROR(OnFrame(std::move(item)));
+      } else {
+        break;
+      }
+    }
+    scan_.end = reader_.end();
+    scan_.segments = reader_.index().segments;
+    return std::move(scan_);
+  }
+
+ private:
+  absl::Status OnError(const absl::Status& status, FeedItem& item) {
+    if (!absl::IsDataLoss(status)) return status;
+    const FeedEnd reached = reader_.end();
+    const bool is_of_frame = reached.frames != before_.frames;
+    if (!gap_is_open_) {
+      FeedGap& gap = scan_.gaps.emplace_back();
+      gap.before = before_;
+      if (!is_of_frame) {  // Then the reader stands where the next sound record should be.
+        gap.before.segment = reached.segment;
+        gap.before.segment_bytes = reached.segment_bytes;
+      }
+      gap.what = std::string(status.message());
+    }
+    gap_is_open_ = true;
+    // A segment that begins with a later frame than it should: all records of the one before may be sound, and lost
+    // frames without ops leave no other trace.
+    const bool is_later =
+        is_of_frame && item.frame.header.number > before_.frames && before_.segment != reached.segment;
+    return is_later ? OnFrame(std::move(item)) : absl::OkStatus();
+  }
+
+  absl::Status OnFrame(FeedItem item) {
+    const FrameHeader& header = item.frame.header;
+    const FeedIndex::Place place = reader_.index().frames.back();
+    if (gap_is_open_) {
+      FeedGap& gap = scan_.gaps.back();
+      COPSE_ASSIGN_OR_RETURN(const bool is_lost, IsLost(storage_, gap.before));
+      if (is_lost && header.number > gap.before.frames) {
+        gap.next = {header.number, header.previous, reader_.index().segments[place.segment],
+                    place.offset - kRecordHeaderBytes};
+      }
+      gap_is_open_ = false;
+    }
+    scan_.grants.insert(scan_.grants.end(), header.grants.begin(), header.grants.end());
+    if (!scan_.newest || scan_.newest->record != item.record) scan_.proved = before_;
+    if (scan_.frames.size() <= header.number) scan_.frames.resize(header.number + 1);
+    scan_.frames[header.number] = place;
+    scan_.newest = std::move(item);
+    return absl::OkStatus();
+  }
+
+  base::Storage& storage_;
+  FeedReader& reader_;
+  FeedScan scan_;
+  FeedEnd before_;
+  bool gap_is_open_ = false;
+};
+
+/// The segments that a gap reaches over, in the place of which others are written.
+class Filler {
+ public:
+  Filler(base::Storage& storage, const std::string& directory, const VolumeId& volume, crdt::ActorId actor)
+      : storage_(storage), directory_(directory), volume_(volume), actor_(actor) {}
+
+  absl::Status Begin(const FeedGap& gap) {
+    const FeedEnd& before = gap.before;
+    path_ = before.segment.empty() ? directory_ + "/" + SegmentName(0) : before.segment;
+    COPSE_ASSIGN_OR_RETURN(const auto entries, storage_.List(directory_));
+    for (const base::Storage::Entry& entry : entries) {
+      const std::string path = directory_ + "/" + entry.name;
+      if (path > path_ && path <= gap.next->segment) later_.push_back(entry.name);
+    }
+    if (before.segment.empty()) {
+      contents_ = HeaderOf(0);
+      return absl::OkStatus();
+    }
+    COPSE_ASSIGN_OR_RETURN(contents_, base::ReadWholeFile(storage_, path_));
+    contents_.resize(std::min<std::size_t>(contents_.size(), before.segment_bytes));
+    return absl::OkStatus();
+  }
+
+  absl::Status Add(const std::string& bytes) {
+    COPSE_ASSIGN_OR_RETURN(const Frame frame, DecodeFrame(bytes));
+    const bool begins_next = position_ < later_.size() && frame.header.dependencies_are_full &&
+                             FirstOpOf(later_[position_]) == frame.header.first_op;
+    if (begins_next) GoOn();
+    contents_ += EncodeRecord(bytes);
+    return absl::OkStatus();
+  }
+
+  /// From the sound record behind the gap on all stays.
+  absl::Status End(const FeedGap::Next& next, const std::string& scratch) {
+    if (path_ != next.segment && position_ + 1 == later_.size()) GoOn();
+    if (path_ != next.segment) return absl::DataLossError(directory_ + ": its segments are not those of its frames");
+    COPSE_ASSIGN_OR_RETURN(const std::string bytes, base::ReadWholeFile(storage_, next.segment));
+    contents_ += std::string_view(bytes).substr(next.offset);
+    GoOn();
+    for (auto each = done_.rbegin(); each != done_.rend(); ++each) {
+      COPSE_RETURN_IF_ERROR(ReplaceSegment(storage_, each->first, each->second, scratch));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  std::string HeaderOf(std::uint64_t first_op) const { return EncodeSegmentHeader({volume_, actor_, first_op}); }
+
+  void GoOn() {
+    done_.emplace_back(path_, std::move(contents_));
+    if (position_ == later_.size()) return;
+    const std::string& name = later_[position_++];
+    path_ = directory_ + "/" + name;
+    contents_ = HeaderOf(*FirstOpOf(name));
+  }
+
+  base::Storage& storage_;
+  const std::string& directory_;
+  const VolumeId& volume_;
+  const crdt::ActorId actor_;
+  std::vector<std::string> later_;  // Names of segments behind that in which the gap begins, up to that of its end.
+  std::size_t position_ = 0;        // Of the next of them.
+  std::string path_;                // Of the segment that is being made.
+  std::string contents_;
+  std::vector<std::pair<std::string, std::string>> done_;
+};
 
 }  // namespace
 
 absl::StatusOr<FeedScan> ScanFeed(base::Storage& storage, const std::string& directory, const VolumeId& volume,
                                   crdt::ActorId actor) {
   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<FeedReader> reader, FeedReader::Open(storage, directory, volume, actor));
-  FeedScan scan;
-  for (;;) {
-    const FeedEnd before = reader->end();
-    FeedItem item;
-    const absl::StatusOr<bool> more = reader->Next(item);
-    if (!more.ok() && !absl::IsDataLoss(more.status())) return more.status();
-    if (more.ok() && !*more) break;
-    if (!more.ok()) {
-      if (scan.gap) continue;
-      const FeedEnd& reached = reader->end();
-      scan.end = before;
-      scan.gap.emplace();
-      scan.gap->segment = reached.segment.empty() ? directory + "/" + SegmentName(0) : reached.segment;
-      scan.gap->begin = reached.segment_bytes;
-      scan.gap->what = std::string(more.status().message());
-      continue;
-    }
-    const FrameHeader& header = item.frame.header;
-    scan.grants.insert(scan.grants.end(), header.grants.begin(), header.grants.end());
-    if (scan.gap && !scan.gap->next_frame) {
-      scan.gap->next_frame = header.number;
-      scan.gap->last_frame = header.previous;
-    }
-    scan.newest = std::move(item);
-  }
-  if (!scan.gap) scan.end = reader->end();
-  scan.index = std::move(*reader).TakeIndex();
-  scan.index.frames.resize(scan.end.frames);
-  if (!scan.gap) return scan;
-  COPSE_ASSIGN_OR_RETURN(const bool is_lost, IsLost(storage, *scan.gap));
-  if (!is_lost || (scan.gap->next_frame && *scan.gap->next_frame <= scan.end.frames)) scan.gap->next_frame.reset();
-  return scan;
+  return Scanner(storage, *reader).Run();
 }
 
 absl::StatusOr<std::vector<std::string>> MendSegmentHeaders(base::Storage& storage, const std::string& directory,
@@ -106,24 +214,12 @@ absl::StatusOr<std::vector<std::string>> MendSegmentHeaders(base::Storage& stora
   return mended;
 }
 
-absl::Status FillGap(base::Storage& storage, const VolumeId& volume, crdt::ActorId actor, const FeedScan& scan,
-                     std::span<const std::string> frames, const std::string& scratch) {
-  const FeedGap& gap = *scan.gap;
-  std::string contents;
-  std::string rest;
-  absl::StatusOr<SegmentReader> segment = OpenSegment(storage, gap.segment);
-  if (segment.ok()) {
-    COPSE_ASSIGN_OR_RETURN(const std::string bytes, base::ReadWholeFile(storage, gap.segment));
-    COPSE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> valid, segment->FindRecordAfter(gap.begin));
-    contents = bytes.substr(0, gap.begin);
-    if (valid) rest = bytes.substr(*valid);
-  } else if (absl::IsNotFound(segment.status())) {
-    contents = EncodeSegmentHeader({volume, actor, scan.end.ops});
-  } else {
-    return segment.status();
-  }
-  for (const std::string& frame : frames) contents += EncodeRecord(frame);
-  return ReplaceSegment(storage, gap.segment, contents + rest, scratch);
+absl::Status FillGap(base::Storage& storage, const std::string& directory, const VolumeId& volume, crdt::ActorId actor,
+                     const FeedGap& gap, std::span<const std::string> frames, const std::string& scratch) {
+  Filler filler(storage, directory, volume, actor);
+  COPSE_RETURN_IF_ERROR(filler.Begin(gap));
+  for (const std::string& frame : frames) COPSE_RETURN_IF_ERROR(filler.Add(frame));
+  return filler.End(*gap.next, scratch);
 }
 
 }  // namespace copse::replica

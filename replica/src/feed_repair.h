@@ -16,26 +16,33 @@ namespace copse::replica {
 
 /// A place of a feed where the disk has lost frames that it had.
 struct FeedGap {
-  std::string segment;      ///< Path of the file that it begins in; missing where that file is lost.
-  std::uint64_t begin = 0;  ///< Offset in it, behind the last sound record.
-  std::string what;         ///< One line with file and offset.
-  /// The number of the first sound frame behind it, and the hash that this one says the frame before it has. Absent:
-  /// there is none, or no frames are lost but what lies there is wrong, so frames of others cannot mend it.
-  std::optional<std::uint64_t> next_frame;
-  base::Hash last_frame{};
+  FeedEnd before;    ///< Where the sound part before it ends; `segment` is empty where there is none.
+  std::string what;  ///< One line with file and offset.
+  /// The first sound frame behind it: its number, the hash that it says the frame before it has, and the record that
+  /// it begins. Absent: there is none, or no frames are lost but what lies there is wrong, so frames of others cannot
+  /// mend it.
+  struct Next {
+    std::uint64_t number = 0;
+    base::Hash previous{};
+    std::string segment;  ///< Path.
+    std::uint64_t offset = 0;
+  };
+  std::optional<Next> next;
 };
 
 /// What of a feed is sound.
 struct FeedScan {
-  FeedEnd end;                     ///< Of the sound beginning: all of it where there is no gap.
-  FeedIndex index;                 ///< Of the same.
-  std::optional<FeedGap> gap;      ///< The first.
-  std::vector<Grant> grants;       ///< In all sound frames, in their order.
-  std::optional<FeedItem> newest;  ///< The last sound frame.
+  std::vector<FeedGap> gaps;             ///< In their order.
+  FeedEnd end;                           ///< Behind the last sound frame.
+  FeedEnd proved;                        ///< The same before the last record, which nothing shows to be durable.
+  std::vector<std::string> segments;     ///< Paths.
+  std::vector<FeedIndex::Place> frames;  ///< By number; without a length where lost.
+  std::vector<Grant> grants;             ///< In all sound frames, in their order.
+  std::optional<FeedItem> newest;        ///< The last sound frame.
 };
 
-/// Reads all of a feed. A torn tail is no gap: opening the store cuts it. Errors: the disk's, and a file that is no
-/// segment.
+/// Reads all of a feed. A torn tail is no gap: opening the store cuts it. Errors: the disk's; kDataLoss a file that is
+/// no segment.
 absl::StatusOr<FeedScan> ScanFeed(base::Storage& storage, const std::string& directory, const VolumeId& volume,
                                   crdt::ActorId actor);
 
@@ -45,9 +52,10 @@ absl::StatusOr<std::vector<std::string>> MendSegmentHeaders(base::Storage& stora
                                                             const VolumeId& volume, crdt::ActorId actor,
                                                             const std::string& scratch);
 
-/// Puts `frames`, proved to be those that are lost, in the place of what lies in the gap. Durable when it returns;
-/// after a crash the segment is the one before or the one after. Places of later frames in that segment change.
-absl::Status FillGap(base::Storage& storage, const VolumeId& volume, crdt::ActorId actor, const FeedScan& scan,
-                     std::span<const std::string> frames, const std::string& scratch);
+/// Puts `frames`, proved to be those that are lost, in the place of what lies in `gap`, each as a record, in the
+/// segments in which they were. Durable when it returns; a crash leaves the gap as it was, or a smaller one, or none.
+/// Changes nothing that lies before the gap, so of several the last is to be filled first.
+absl::Status FillGap(base::Storage& storage, const std::string& directory, const VolumeId& volume, crdt::ActorId actor,
+                     const FeedGap& gap, std::span<const std::string> frames, const std::string& scratch);
 
 }  // namespace copse::replica

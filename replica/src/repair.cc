@@ -12,38 +12,48 @@
 #include "members.h"
 #include "session_host.h"
 
-// To a session this is a store whose damaged feeds end where their first gap begins, and that takes in frames of no
-// others. Frames that come are gathered until they reach the frame behind the gap, which names the hash of the last of
-// them; then the gap is filled, and the feed ends at its next gap, or where it always did.
+// To a session this is a store that has only the feeds of which frames are lost, and whose feeds end where the first
+// gap begins. Frames that come are gathered until they reach the sound frame behind the gap, which names the hash of
+// the last of them; then the feed ends at its next gap. What is told to peers is durable: each record was synced before
+// the one behind it was written.
 
 namespace copse::replica {
 namespace {
 
-/// A feed as far as it can be used.
-struct Held {
+/// A feed of which frames are lost.
+struct Damaged {
   FeedScan scan;
-  std::unique_ptr<Feed> feed;        ///< Its sound beginning.
-  std::vector<std::string> fetched;  ///< Frames that follow it.
-  FeedHead head;                     ///< With those.
+  std::vector<std::vector<std::string>> fetched;  ///< For each gap; those before `gap` are complete.
+  std::size_t gap = 0;                            ///< Which is being fetched.
+  FeedHead head;                                  ///< With what was fetched for it.
 
+  bool IsComplete() const { return gap == scan.gaps.size(); }
+  const FeedGap& present() const { return scan.gaps[gap]; }
+  void GoTo(const FeedEnd& end) { head = {head.actor, end.frames, end.ops, end.last_frame}; }
+  /// Of the present gap: who sent what does not fit is not known.
   void Forget() {
-    fetched.clear();
-    head = feed->head();
+    fetched[gap].clear();
+    GoTo(present().before);
   }
 };
+
+absl::Status BadFrame(const FeedHead& head, const std::string& what) {
+  return absl::DataLossError("frame " + std::to_string(head.frames) + " of actor " + std::to_string(head.actor) + " " +
+                             what);
+}
 
 }  // namespace
 
 struct Repair::State final : public SessionHost {
-  State(base::Storage& the_storage, const std::string& path) : storage(the_storage), layout(path) {}
+  State(base::Storage& the_storage, const std::string& path, const SignatureScheme& the_signatures)
+      : storage(the_storage), signatures(the_signatures), layout(path) {}
 
   absl::Status Open();
-  absl::Status Scan(crdt::ActorId actor);
-  void CountMembers();
-  std::string Describe(crdt::ActorId actor, const Held& held) const;
+  std::string Describe(crdt::ActorId actor, const FeedGap& gap) const;
   /// Takes the next frame of a gap.
-  absl::Status Take(crdt::ActorId actor, const std::string& bytes);
-  absl::Status Fill(crdt::ActorId actor);
+  absl::Status Take(Damaged& feed, const std::string& bytes);
+  /// Whether `frame` is the next one, as far as it says so itself.
+  absl::Status Prove(const Damaged& feed, const Frame& frame) const;
   absl::Status RemoveSnapshots();
   std::string scratch() const { return layout.store + "/repairing"; }
 
@@ -57,21 +67,23 @@ struct Repair::State final : public SessionHost {
     return absl::NotFoundError("chunks wait until the log is mended");
   }
   void OnChunk(const base::Hash&, absl::StatusOr<std::string>) override {}
-  std::uint64_t ChunksMissing() override { return 0; }
+  std::uint64_t ChunksMissing() override { return 1; }  // Nobody is to take this for a replica that has everything.
   absl::StatusOr<std::string> Admit(const std::string&, std::string_view, const std::string&) override {
     return absl::UnavailableError("this replica mends its log; try again when that is done");
   }
 
   base::Storage& storage;
+  const SignatureScheme& signatures;
   const Layout layout;
   std::unique_ptr<base::StorageLock> lock;
   Identity identity;
   Store::Addresses addresses;
-
-  mutable std::mutex mutex;  // Guards all below; held over disk I/O, since nobody else uses the store.
-  std::map<crdt::ActorId, Held> feeds;
+  std::vector<FeedItem> newest;  ///< Of each feed.
   std::optional<Members> members;
-  std::vector<std::string> mended;
+  std::vector<std::string> headers;  ///< That were mended.
+
+  mutable std::mutex mutex;  // Guards all below; held while frames are read from the disk.
+  std::map<crdt::ActorId, Damaged> feeds;
 };
 
 absl::Status Repair::State::Open() {
@@ -80,42 +92,36 @@ absl::Status Repair::State::Open() {
   COPSE_ASSIGN_OR_RETURN(identity, CheckStore(storage, layout));
   COPSE_ASSIGN_OR_RETURN(addresses, ReadAddresses(storage, layout.addresses()));
   COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::ActorId> actors, ListFeeds(storage, layout));
+  std::map<crdt::ActorId, std::vector<Grant>> grants;
   for (const crdt::ActorId actor : actors) {
-    COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> headers,
-                           MendSegmentHeaders(storage, layout.feed(actor), identity.volume, actor, scratch()));
-    mended.insert(mended.end(), headers.begin(), headers.end());
-    COPSE_RETURN_IF_ERROR(Scan(actor));
+    const std::string directory = layout.feed(actor);
+    COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> mended,
+                           MendSegmentHeaders(storage, directory, identity.volume, actor, scratch()));
+    headers.insert(headers.end(), mended.begin(), mended.end());
+    COPSE_ASSIGN_OR_RETURN(FeedScan scan, ScanFeed(storage, directory, identity.volume, actor));
+    grants[actor] = std::move(scan.grants);
+    if (scan.newest) newest.push_back(*std::move(scan.newest));
+    if (scan.gaps.empty()) continue;
+    Damaged& feed = feeds[actor];
+    feed.head.actor = actor;
+    feed.fetched.resize(scan.gaps.size());
+    feed.scan = std::move(scan);
+    feed.GoTo(feed.present().before);
   }
-  CountMembers();
+  members.emplace(identity.founder);
+  members->AddAll(grants);
   identity.actor = 0;
   return absl::OkStatus();
 }
 
-absl::Status Repair::State::Scan(crdt::ActorId actor) {
-  Held& held = feeds[actor];
-  COPSE_ASSIGN_OR_RETURN(held.scan, ScanFeed(storage, layout.feed(actor), identity.volume, actor));
-  const FeedEnd& end = held.scan.end;
-  held.feed = std::make_unique<Feed>(storage, layout.feed(actor), identity.volume, actor, /*segment_bytes_max=*/0, end,
-                                     std::exchange(held.scan.index, {}));
-  held.Forget();
-  return absl::OkStatus();
-}
-
-void Repair::State::CountMembers() {
-  std::map<crdt::ActorId, std::vector<Grant>> grants;
-  for (const auto& [actor, held] : feeds) grants[actor] = held.scan.grants;
-  members.emplace(identity.founder);
-  members->AddAll(grants);
-}
-
-std::string Repair::State::Describe(crdt::ActorId actor, const Held& held) const {
-  const FeedGap& gap = *held.scan.gap;
-  if (!gap.next_frame) return gap.what;
+std::string Repair::State::Describe(crdt::ActorId actor, const FeedGap& gap) const {
+  if (!gap.next) return gap.what;
   const Member* const member = members->OfActor(actor);
   const bool has_label = member != nullptr && !member->grant.label.empty();  // What says it may be lost.
-  const std::uint64_t first = held.scan.end.frames;
-  const std::uint64_t last = *gap.next_frame - 1;
-  return gap.segment + " offset " + std::to_string(gap.begin) + ": frame" +
+  const std::uint64_t first = gap.before.frames;
+  const std::uint64_t last = gap.next->number - 1;
+  return (gap.before.segment.empty() ? layout.feed(actor) : gap.before.segment) + " offset " +
+         std::to_string(gap.before.segment_bytes) + ": frame" +
          (first == last ? " " + std::to_string(first) : "s " + std::to_string(first) + " to " + std::to_string(last)) +
          " of " + (has_label ? member->grant.label : "actor " + std::to_string(actor));
 }
@@ -123,28 +129,46 @@ std::string Repair::State::Describe(crdt::ActorId actor, const Held& held) const
 std::vector<FeedHead> Repair::State::Heads() {
   const std::lock_guard guard(mutex);
   std::vector<FeedHead> heads;
-  for (const auto& [actor, held] : feeds) {
-    if (held.head.frames > 0) heads.push_back(held.head);
+  for (const auto& [actor, feed] : feeds) {
+    if (feed.head.frames > 0) heads.push_back(feed.head);
   }
   return heads;
 }
 
 bool Repair::State::IsMember(crdt::ActorId actor) {
   const std::lock_guard guard(mutex);
-  const auto held = feeds.find(actor);
-  return held != feeds.end() && held->second.scan.gap && held->second.scan.gap->next_frame;
+  const auto feed = feeds.find(actor);
+  return feed != feeds.end() && !feed->second.IsComplete() && feed->second.present().next;
 }
 
 absl::StatusOr<std::vector<std::string>> Repair::State::ReadFrames(crdt::ActorId actor, std::uint64_t first,
                                                                    std::size_t bytes_max) {
   const std::lock_guard guard(mutex);
-  const auto held = feeds.find(actor);
-  if (held == feeds.end()) return std::vector<std::string>();
-  const std::uint64_t fetched_from = held->second.scan.end.frames;
-  if (first < fetched_from) return held->second.feed->Read(first, bytes_max);
-  const std::vector<std::string>& fetched = held->second.fetched;
-  if (first - fetched_from >= fetched.size()) return std::vector<std::string>();
-  return std::vector<std::string>{fetched[first - fetched_from]};
+  std::vector<std::string> frames;
+  const auto found = feeds.find(actor);
+  if (found == feeds.end()) return frames;
+  const auto& [scan, fetched, gap, head] = found->second;
+  std::size_t bytes = 0;
+  for (std::uint64_t number = first; number < head.frames && bytes < bytes_max; ++number) {
+    const auto holds = [&](const FeedGap& each) {
+      return number >= each.before.frames && each.next && number < each.next->number;
+    };
+    const auto in = std::find_if(scan.gaps.begin(), scan.gaps.end(), holds);
+    std::string& frame = frames.emplace_back();
+    if (in != scan.gaps.end()) {
+      frame = fetched[static_cast<std::size_t>(in - scan.gaps.begin())][number - in->before.frames];
+    } else {
+      const FeedIndex::Place& place = scan.frames[number];
+      COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> file,
+                             storage.Open(scan.segments[place.segment], base::Storage::OpenMode::kRead));
+      frame.resize(place.length);
+      COPSE_ASSIGN_OR_RETURN(const std::size_t count, file->ReadAt(place.offset, frame));
+      if (count != frame.size()) return absl::DataLossError(scan.segments[place.segment] + " has become shorter");
+    }
+    bytes += frame.size();
+    if (bytes > bytes_max && frames.size() > 1) frames.pop_back();
+  }
+  return frames;
 }
 
 absl::StatusOr<base::Hash> Repair::State::FrameHash(crdt::ActorId actor, std::uint64_t frame) {
@@ -155,57 +179,56 @@ absl::StatusOr<base::Hash> Repair::State::FrameHash(crdt::ActorId actor, std::ui
 
 absl::Status Repair::State::AddFrames(crdt::ActorId actor, std::uint64_t first, std::span<const std::string> frames) {
   const std::lock_guard guard(mutex);
+  const auto found = feeds.find(actor);
+  if (found == feeds.end()) return absl::CancelledError("nothing of that feed is lost");
+  Damaged& feed = found->second;
   std::uint64_t number = first;
   for (const std::string& frame : frames) {
-    // What lies behind a gap is here.
-    if (number++ < feeds[actor].head.frames) continue;
-    COPSE_RETURN_IF_ERROR(Take(actor, frame));
+    if (number++ < feed.head.frames) continue;  // What lies behind a gap is here.
+    if (feed.IsComplete()) return absl::CancelledError("all that was lost has come: nothing more is taken now");
+    const absl::Status taken = Take(feed, frame);
+    if (!taken.ok()) {
+      feed.Forget();
+      return taken;
+    }
   }
   return absl::OkStatus();
 }
 
-absl::Status Repair::State::Take(crdt::ActorId actor, const std::string& bytes) {
-  Held& held = feeds[actor];
-  const std::optional<FeedGap>& gap = held.scan.gap;
-  if (!gap || !gap->next_frame) return absl::CancelledError("the feed is mended: nothing more is taken now");
-  const absl::StatusOr<Frame> frame = DecodeFrame(bytes);
-  if (!frame.ok()) return frame.status();
-  const FrameHeader& header = frame->header;
-  if (header.volume != identity.volume || header.actor != actor || header.number != held.head.frames ||
-      header.first_op != held.head.ops || header.previous != held.head.last_frame) {
-    return absl::DataLossError("frame " + std::to_string(held.head.frames) + " of actor " + std::to_string(actor) +
-                               " does not follow the one before it");
+absl::Status Repair::State::Prove(const Damaged& feed, const Frame& frame) const {
+  const FrameHeader& header = frame.header;
+  const FeedHead& head = feed.head;
+  if (header.volume != identity.volume || header.actor != head.actor || header.number != head.frames ||
+      header.first_op != head.ops || header.previous != head.last_frame) {
+    return BadFrame(head, "does not follow the one before it");
   }
+  // The hashes prove it in the end; this keeps all but its author from sending what is never going to fit.
+  const Member* const author = members->OfActor(head.actor);
+  if (author != nullptr && !VerifyFrame(frame, author->grant.key, signatures).ok()) {
+    return BadFrame(head, "is not signed by its author");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Repair::State::Take(Damaged& feed, const std::string& bytes) {
+  const FeedGap& gap = feed.present();
+  if (!gap.next) return absl::CancelledError("what is wrong there cannot be mended by others");
+  COPSE_ASSIGN_OR_RETURN(const Frame frame, DecodeFrame(bytes));
+  COPSE_RETURN_IF_ERROR(Prove(feed, frame));
   const base::Hash hash = base::Sha256(bytes);
-  if (header.number + 1 == *gap->next_frame && hash != gap->last_frame) {
-    return absl::DataLossError("frame " + std::to_string(header.number) + " of actor " + std::to_string(actor) +
-                               " is not the one that the next one follows");
+  const FrameHeader& header = frame.header;
+  if (header.number + 1 == gap.next->number && hash != gap.next->previous) {
+    return BadFrame(feed.head, "is not the one that the next one follows");
   }
-  held.fetched.push_back(bytes);
-  held.head = {actor, header.number + 1, header.first_op + header.op_count, hash};
-  if (held.head.frames < *gap->next_frame) return absl::OkStatus();
-  const absl::Status filled = Fill(actor);
-  if (!filled.ok()) held.Forget();  // Or they would never be asked for again.
-  return filled;
-}
-
-absl::Status Repair::State::Fill(crdt::ActorId actor) {
-  const Held& held = feeds[actor];
-  const std::string what = Describe(actor, held);
-  const std::uint64_t behind = *held.scan.gap->next_frame;
-  COPSE_RETURN_IF_ERROR(RemoveSnapshots());
-  COPSE_RETURN_IF_ERROR(FillGap(storage, identity.volume, actor, held.scan, held.fetched, scratch()));
-  COPSE_RETURN_IF_ERROR(Scan(actor));
-  if (held.scan.end.frames <= behind) {
-    return absl::InternalError(what +
-                               " was written again and is still damaged: the disk fails; copy the store to another");
-  }
-  mended.push_back(what);
-  CountMembers();
+  feed.fetched[feed.gap].push_back(bytes);
+  feed.head = {header.actor, header.number + 1, header.first_op + header.op_count, hash};
+  if (feed.head.frames < gap.next->number) return absl::OkStatus();
+  ++feed.gap;
+  const FeedEnd& next_end = feed.IsComplete() ? feed.scan.proved : feed.present().before;
+  if (next_end.frames > feed.head.frames) feed.GoTo(next_end);
   return absl::OkStatus();
 }
 
-/// They say where frames lie. They are a cache, and the next mount writes one.
 absl::Status Repair::State::RemoveSnapshots() {
   const auto entries = storage.List(layout.snapshots());
   if (absl::IsNotFound(entries.status())) return absl::OkStatus();
@@ -219,8 +242,9 @@ absl::Status Repair::State::RemoveSnapshots() {
 Repair::Repair(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Repair::~Repair() = default;
 
-absl::StatusOr<std::unique_ptr<Repair>> Repair::Open(base::Storage& storage, const std::string& path) {
-  auto state = std::make_unique<State>(storage, path);
+absl::StatusOr<std::unique_ptr<Repair>> Repair::Open(base::Storage& storage, const std::string& path,
+                                                     const SignatureScheme& signatures) {
+  auto state = std::make_unique<State>(storage, path, signatures);
   COPSE_RETURN_IF_ERROR(state->Open());
   return std::unique_ptr<Repair>(new Repair(std::move(state)));
 }
@@ -230,25 +254,58 @@ const Store::Addresses& Repair::addresses() const { return state_->addresses; }
 SessionHost& Repair::exchange_side() { return *state_; }
 
 bool Repair::IsWelcome(const std::string& key) const {
-  const std::lock_guard guard(state_->mutex);
   // Only frames of members are stored, so whoever signed one is a member, also where the frame that says so is lost.
-  const auto has_signed = [&](const auto& feed) {
-    const std::optional<FeedItem>& newest = feed.second.scan.newest;
-    return newest && VerifyFrame(newest->frame, key).ok();
-  };
+  const auto is_signed = [&](const FeedItem& item) { return VerifyFrame(item.frame, key, state_->signatures).ok(); };
   return state_->members->OfKey(key) != nullptr || key == state_->identity.inviter ||
-         std::any_of(state_->feeds.begin(), state_->feeds.end(), has_signed);
+         std::any_of(state_->newest.begin(), state_->newest.end(), is_signed);
 }
 
 Repair::Findings Repair::findings() const {
   const std::lock_guard guard(state_->mutex);
   Findings findings;
-  for (const auto& [actor, held] : state_->feeds) {
-    if (!held.scan.gap) continue;
-    (held.scan.gap->next_frame ? findings.lost : findings.hopeless).push_back(state_->Describe(actor, held));
+  for (const auto& [actor, feed] : state_->feeds) {
+    for (std::size_t i = 0; i < feed.scan.gaps.size(); ++i) {
+      const FeedGap& gap = feed.scan.gaps[i];
+      if (!gap.next) findings.hopeless.push_back(state_->Describe(actor, gap));
+      if (gap.next && i >= feed.gap) findings.lost.push_back(state_->Describe(actor, gap));
+      findings.frames_fetched += feed.fetched[i].size();
+    }
   }
-  findings.mended = state_->mended;
   return findings;
+}
+
+absl::StatusOr<std::vector<std::string>> Repair::Mend() {
+  const Findings found = findings();
+  if (!found.lost.empty() || !found.hopeless.empty()) return absl::FailedPreconditionError("frames are still lost");
+  State& state = *state_;
+  const std::lock_guard guard(state.mutex);
+  std::vector<std::string> mended = state.headers;
+  for (const auto& [actor, feed] : state.feeds) {
+    const std::string directory = state.layout.feed(actor);
+    for (std::size_t i = feed.scan.gaps.size(); i-- > 0;) {
+      COPSE_RETURN_IF_ERROR(FillGap(state.storage, directory, state.identity.volume, actor, feed.scan.gaps[i],
+                                    feed.fetched[i], state.scratch()));
+    }
+    for (const FeedGap& gap : feed.scan.gaps) mended.push_back(state.Describe(actor, gap));
+    COPSE_ASSIGN_OR_RETURN(const FeedScan now, ScanFeed(state.storage, directory, state.identity.volume, actor));
+    if (!now.gaps.empty() || now.end.last_frame != feed.scan.end.last_frame) {
+      return absl::DataLossError(directory + ": was mended and is damaged again; copy the store to another disk");
+    }
+  }
+  if (!state.feeds.empty()) COPSE_RETURN_IF_ERROR(state.RemoveSnapshots());
+  state.feeds.clear();
+  return mended;
+}
+
+bool Repair::IsNeeded(base::Storage& storage, const std::string& path) {
+  const Layout layout(path);
+  const auto identity = ReadIdentity(storage, layout.identity());
+  const auto actors = ListFeeds(storage, layout);
+  if (!identity.ok() || !actors.ok()) return false;
+  return std::any_of(actors->begin(), actors->end(), [&](crdt::ActorId actor) {
+    const auto scan = ScanFeed(storage, layout.feed(actor), identity->volume, actor);
+    return scan.ok() && !scan->gaps.empty();
+  });
 }
 
 }  // namespace copse::replica

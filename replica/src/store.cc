@@ -1,6 +1,7 @@
 // Opening, and what a store is asked for when it is open.
 
 #include <copse/base/status_macros.h>
+#include <copse/replica/repair.h>
 #include <copse/replica/store.h>
 
 #include <utility>
@@ -82,7 +83,7 @@ absl::Status Store::State::Open(const Replayer& replayer) {
   {
     const std::lock_guard lock(intake_mutex);  // What is found damaged is wanted by work that runs beside this.
     const absl::Status opened = OpenFeeds(replayer, readers);
-    if (absl::IsDataLoss(opened)) {
+    if (absl::IsDataLoss(opened) && Repair::IsNeeded(environment.storage, layout.store)) {
       return absl::DataLossError(std::string(opened.message()) + "; run: copse repair " + layout.store);
     }
     COPSE_RETURN_IF_ERROR(opened);

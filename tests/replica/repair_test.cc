@@ -1,7 +1,9 @@
 #include <copse/replica/repair.h>
 
 #include <algorithm>
+#include <set>
 
+#include "feed.h"
 #include "store_exchange_fixture.h"
 
 // What a disk loses of a feed is fetched again from whoever has it, and nothing else changes.
@@ -68,6 +70,20 @@ class RepairTest : public StoreExchangeTest {
     return records;
   }
 
+  static std::size_t CountMended(Repair& repair) {
+    const auto mended = repair.Mend();
+    EXPECT_TRUE(mended.ok()) << mended.status();
+    return mended.ok() ? mended->size() : 99;
+  }
+
+  static base::Hash NewestOf(base::Storage& storage) {
+    auto feed = FeedReader::Open(storage, Machine::kFeed, ReadIdentity(storage, "/store/identity")->volume, 1).value();
+    FeedItem item;
+    while (feed->Next(item).value_or(false)) {
+    }
+    return feed->end().last_frame;
+  }
+
   /// What it replays and verifies once it is opened.
   static std::vector<crdt::Op> OpsOf(Replica& replica) {
     replica.Open();
@@ -93,7 +109,9 @@ class RepairTest : public StoreExchangeTest {
       const absl::Status given = Give(from.side(), **repair, bytes);
       ASSERT_TRUE(given.ok() || absl::IsCancelled(given)) << where << ": " << given;
       EXPECT_TRUE((*repair)->findings().lost.empty()) << where << ": " << (*repair)->findings().lost.front();
-      EXPECT_EQ((*repair)->findings().mended.size(), 1U) << where;
+      const auto mended = (*repair)->Mend();
+      ASSERT_TRUE(mended.ok()) << where << ": " << mended.status();
+      EXPECT_GE(mended->size(), 1U) << where;
     }
     damaged.machine.storage().Crash(Keep::kNothing);
     EXPECT_EQ(OpsOf(damaged), before) << where;
@@ -150,6 +168,36 @@ TEST_F(RepairTest, HeadersAndLastRecordsOfSegmentsAreMendedAndWholeSegmentsToo) 
   }
 }
 
+TEST_F(RepairTest, WhatIsLostAcrossSegmentsGoesBackIntoThoseInWhichItWas) {
+  WriteAndClose(1);
+  one_.Open();
+  const auto records = Records(two_.machine, Machine::kFeed);
+  base::MemoryStorage& disk = two_.machine.storage();
+  const auto remove = [&](const std::string& path) {
+    ASSERT_TRUE(disk.Remove(path).ok() && disk.SyncDirectory(Machine::kFeed).ok());
+  };
+  std::set<std::string> before;
+  for (const std::string& path : two_.machine.Files(Machine::kFeed)) before.insert(path);
+  for (std::size_t i = 0; i + 2 < records.size(); ++i) {
+    const auto spoil = [&](std::size_t which) { disk.FlipBit(records[which].first, records[which].second + 30, 1); };
+    const std::string where = records[i].first + " and the next";
+    DamageAndMend(
+        two_, one_, [&] { spoil(i), spoil(i + 1); }, where, 1);
+    std::set<std::string> after;
+    for (const std::string& path : two_.machine.Files(Machine::kFeed)) after.insert(path);
+    EXPECT_EQ(after, before) << where;
+    DamageAndMend(
+        two_, one_, [&] { spoil(i), disk.FlipBit(records[i + 1].first, 10, 1); }, where + "'s header", 1);
+  }
+  for (std::size_t i = 0; i + 2 < records.size(); ++i) {  // From here on segments are fewer.
+    if (!disk.Stat(records[i].first).ok() || records[i].first == records[i + 1].first) continue;
+    DamageAndMend(
+        two_, one_,
+        [&] { remove(records[i].first), disk.FlipBit(records[i + 1].first, records[i + 1].second + 30, 1); },
+        records[i].first + " removed, the next spoilt", 1 << 20);
+  }
+}
+
 TEST_F(RepairTest, SeveralPlacesOfSeveralFeedsAreMendedInOneGo) {
   WriteAndClose(64 << 20);
   one_.Open();
@@ -162,10 +210,10 @@ TEST_F(RepairTest, SeveralPlacesOfSeveralFeedsAreMendedInOneGo) {
   }
   {
     const auto repair = Repair::Open(two_.machine.storage(), Machine::kPath).value();
-    EXPECT_EQ(repair->findings().lost.size(), 2U);
+    EXPECT_EQ(repair->findings().lost.size(), 4U);
     for (int i = 0; i < 10 && !repair->findings().lost.empty(); ++i) Give(one_.side(), *repair, 1 << 20).IgnoreError();
     EXPECT_TRUE(repair->findings().lost.empty());
-    EXPECT_GE(repair->findings().mended.size(), 4U);
+    EXPECT_EQ(CountMended(*repair), 4U);
   }
   EXPECT_EQ(OpsOf(two_), before);
 }
@@ -188,7 +236,26 @@ TEST_F(RepairTest, FramesThatAreNotThoseThatWereLostAreRefusedAndNothingIsChange
   EXPECT_TRUE(absl::IsCancelled(repair->exchange_side().AddFrames(kSecond, 2, {{frames[lost]}})));
   EXPECT_EQ(two_.machine.Image(), damaged);
   EXPECT_TRUE(repair->exchange_side().AddFrames(1, lost, {{frames[lost]}}).ok());
-  EXPECT_TRUE(repair->findings().lost.empty());
+  EXPECT_EQ(CountMended(*repair), 1U);
+}
+
+TEST_F(RepairTest, AFrameThatItsAuthorSignedForAnotherBranchIsRefusedAndTheRightOneIsTakenAfterIt) {
+  const Identity author = one_.store->identity();
+  WriteAndClose(64 << 20);
+  one_.Open();
+  const auto records = Records(two_.machine, Machine::kFeed);
+  two_.machine.storage().FlipBit(records[2].first, records[2].second + 30, 1);
+  const std::vector<std::string> right = one_.side().ReadFrames(1, 2, 1).value();
+  const Frame frame = DecodeFrame(right.front()).value();
+  FrameHeader header = frame.header;
+  ++header.wall_clock;
+  const std::string& key = author.epoch_keys.at(header.epoch);
+  const std::string other = EncodeFrame(header, OpenFrame(frame, key).value(), key, author.signing_secret);
+  const auto repair = Repair::Open(two_.machine.storage(), Machine::kPath).value();
+  EXPECT_TRUE(absl::IsDataLoss(repair->exchange_side().AddFrames(1, 2, {{other}})));
+  EXPECT_EQ(repair->findings().lost.size(), 1U);
+  EXPECT_TRUE(repair->exchange_side().AddFrames(1, 2, right).ok());
+  EXPECT_EQ(CountMended(*repair), 1U);
 }
 
 TEST_F(RepairTest, WhatNobodyHasStaysLostAndTheRestStaysAsItIs) {
@@ -202,7 +269,7 @@ TEST_F(RepairTest, WhatNobodyHasStaysLostAndTheRestStaysAsItIs) {
     ASSERT_EQ(repair->findings().lost.size(), 1U);
     EXPECT_EQ(repair->findings().lost.front(),
               records[1].first + " offset " + std::to_string(records[1].second) + ": frame 1 of laptop");
-    EXPECT_TRUE(repair->findings().mended.empty());
+    EXPECT_TRUE(absl::IsFailedPrecondition(repair->Mend().status()));
   }
   EXPECT_EQ(one_.machine.Image(), damaged);
 }
@@ -213,7 +280,8 @@ TEST_F(RepairTest, ASoundStoreIsLeftAloneAndAnOpenOneIsRefused) {
   const Image sound = one_.machine.Image();
   {
     const auto repair = Repair::Open(one_.machine.storage(), Machine::kPath).value();
-    EXPECT_TRUE(repair->findings().lost.empty() && repair->findings().mended.empty());
+    EXPECT_TRUE(repair->findings().lost.empty() && repair->findings().hopeless.empty());
+    EXPECT_EQ(CountMended(*repair), 0U);
     EXPECT_TRUE(repair->IsWelcome(second));
     EXPECT_FALSE(repair->IsWelcome(std::string(32, 'x')));
   }
@@ -235,14 +303,13 @@ TEST_F(RepairTest, WhoHasWrittenIsWelcomeEvenIfTheFrameThatLetItInIsLost) {
   two_.Open();
   Give(two_.side(), *repair, 1).IgnoreError();
   EXPECT_TRUE(repair->findings().lost.empty());
-  EXPECT_EQ(repair->findings().mended.size(), 1U);
+  EXPECT_EQ(CountMended(*repair), 1U);
 }
 
 TEST_F(RepairTest, ACrashInBetweenLeavesADamagedStoreOrAMendedOne) {
   WriteAndClose(64 << 20);
   one_.Open();
-  const std::vector<FeedHead> heads =
-      Repair::Open(two_.machine.storage(), Machine::kPath).value()->exchange_side().Heads();
+  const base::Hash newest = NewestOf(two_.machine.storage());
   const auto records = Records(two_.machine, Machine::kFeed);
   two_.machine.storage().FlipBit(records[1].first, records[1].second + 30, 1);
   const auto disk = two_.machine.storage().Copy();
@@ -252,8 +319,9 @@ TEST_F(RepairTest, ACrashInBetweenLeavesADamagedStoreOrAMendedOne) {
       const auto copy = disk->Copy();
       {
         const auto repair = Repair::Open(*copy, Machine::kPath).value();
-        copy->CutPowerAfter(changes);
         Give(one_.side(), *repair, 1).IgnoreError();
+        copy->CutPowerAfter(changes);
+        repair->Mend().status().IgnoreError();
         was_cut = copy->power_is_cut();
       }
       copy->Crash(keep, changes);
@@ -261,8 +329,8 @@ TEST_F(RepairTest, ACrashInBetweenLeavesADamagedStoreOrAMendedOne) {
       ASSERT_TRUE(again.ok()) << changes << ": " << again.status();
       const absl::Status given = Give(one_.side(), **again, 1);
       EXPECT_TRUE(given.ok() || absl::IsCancelled(given)) << given;
-      EXPECT_TRUE((*again)->findings().lost.empty() && (*again)->findings().hopeless.empty()) << changes;
-      EXPECT_EQ((*again)->exchange_side().Heads(), heads) << changes;
+      ASSERT_TRUE((*again)->Mend().ok()) << changes << ": " << (*again)->Mend().status();
+      EXPECT_EQ(NewestOf(*copy), newest) << changes;
     }
   }
 }
@@ -284,11 +352,18 @@ TEST_F(RepairTest, ASnapshotThatSaysWhereFramesLayGoesWithThem) {
   ASSERT_TRUE(two_.store->WriteSnapshot(version, {"state"}).ok());
   Close(two_);
   const auto records = Records(two_.machine, Machine::kFeed);
+  const std::vector<std::string> snapshots = two_.machine.Files("/store/snapshots");
+  ASSERT_EQ(snapshots.size(), 1U);
+  const std::string snapshot = two_.machine.Read(snapshots.front());
   two_.machine.storage().FlipBit(records[1].first, records[1].second + 30, 1);
   {
     const auto repair = Repair::Open(two_.machine.storage(), Machine::kPath).value();
-    ASSERT_TRUE(absl::IsCancelled(Give(one_.side(), *repair, 1 << 20)) || repair->findings().lost.empty());
+    Give(one_.side(), *repair, 1 << 20).IgnoreError();
+    ASSERT_TRUE(repair->Mend().ok());
   }
+  EXPECT_TRUE(two_.machine.Files("/store/snapshots").empty());
+  // Nor is it used where it was not removed, as the power went.
+  ASSERT_TRUE(base::ReplaceFile(two_.machine.storage(), snapshots.front(), snapshot).ok());
   two_.machine.options().restorer = [](const std::vector<crdt::ImageBuffer>&) { return absl::OkStatus(); };
   two_.Open();
   EXPECT_EQ(two_.side().ReadFrames(1, 0, 1 << 20).value(), one_.side().ReadFrames(1, 0, 1 << 20).value());
@@ -302,12 +377,12 @@ TEST_F(RepairTest, AFullDiskLeavesTheStoreAsItIs) {
   two_.machine.storage().FlipBit(records[1].first, records[1].second + 30, 1);
   const auto repair = Repair::Open(two_.machine.storage(), Machine::kPath).value();
   const Image damaged = two_.machine.Image();
+  Give(one_.side(), *repair, 1).IgnoreError();
   two_.machine.storage().SetFreeBytes(100);
-  EXPECT_TRUE(absl::IsResourceExhausted(Give(one_.side(), *repair, 1)));
+  EXPECT_TRUE(absl::IsResourceExhausted(repair->Mend().status()));
   EXPECT_EQ(two_.machine.Image(), damaged);
   two_.machine.storage().SetFreeBytes(1 << 20);
-  Give(one_.side(), *repair, 1).IgnoreError();
-  EXPECT_TRUE(repair->findings().lost.empty());
+  EXPECT_EQ(CountMended(*repair), 1U);
 }
 
 }  // namespace

@@ -40,6 +40,7 @@ class Generator {
     if (Draw(12) == 0) Damage(length);
     if (trace_.snapshots != 0 && Draw(8) == 0) SpoilSnapshot(length);
     if (Draw(3) == 0) DamageChunks(length);
+    if (Draw(4) == 0) LoseFrames(length);
     return Take();
   }
 
@@ -268,6 +269,14 @@ class Generator {
       at_ = length / 4 + Draw(length);
       Add("decay", {Number(1'000'000'000)});
     }
+  }
+
+  /// The disk of somebody who has stopped loses frames that others have, of which most seldom is anybody off as well.
+  void LoseFrames(std::uint64_t length) {
+    DrawReplica();
+    at_ = length / 4 + Draw(length);
+    Add("lose", {Number(1'000'000'000)});
+    StartLater();
   }
 
   /// A bit of a snapshot is inverted, at once or in a while found out by a start, and another one written.

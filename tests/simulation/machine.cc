@@ -87,6 +87,24 @@ struct Machine::Process {
   std::unique_ptr<cli::Snapshots> snapshots;
 };
 
+/// What the program's `repair` is made of.
+struct Machine::Repairing {
+  Repairing(int number, EventQueue& queue, SimulatedNetwork& net)
+      : party(std::make_shared<Party>()),
+        executor(queue, party),
+        network(net.AttachProcess(number, party, [] { return true; })) {}
+  ~Repairing() {
+    exchange.reset();
+    party->has_ended = true;
+  }
+
+  const std::shared_ptr<Party> party;
+  QueueExecutor executor;
+  std::unique_ptr<base::Network> network;
+  std::unique_ptr<replica::Repair> repair;
+  std::unique_ptr<replica::Exchange> exchange;
+};
+
 Machine::Machine(int number, std::unique_ptr<base::MemoryStorage> disk, EventQueue& queue, SimulatedNetwork& network,
                  const Crypto& crypto, MachineObserver& observer, std::uint64_t seed)
     : number_(number),
@@ -196,6 +214,36 @@ absl::Status Machine::Stop() {
   process_.reset();
   network_.DetachProcess(number_, /*tells_peers=*/true);
   return status;
+}
+
+std::unique_ptr<base::MemoryStorage> Machine::DurableImage() const {
+  auto image = disk_->Copy();
+  image->Crash(base::MemoryStorage::Keep::kNothing);
+  return image;
+}
+
+absl::Status Machine::BeginRepair(const std::vector<std::string>& peers) {
+  auto made = std::make_unique<Repairing>(number_, queue_, network_);
+  COPSE_ASSIGN_OR_RETURN(made->repair, replica::Repair::Open(*disk_, kStore, crypto_.signatures));
+  replica::Exchange::Callbacks callbacks;
+  callbacks.is_welcome = [repair = made->repair.get()](const std::string& key) { return repair->IsWelcome(key); };
+  made->exchange = std::make_unique<replica::Exchange>(
+      replica::Exchange::Environment{*made->network, made->executor, clock_, random_, crypto_.channels},
+      made->repair->identity(), made->repair->exchange_side(), std::move(callbacks));
+  COPSE_RETURN_IF_ERROR(made->exchange->Listen(endpoint()).status());
+  for (const std::string& peer : peers) made->exchange->AddPeer(peer);
+  repairing_ = std::move(made);
+  return absl::OkStatus();
+}
+
+replica::Repair::Findings Machine::repair_findings() const { return repairing_->repair->findings(); }
+
+absl::Status Machine::EndRepair() {
+  repairing_->exchange.reset();
+  const absl::Status mended = repairing_->repair->Mend().status();
+  repairing_.reset();
+  network_.DetachProcess(number_, /*tells_peers=*/true);
+  return mended;
 }
 
 void Machine::StopUntil(Time time) { process_->party->stopped_until = time; }

@@ -7,6 +7,7 @@
 #include <copse/base/random.h>
 #include <copse/fs/volume.h>
 #include <copse/replica/exchange.h>
+#include <copse/replica/repair.h>
 #include <copse/replica/store.h>
 
 #include <cstdint>
@@ -86,11 +87,19 @@ class Machine {
   void Crash(base::MemoryStorage::Keep keep, std::uint64_t seed);
   /// Ends the process in order.
   absl::Status Stop();
+  /// While it is off: lets others bring what the disk has lost of the log, until EndRepair.
+  absl::Status BeginRepair(const std::vector<std::string>& peers);
+  /// Only in between.
+  replica::Repair::Findings repair_findings() const;
+  /// Writes what has come, if that is all that was lost.
+  absl::Status EndRepair();
   /// SIGSTOP, until `time`.
   void StopUntil(Time time);
   bool is_stopped() const;
 
   base::MemoryStorage& disk() { return *disk_; }
+  /// A copy of what is durable on it.
+  std::unique_ptr<base::MemoryStorage> DurableImage() const;
   /// Only while it is off.
   void SetDisk(std::unique_ptr<base::MemoryStorage> disk) { disk_ = std::move(disk); }
   WallClock& clock() { return clock_; }
@@ -107,6 +116,7 @@ class Machine {
 
  private:
   struct Process;
+  struct Repairing;
   absl::Status StartProcess(const std::vector<std::string>& peers, bool joining);
 
   const int number_;
@@ -120,6 +130,7 @@ class Machine {
   std::chrono::nanoseconds snapshot_pause_{0};
   std::mt19937_64 snapshot_delays_;
   std::unique_ptr<Process> process_;
+  std::unique_ptr<Repairing> repairing_;
   std::vector<std::string> notes_;
 };
 

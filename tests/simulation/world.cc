@@ -180,6 +180,10 @@ void World::Start(Member& member) {
   member.machine->disk().FailSync(0);
   member.machine->disk().FailWrite(0);
   member.disk_failed = member.is_disk_full;
+  if (member.has_lost_frames && !MendLog(member)) {
+    if (is_tainted_) member.is_tainted = true;  // Whoever had the frames need not have them any more.
+    return;
+  }
   member.resumed = queue_.now();
   const absl::Status started = member.machine->Start(PeersOf(member.machine->number()));
   if (!started.ok()) {

@@ -50,6 +50,7 @@ class World final : public MachineObserver {
     /// Its disk was rolled back, cloned or damaged: it need not keep anything, only say so.
     bool is_tainted = false;
     bool has_damaged_chunks = false;             ///< Others have them.
+    bool has_lost_frames = false;                ///< The same; of one member at a time.
     std::unique_ptr<base::MemoryStorage> image;  ///< Of its disk, taken earlier.
     Time resumed{0};                             ///< It runs without a pause since.
     /// Where a power cut that a step plans keeps what, once it comes.
@@ -76,6 +77,10 @@ class World final : public MachineObserver {
   /// What makes one replica's past another than the others know; false for what it does not know.
   bool Damage(const Step& step, Member& member);
   void DamageChunk(Member& member, std::uint64_t which);
+  /// Has the disk lose frames that others have, and the process end.
+  void LoseFrames(Member& member, std::uint64_t which);
+  /// Lets others bring what was lost; returns whether all has come.
+  bool MendLog(Member& member);
   /// Lets events happen until `end`.
   void PassUntil(Time end);
   /// A power cut that came in the middle of the work that has just ended.
@@ -130,6 +135,7 @@ class World final : public MachineObserver {
   std::vector<std::unique_ptr<Member>> members_;
   std::unique_ptr<RubbishPeer> rubbish_;
   bool is_tainted_ = false;
+  bool is_healing_ = false;
   std::string seen_;
   std::string dump_;  ///< What all showed when they were last found equal.
   Expected expected_;

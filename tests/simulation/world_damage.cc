@@ -19,13 +19,6 @@ constexpr std::chrono::seconds kFoundOutAfter{150};
 
 std::string NameOf(const Machine& machine) { return "m" + std::to_string(machine.number()); }
 
-/// What a copy of the disk holds: what is durable on it.
-std::unique_ptr<base::MemoryStorage> ImageOf(const base::MemoryStorage& disk) {
-  auto image = disk.Copy();
-  image->Crash(base::MemoryStorage::Keep::kNothing);
-  return image;
-}
-
 /// The files below `directory`.
 void FilesBelow(base::Storage& disk, const std::string& directory, std::vector<std::string>& files) {
   const auto entries = disk.List(directory);
@@ -47,9 +40,9 @@ struct LastingChunk {
 };
 using LastingChunks = std::map<base::Hash, LastingChunk>;
 
-LastingChunks LastingChunksOn(const base::MemoryStorage& live_disk) {
+LastingChunks LastingChunksOf(const Machine& machine) {
   LastingChunks chunks;
-  const auto image = ImageOf(live_disk);
+  const auto image = machine.DurableImage();
   base::Storage& disk = *image;
   const std::string store = Machine::kStore;
   const auto identity = replica::ReadIdentity(disk, store + "/identity");
@@ -97,7 +90,7 @@ bool World::Damage(const Step& step, Member& member) {
   Machine& machine = *member.machine;
   const std::string& verb = step.verb;
   if (verb == "image") {
-    member.image = ImageOf(machine.disk());
+    member.image = machine.DurableImage();
     return true;
   }
   if (verb == "rollback") {
@@ -105,6 +98,7 @@ bool World::Damage(const Step& step, Member& member) {
     ++outcome_.faults["disk rolled back"];
     if (machine.is_on()) Crash(member, base::MemoryStorage::Keep::kNothing, 0);
     machine.SetDisk(std::move(member.image));
+    member.has_lost_frames = false;
     is_tainted_ = member.is_tainted = true;
     return true;
   }
@@ -114,13 +108,18 @@ bool World::Damage(const Step& step, Member& member) {
     ++outcome_.faults["disk cloned"];
     Member& clone = MemberOf(to);
     if (clone.machine->is_on()) Crash(clone, base::MemoryStorage::Keep::kNothing, 0);
-    clone.machine->SetDisk(ImageOf(machine.disk()));
+    clone.machine->SetDisk(machine.DurableImage());
     clone.actor = member.actor;
+    clone.has_lost_frames = false;
     is_tainted_ = member.is_tainted = clone.is_tainted = true;
     return true;
   }
   if (verb == "decay") {
     DamageChunk(member, step.Number(0));
+    return true;
+  }
+  if (verb == "lose") {
+    LoseFrames(member, step.Number(0));
     return true;
   }
   if (verb != "rot") return false;
@@ -141,11 +140,11 @@ bool World::Damage(const Step& step, Member& member) {
 void World::DamageChunk(Member& member, std::uint64_t which) {
   base::MemoryStorage& disk = member.machine->disk();
   if (is_tainted_ || disk.power_is_cut()) return;
-  const LastingChunks here = LastingChunksOn(disk);
+  const LastingChunks here = LastingChunksOf(*member.machine);
   std::map<base::Hash, LastingChunk> had_by_others;
   for (auto& other : members_) {
     if (other->actor == member.actor) continue;
-    for (const auto& [id, chunk] : LastingChunksOn(other->machine->disk())) {
+    for (const auto& [id, chunk] : LastingChunksOf(*other->machine)) {
       if (const auto found = here.find(id); found != here.end()) had_by_others.insert(*found);
     }
   }

@@ -61,6 +61,7 @@ std::string NameOf(int machine) { return "m" + std::to_string(machine); }
 }  // namespace
 
 void World::Heal() {
+  is_healing_ = true;
   network_.HealAll();
   network_.set_weather({});
   for (auto& member : members_) PassUntil(member->resumed);
@@ -73,7 +74,11 @@ void World::Heal() {
       Crash(*member, base::MemoryStorage::Keep::kNothing, 0);
     }
     machine.disk().CutPowerAfter(UINT64_MAX);
-    if (!machine.is_on()) Start(*member);
+    if (!machine.is_on() && !member->has_lost_frames) Start(*member);
+  }
+  for (auto& member : members_) {
+    Machine& machine = *member->machine;
+    if (!machine.is_on() && !HasFailed()) Start(*member);  // Whose lost frames the others have: they are there now.
     if (HasFailed()) return;
     if (!machine.is_on() && !member->is_tainted) {
       return Check(absl::InternalError("does not start"), NameOf(machine.number()));
