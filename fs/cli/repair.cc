@@ -60,7 +60,8 @@ absl::StatusOr<std::string> FetchLost(Machine& machine, replica::Repair& repair,
   for (;;) {
     const replica::Repair::Findings findings = repair.findings();
     if (findings.lost.empty() || std::chrono::steady_clock::now() >= give_up) break;
-    if (std::exchange(fetched, findings.frames_fetched) != findings.frames_fetched) {
+    if (findings.frames_fetched > fetched) {
+      fetched = findings.frames_fetched;
       give_up = std::chrono::steady_clock::now() + patience;
     }
     progress.Update(Places(findings.lost.size()) + " to be fetched");

@@ -314,7 +314,10 @@ void Exchange::State::OnClose(Link& link, const absl::Status& reason) {
   const std::vector<Peer*> peers = PeersOf(link);
   const std::string endpoint = link.endpoint;
   // Whom there is no point in meeting again (a fork, say) is not met twice a second for ever.
-  const bool was_useful = link.was_open && (link.session->status().ok() || absl::IsUnavailable(link.session->status()));
+  // Cancelled: by a Repair that has got what it needed of a feed, and needs others.
+  const bool was_useful =
+      link.was_open && (link.session->status().ok() || absl::IsUnavailable(link.session->status()) ||
+                        absl::IsCancelled(link.session->status()));
   links_.erase(link.id);
   for (Peer* peer : peers) {
     if (was_useful) peer->back_off.Reset();

@@ -66,20 +66,20 @@ absl::StatusOr<std::unique_ptr<FeedReader>> FeedReader::Open(base::Storage& stor
 absl::Status FeedReader::ResumeAt(const FeedEnd& end, FeedIndex index) {
   if (end.frames == 0) return absl::OkStatus();
   absl::Status other = Damage(directory_, "is not the feed that the snapshot covers");
+  // A closed segment that was written again since (Repair) has its frames in other places, and another length.
+  for (std::size_t i = 0; i + 1 < index.frames.size() && i < end.frames; ++i) {
+    const FeedIndex::Place& frame = index.frames[i];
+    if (frame.segment == index.frames[i + 1].segment) continue;
+    if (frame.segment >= index.segments.size()) return other;
+    COPSE_ASSIGN_OR_RETURN(const base::Storage::Metadata file, storage_.Stat(Path(index.segments[frame.segment])));
+    if (file.size != frame.offset + frame.length) return other;
+  }
   index.frames.resize(std::min<std::size_t>(index.frames.size(), end.frames));
   if (index.frames.size() != end.frames || index.frames.back().segment >= index.segments.size()) return other;
   index.segments.resize(index.frames.back().segment + 1);
   if (index.segments.back() != end.segment || index.segments.size() > segments_.size() ||
       !std::equal(index.segments.begin(), index.segments.end(), segments_.begin())) {
     return other;
-  }
-  // A closed segment that was written again since has its frames in other places, and another length.
-  for (std::size_t i = 0; i + 1 < index.frames.size(); ++i) {
-    const FeedIndex::Place& frame = index.frames[i];
-    if (frame.segment == index.frames[i + 1].segment) continue;
-    if (frame.segment >= index.segments.size()) return other;
-    COPSE_ASSIGN_OR_RETURN(const base::Storage::Metadata file, storage_.Stat(Path(index.segments[frame.segment])));
-    if (file.size != frame.offset + frame.length) return other;
   }
   next_segment_ = index.segments.size();
   const std::string path = Path(end.segment);
@@ -109,29 +109,29 @@ absl::StatusOr<bool> FeedReader::OpenNextSegment() {
   at_segment_start_ = true;
   end_.bytes += size;
   const absl::StatusOr<SegmentHeader> header = segment_->ReadHeader();
-  if (!header.ok()) {
+  if (!header.ok() && IsLastSegment()) {
     COPSE_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> valid, segment_->FindRecordAfter(0));
-    if (IsLastSegment() && !valid) {  // The machine stopped while the segment was made.
+    if (!valid) {  // The machine stopped while the segment was made.
       end_.bytes -= size;
       torn_bytes_ = size;
       torn_segment_ = path;
       segment_.reset();
       return false;
     }
-    return Damage(path, std::string(header.status().message()));
   }
-  const std::string expected_name = SegmentName(header->first_op);
-  if (header->volume != volume_ || header->actor != actor_ || name != expected_name) {
+  const std::uint64_t first_op = *FirstOpOf(name);
+  end_.segment = path;
+  end_.segment_first_op = first_op;
+  end_.segment_bytes = kSegmentHeaderBytes;
+  if (!header.ok()) return Damage(path, std::string(header.status().message()));
+  if (header->volume != volume_ || header->actor != actor_ || header->first_op != first_op) {
     return Damage(path, "its header is that of another segment");
   }
-  if (is_chain_known_ && header->first_op != end_.ops) {
+  if (is_chain_known_ && first_op != end_.ops) {
     is_chain_known_ = false;
-    return Damage(path, "begins with op " + std::to_string(header->first_op) + ", but the feed before it ends at op " +
+    return Damage(path, "begins with op " + std::to_string(first_op) + ", but the feed before it ends at op " +
                             std::to_string(end_.ops) + ": a segment is missing");
   }
-  end_.segment = path;
-  end_.segment_first_op = header->first_op;
-  end_.segment_bytes = kSegmentHeaderBytes;
   unproved_ = 0;
   return true;
 }

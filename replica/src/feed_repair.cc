@@ -5,28 +5,12 @@
 #include <algorithm>
 #include <utility>
 
-// A segment is written again as a whole, beside the feed, and renamed into it: a file in the feed that is no segment
-// would be damage itself.
+// A segment is written again as a whole, beside the feeds, and renamed into its own: a file in a feed that is no
+// segment would be damage itself. All are written before the first is renamed, for which a disk that is full has no
+// say.
 
 namespace copse::replica {
 namespace {
-
-absl::Status ReplaceSegment(base::Storage& storage, const std::string& path, std::string_view contents,
-                            const std::string& scratch) {
-  if (absl::Status removed = storage.Remove(scratch); !removed.ok() && !absl::IsNotFound(removed)) return removed;
-  const auto write = [&]() -> absl::Status {
-    COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> file,
-                           storage.Open(scratch, base::Storage::OpenMode::kCreate));
-    COPSE_RETURN_IF_ERROR(file->WriteAt(0, contents));
-    COPSE_RETURN_IF_ERROR(file->Sync());
-    return storage.Rename(scratch, path);
-  };
-  if (absl::Status written = write(); !written.ok()) {
-    storage.Remove(scratch).IgnoreError();  // On a full disk it would hold space.
-    return written;
-  }
-  return storage.SyncDirectory(base::ParentDirectory(path));
-}
 
 absl::StatusOr<SegmentReader> OpenSegment(base::Storage& storage, const std::string& path) {
   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<base::File> file, storage.Open(path, base::Storage::OpenMode::kRead));
@@ -75,10 +59,6 @@ class Scanner {
     if (!gap_is_open_) {
       FeedGap& gap = scan_.gaps.emplace_back();
       gap.before = before_;
-      if (!is_of_frame) {  // Then the reader stands where the next sound record should be.
-        gap.before.segment = reached.segment;
-        gap.before.segment_bytes = reached.segment_bytes;
-      }
       gap.what = std::string(status.message());
     }
     gap_is_open_ = true;
@@ -119,8 +99,9 @@ class Scanner {
 /// The segments that a gap reaches over, in the place of which others are written.
 class Filler {
  public:
-  Filler(base::Storage& storage, const std::string& directory, const VolumeId& volume, crdt::ActorId actor)
-      : storage_(storage), directory_(directory), volume_(volume), actor_(actor) {}
+  Filler(base::Storage& storage, SegmentRewrites& rewrites, const std::string& directory, const VolumeId& volume,
+         crdt::ActorId actor)
+      : storage_(storage), rewrites_(rewrites), directory_(directory), volume_(volume), actor_(actor) {}
 
   absl::Status Begin(const FeedGap& gap) {
     const FeedEnd& before = gap.before;
@@ -134,7 +115,7 @@ class Filler {
       contents_ = HeaderOf(0);
       return absl::OkStatus();
     }
-    COPSE_ASSIGN_OR_RETURN(contents_, base::ReadWholeFile(storage_, path_));
+    COPSE_ASSIGN_OR_RETURN(contents_, rewrites_.Read(path_));
     contents_.resize(std::min<std::size_t>(contents_.size(), before.segment_bytes));
     return absl::OkStatus();
   }
@@ -149,15 +130,13 @@ class Filler {
   }
 
   /// From the sound record behind the gap on all stays.
-  absl::Status End(const FeedGap::Next& next, const std::string& scratch) {
+  absl::Status End(const FeedGap::Next& next) {
     if (path_ != next.segment && position_ + 1 == later_.size()) GoOn();
     if (path_ != next.segment) return absl::DataLossError(directory_ + ": its segments are not those of its frames");
-    COPSE_ASSIGN_OR_RETURN(const std::string bytes, base::ReadWholeFile(storage_, next.segment));
+    COPSE_ASSIGN_OR_RETURN(const std::string bytes, rewrites_.Read(next.segment));
     contents_ += std::string_view(bytes).substr(next.offset);
     GoOn();
-    for (auto each = done_.rbegin(); each != done_.rend(); ++each) {
-      COPSE_RETURN_IF_ERROR(ReplaceSegment(storage_, each->first, each->second, scratch));
-    }
+    for (const auto& [path, contents] : done_) COPSE_RETURN_IF_ERROR(rewrites_.Write(path, contents));
     return absl::OkStatus();
   }
 
@@ -173,6 +152,7 @@ class Filler {
   }
 
   base::Storage& storage_;
+  SegmentRewrites& rewrites_;
   const std::string& directory_;
   const VolumeId& volume_;
   const crdt::ActorId actor_;
@@ -191,9 +171,48 @@ absl::StatusOr<FeedScan> ScanFeed(base::Storage& storage, const std::string& dir
   return Scanner(storage, *reader).Run();
 }
 
-absl::StatusOr<std::vector<std::string>> MendSegmentHeaders(base::Storage& storage, const std::string& directory,
-                                                            const VolumeId& volume, crdt::ActorId actor,
-                                                            const std::string& scratch) {
+absl::Status SegmentRewrites::Begin() {
+  COPSE_RETURN_IF_ERROR(Clear());
+  return storage_.CreateDirectory(scratch_);
+}
+
+absl::Status SegmentRewrites::Clear() {
+  written_.clear();
+  const auto entries = storage_.List(scratch_);
+  if (absl::IsNotFound(entries.status())) return absl::OkStatus();
+  COPSE_RETURN_IF_ERROR(entries.status());
+  for (const base::Storage::Entry& entry : *entries) {
+    COPSE_RETURN_IF_ERROR(storage_.Remove(scratch_ + "/" + entry.name));
+  }
+  return storage_.RemoveDirectory(scratch_);
+}
+
+absl::StatusOr<std::string> SegmentRewrites::Read(const std::string& path) const {
+  const auto written = written_.find(path);
+  return base::ReadWholeFile(storage_, written == written_.end() ? path : written->second);
+}
+
+absl::Status SegmentRewrites::Write(const std::string& path, std::string_view contents) {
+  const std::string scratch = scratch_ + "/" + std::to_string(count_++);
+  COPSE_ASSIGN_OR_RETURN(const std::unique_ptr<base::File> file,
+                         storage_.Open(scratch, base::Storage::OpenMode::kCreate));
+  COPSE_RETURN_IF_ERROR(file->WriteAt(0, contents));
+  COPSE_RETURN_IF_ERROR(file->Sync());
+  written_[path] = scratch;
+  return absl::OkStatus();
+}
+
+absl::Status SegmentRewrites::Commit() {
+  for (auto each = written_.rbegin(); each != written_.rend(); ++each) {
+    COPSE_RETURN_IF_ERROR(storage_.Rename(each->second, each->first));
+    COPSE_RETURN_IF_ERROR(storage_.SyncDirectory(base::ParentDirectory(each->first)));
+  }
+  return Clear();
+}
+
+absl::StatusOr<std::vector<std::string>> MendSegmentHeaders(SegmentRewrites& rewrites, base::Storage& storage,
+                                                            const std::string& directory, const VolumeId& volume,
+                                                            crdt::ActorId actor) {
   std::vector<std::string> mended;
   COPSE_ASSIGN_OR_RETURN(const auto entries, storage.List(directory));
   for (const base::Storage::Entry& entry : entries) {
@@ -207,19 +226,20 @@ absl::StatusOr<std::vector<std::string>> MendSegmentHeaders(base::Storage& stora
     if (!valid && &entry == &entries.back()) continue;  // It was being made when the machine stopped.
     COPSE_ASSIGN_OR_RETURN(const std::string bytes, base::ReadWholeFile(storage, path));
     std::string contents = EncodeSegmentHeader({volume, actor, *first_op});
-    if (bytes.size() > contents.size()) contents += bytes.substr(contents.size());
-    COPSE_RETURN_IF_ERROR(ReplaceSegment(storage, path, contents, scratch));
+    if (bytes.size() > contents.size()) contents += std::string_view(bytes).substr(contents.size());
+    COPSE_RETURN_IF_ERROR(rewrites.Write(path, contents));
     mended.push_back(path + ": its header");
   }
   return mended;
 }
 
-absl::Status FillGap(base::Storage& storage, const std::string& directory, const VolumeId& volume, crdt::ActorId actor,
-                     const FeedGap& gap, std::span<const std::string> frames, const std::string& scratch) {
-  Filler filler(storage, directory, volume, actor);
+absl::Status FillGap(SegmentRewrites& rewrites, base::Storage& storage, const std::string& directory,
+                     const VolumeId& volume, crdt::ActorId actor, const FeedGap& gap,
+                     std::span<const std::string> frames) {
+  Filler filler(storage, rewrites, directory, volume, actor);
   COPSE_RETURN_IF_ERROR(filler.Begin(gap));
   for (const std::string& frame : frames) COPSE_RETURN_IF_ERROR(filler.Add(frame));
-  return filler.End(*gap.next, scratch);
+  return filler.End(*gap.next);
 }
 
 }  // namespace copse::replica

@@ -5,9 +5,12 @@
 #include <copse/base/storage.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "feed.h"
@@ -46,16 +49,38 @@ struct FeedScan {
 absl::StatusOr<FeedScan> ScanFeed(base::Storage& storage, const std::string& directory, const VolumeId& volume,
                                   crdt::ActorId actor);
 
+/// Segments that are to take the places of others, all at once or as nearly so as a disk lets them. Until Commit
+/// nothing has changed.
+class SegmentRewrites {
+ public:
+  /// `scratch`: a directory on the same disk, which is this one's alone; it need not exist.
+  SegmentRewrites(base::Storage& storage, std::string scratch) : storage_(storage), scratch_(std::move(scratch)) {}
+
+  /// Forgets, and removes, what was written and not committed, also by a process that ended. First of all.
+  absl::Status Begin();
+  /// The segment as it will be.
+  absl::StatusOr<std::string> Read(const std::string& path) const;
+  absl::Status Write(const std::string& path, std::string_view contents);
+  /// Durable when it returns; the last in the order of paths goes first. After a crash some are in their places.
+  absl::Status Commit();
+  absl::Status Clear();
+
+ private:
+  base::Storage& storage_;
+  const std::string scratch_;
+  std::map<std::string, std::string> written_;  // Path by path of the segment.
+  std::uint64_t count_ = 0;
+};
+
 /// Writes headers of segments again where the disk has damaged them: what they say is known. Returns a line for each.
-/// `scratch`: a path on the same disk outside of the feed, for a file while it is written.
-absl::StatusOr<std::vector<std::string>> MendSegmentHeaders(base::Storage& storage, const std::string& directory,
-                                                            const VolumeId& volume, crdt::ActorId actor,
-                                                            const std::string& scratch);
+absl::StatusOr<std::vector<std::string>> MendSegmentHeaders(SegmentRewrites& rewrites, base::Storage& storage,
+                                                            const std::string& directory, const VolumeId& volume,
+                                                            crdt::ActorId actor);
 
 /// Puts `frames`, proved to be those that are lost, in the place of what lies in `gap`, each as a record, in the
-/// segments in which they were. Durable when it returns; a crash leaves the gap as it was, or a smaller one, or none.
-/// Changes nothing that lies before the gap, so of several the last is to be filled first.
-absl::Status FillGap(base::Storage& storage, const std::string& directory, const VolumeId& volume, crdt::ActorId actor,
-                     const FeedGap& gap, std::span<const std::string> frames, const std::string& scratch);
+/// segments in which they were. Changes nothing that lies before the gap, so of several the last is to be filled first.
+absl::Status FillGap(SegmentRewrites& rewrites, base::Storage& storage, const std::string& directory,
+                     const VolumeId& volume, crdt::ActorId actor, const FeedGap& gap,
+                     std::span<const std::string> frames);
 
 }  // namespace copse::replica

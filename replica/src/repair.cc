@@ -12,16 +12,16 @@
 #include "members.h"
 #include "session_host.h"
 
-// To a session this is a store that has only the feeds of which frames are lost, and whose feeds end where the first
-// gap begins. Frames that come are gathered until they reach the sound frame behind the gap, which names the hash of
-// the last of them; then the feed ends at its next gap. What is told to peers is durable: each record was synced before
-// the one behind it was written.
+// To a session this is a store whose feeds end where their first gap begins, or before their last record. Frames that
+// come are gathered until they reach the sound frame behind the gap, which names the hash of the last of them; then the
+// feed ends at its next gap. What is told to peers is durable: each record was synced before the one behind it was
+// written.
 
 namespace copse::replica {
 namespace {
 
-/// A feed of which frames are lost.
-struct Damaged {
+/// A feed, of which frames may be lost.
+struct Held {
   FeedScan scan;
   std::vector<std::vector<std::string>> fetched;  ///< For each gap; those before `gap` are complete.
   std::size_t gap = 0;                            ///< Which is being fetched.
@@ -46,16 +46,17 @@ absl::Status BadFrame(const FeedHead& head, const std::string& what) {
 
 struct Repair::State final : public SessionHost {
   State(base::Storage& the_storage, const std::string& path, const SignatureScheme& the_signatures)
-      : storage(the_storage), signatures(the_signatures), layout(path) {}
+      : storage(the_storage), signatures(the_signatures), layout(path), rewrites(the_storage, path + "/repairing") {}
 
   absl::Status Open();
   std::string Describe(crdt::ActorId actor, const FeedGap& gap) const;
   /// Takes the next frame of a gap.
-  absl::Status Take(Damaged& feed, const std::string& bytes);
+  absl::Status Take(Held& feed, const std::string& bytes);
   /// Whether `frame` is the next one, as far as it says so itself.
-  absl::Status Prove(const Damaged& feed, const Frame& frame) const;
+  absl::Status Prove(Held& feed, const Frame& frame) const;
+  /// Writes, beside the feeds, what has come.
+  absl::Status FillGaps();
   absl::Status RemoveSnapshots();
-  std::string scratch() const { return layout.store + "/repairing"; }
 
   std::vector<FeedHead> Heads() override;
   bool IsMember(crdt::ActorId actor) override;
@@ -75,6 +76,7 @@ struct Repair::State final : public SessionHost {
   base::Storage& storage;
   const SignatureScheme& signatures;
   const Layout layout;
+  SegmentRewrites rewrites;
   std::unique_ptr<base::StorageLock> lock;
   Identity identity;
   Store::Addresses addresses;
@@ -83,7 +85,7 @@ struct Repair::State final : public SessionHost {
   std::vector<std::string> headers;  ///< That were mended.
 
   mutable std::mutex mutex;  // Guards all below; held while frames are read from the disk.
-  std::map<crdt::ActorId, Damaged> feeds;
+  std::map<crdt::ActorId, Held> feeds;
 };
 
 absl::Status Repair::State::Open() {
@@ -93,20 +95,23 @@ absl::Status Repair::State::Open() {
   COPSE_ASSIGN_OR_RETURN(addresses, ReadAddresses(storage, layout.addresses()));
   COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::ActorId> actors, ListFeeds(storage, layout));
   std::map<crdt::ActorId, std::vector<Grant>> grants;
+  COPSE_RETURN_IF_ERROR(rewrites.Begin());
+  for (const crdt::ActorId actor : actors) {
+    COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> mended,
+                           MendSegmentHeaders(rewrites, storage, layout.feed(actor), identity.volume, actor));
+    headers.insert(headers.end(), mended.begin(), mended.end());
+  }
+  COPSE_RETURN_IF_ERROR(rewrites.Commit());
   for (const crdt::ActorId actor : actors) {
     const std::string directory = layout.feed(actor);
-    COPSE_ASSIGN_OR_RETURN(const std::vector<std::string> mended,
-                           MendSegmentHeaders(storage, directory, identity.volume, actor, scratch()));
-    headers.insert(headers.end(), mended.begin(), mended.end());
     COPSE_ASSIGN_OR_RETURN(FeedScan scan, ScanFeed(storage, directory, identity.volume, actor));
     grants[actor] = std::move(scan.grants);
     if (scan.newest) newest.push_back(*std::move(scan.newest));
-    if (scan.gaps.empty()) continue;
-    Damaged& feed = feeds[actor];
+    Held& feed = feeds[actor];
     feed.head.actor = actor;
     feed.fetched.resize(scan.gaps.size());
     feed.scan = std::move(scan);
-    feed.GoTo(feed.present().before);
+    feed.GoTo(feed.IsComplete() ? feed.scan.proved : feed.present().before);
   }
   members.emplace(identity.founder);
   members->AddAll(grants);
@@ -181,36 +186,33 @@ absl::Status Repair::State::AddFrames(crdt::ActorId actor, std::uint64_t first, 
   const std::lock_guard guard(mutex);
   const auto found = feeds.find(actor);
   if (found == feeds.end()) return absl::CancelledError("nothing of that feed is lost");
-  Damaged& feed = found->second;
+  Held& feed = found->second;
   std::uint64_t number = first;
   for (const std::string& frame : frames) {
     if (number++ < feed.head.frames) continue;  // What lies behind a gap is here.
     if (feed.IsComplete()) return absl::CancelledError("all that was lost has come: nothing more is taken now");
-    const absl::Status taken = Take(feed, frame);
-    if (!taken.ok()) {
-      feed.Forget();
-      return taken;
-    }
+    COPSE_RETURN_IF_ERROR(Take(feed, frame));
   }
   return absl::OkStatus();
 }
 
-absl::Status Repair::State::Prove(const Damaged& feed, const Frame& frame) const {
+absl::Status Repair::State::Prove(Held& feed, const Frame& frame) const {
   const FrameHeader& header = frame.header;
   const FeedHead& head = feed.head;
-  if (header.volume != identity.volume || header.actor != head.actor || header.number != head.frames ||
-      header.first_op != head.ops || header.previous != head.last_frame) {
-    return BadFrame(head, "does not follow the one before it");
+  if (header.volume != identity.volume || header.actor != head.actor || header.number != head.frames) {
+    return BadFrame(head, "is another");
   }
   // The hashes prove it in the end; this keeps all but its author from sending what is never going to fit.
   const Member* const author = members->OfActor(head.actor);
   if (author != nullptr && !VerifyFrame(frame, author->grant.key, signatures).ok()) {
     return BadFrame(head, "is not signed by its author");
   }
-  return absl::OkStatus();
+  if (header.first_op == head.ops && header.previous == head.last_frame) return absl::OkStatus();
+  feed.Forget();
+  return BadFrame(head, "does not follow the one before it");
 }
 
-absl::Status Repair::State::Take(Damaged& feed, const std::string& bytes) {
+absl::Status Repair::State::Take(Held& feed, const std::string& bytes) {
   const FeedGap& gap = feed.present();
   if (!gap.next) return absl::CancelledError("what is wrong there cannot be mended by others");
   COPSE_ASSIGN_OR_RETURN(const Frame frame, DecodeFrame(bytes));
@@ -218,6 +220,7 @@ absl::Status Repair::State::Take(Damaged& feed, const std::string& bytes) {
   const base::Hash hash = base::Sha256(bytes);
   const FrameHeader& header = frame.header;
   if (header.number + 1 == gap.next->number && hash != gap.next->previous) {
+    feed.Forget();
     return BadFrame(feed.head, "is not the one that the next one follows");
   }
   feed.fetched[feed.gap].push_back(bytes);
@@ -226,6 +229,17 @@ absl::Status Repair::State::Take(Damaged& feed, const std::string& bytes) {
   ++feed.gap;
   const FeedEnd& next_end = feed.IsComplete() ? feed.scan.proved : feed.present().before;
   if (next_end.frames > feed.head.frames) feed.GoTo(next_end);
+  return absl::OkStatus();
+}
+
+absl::Status Repair::State::FillGaps() {
+  COPSE_RETURN_IF_ERROR(rewrites.Begin());
+  for (const auto& [actor, feed] : feeds) {
+    for (std::size_t i = feed.scan.gaps.size(); i-- > 0;) {
+      COPSE_RETURN_IF_ERROR(
+          FillGap(rewrites, storage, layout.feed(actor), identity.volume, actor, feed.scan.gaps[i], feed.fetched[i]));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -280,19 +294,22 @@ absl::StatusOr<std::vector<std::string>> Repair::Mend() {
   State& state = *state_;
   const std::lock_guard guard(state.mutex);
   std::vector<std::string> mended = state.headers;
+  std::erase_if(state.feeds, [](const auto& feed) { return feed.second.scan.gaps.empty(); });
+  if (state.feeds.empty()) return mended;
+  if (absl::Status written = state.FillGaps(); !written.ok()) {
+    state.rewrites.Clear().IgnoreError();  // On a full disk it would hold space.
+    return written;
+  }
+  COPSE_RETURN_IF_ERROR(state.rewrites.Commit());
   for (const auto& [actor, feed] : state.feeds) {
-    const std::string directory = state.layout.feed(actor);
-    for (std::size_t i = feed.scan.gaps.size(); i-- > 0;) {
-      COPSE_RETURN_IF_ERROR(FillGap(state.storage, directory, state.identity.volume, actor, feed.scan.gaps[i],
-                                    feed.fetched[i], state.scratch()));
-    }
     for (const FeedGap& gap : feed.scan.gaps) mended.push_back(state.Describe(actor, gap));
+    const std::string directory = state.layout.feed(actor);
     COPSE_ASSIGN_OR_RETURN(const FeedScan now, ScanFeed(state.storage, directory, state.identity.volume, actor));
     if (!now.gaps.empty() || now.end.last_frame != feed.scan.end.last_frame) {
       return absl::DataLossError(directory + ": was mended and is damaged again; copy the store to another disk");
     }
   }
-  if (!state.feeds.empty()) COPSE_RETURN_IF_ERROR(state.RemoveSnapshots());
+  COPSE_RETURN_IF_ERROR(state.RemoveSnapshots());
   state.feeds.clear();
   return mended;
 }

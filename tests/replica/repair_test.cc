@@ -1,6 +1,7 @@
 #include <copse/replica/repair.h>
 
 #include <algorithm>
+#include <random>
 #include <set>
 
 #include "feed.h"
@@ -196,6 +197,60 @@ TEST_F(RepairTest, WhatIsLostAcrossSegmentsGoesBackIntoThoseInWhichItWas) {
         [&] { remove(records[i].first), disk.FlipBit(records[i + 1].first, records[i + 1].second + 30, 1); },
         records[i].first + " removed, the next spoilt", 1 << 20);
   }
+}
+
+TEST_F(RepairTest, WhateverIsLostBeforeTheLastRecordComesBackThroughCrashes) {
+  constexpr std::uint64_t kFewRecords = 700;
+  WriteAndClose(kFewRecords);
+  one_.Open();
+  for (std::uint64_t counter = 8; counter < 30; ++counter) one_.Write(counter);
+  two_.Open();
+  Send(one_, two_);
+  Close(two_);
+  const std::vector<crdt::Op> before = OpsOf(two_);
+  base::MemoryStorage& disk = two_.machine.storage();
+  std::mt19937_64 random(1);
+  std::size_t gaps = 0;
+  Image segments;
+  for (const std::string& path : two_.machine.Files(Machine::kFeed)) segments[path] = two_.machine.Read(path);
+  ASSERT_GT(segments.size(), 5U);
+  for (int round = 0; round < 300; ++round) {
+    for (const auto& [path, contents] : segments) ASSERT_TRUE(base::ReplaceFile(disk, path, contents).ok());
+    for (std::uint64_t i = 0; i < 1 + random() % 4; ++i) {
+      const auto records = Records(two_.machine, Machine::kFeed);
+      if (records.size() < 2) break;
+      const auto& [path, offset] = records[random() % (records.size() - 1)];
+      const std::uint64_t kind = path == records.back().first ? 0 : random() % 4;
+      if (kind == 3) {
+        ASSERT_TRUE(disk.Remove(path).ok() && disk.SyncDirectory(Machine::kFeed).ok());
+      } else if (kind == 2) {
+        auto file = disk.Open(path, base::Storage::OpenMode::kReadWrite).value();
+        ASSERT_TRUE(file->Truncate(offset + (random() % 2) * 20).ok() && file->Sync().ok());
+      } else {
+        const std::uint64_t at = kind == 1 ? random() % 42 : offset + random() % 60;
+        if (const std::uint64_t size = disk.Stat(path)->size; size > 0) disk.FlipBit(path, std::min(at, size - 1), 3);
+      }
+    }
+    for (bool was_cut = true; was_cut;) {
+      {
+        const auto repair = Repair::Open(disk, Machine::kPath);
+        ASSERT_TRUE(repair.ok()) << round << ": " << repair.status();
+        const Repair::Findings found = (*repair)->findings();
+        ASSERT_TRUE(found.hopeless.empty()) << round << ": " << found.hopeless.front();
+        gaps += found.lost.size();
+        for (int i = 0; i < 20 && !(*repair)->findings().lost.empty(); ++i) {
+          Give(one_.side(), **repair, 1 + random() % 2000).IgnoreError();
+        }
+        if (random() % 2 == 0) disk.CutPowerAfter(random() % 20);
+        const absl::Status mended = (*repair)->Mend().status();
+        was_cut = disk.power_is_cut();
+        ASSERT_TRUE(mended.ok() || was_cut) << round << ": " << mended;
+      }
+      disk.Crash(Keep::kRandom, random());
+    }
+    ASSERT_EQ(OpsOf(two_), before) << round;
+  }
+  EXPECT_GT(gaps, 400U);
 }
 
 TEST_F(RepairTest, SeveralPlacesOfSeveralFeedsAreMendedInOneGo) {

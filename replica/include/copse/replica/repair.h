@@ -30,8 +30,8 @@ class Repair {
   /// What an Exchange is to be made with. Its actor is 0, nobody's: the own feed is one that others may know better.
   const Identity& identity() const;
   const Store::Addresses& addresses() const;
-  /// The side that exchanges. States and asks for nothing but feeds of which frames are lost, and has no chunks. Lives
-  /// as long as this.
+  /// The side that exchanges: states what is sound and known to be durable, asks for nothing but frames that are lost,
+  /// and has no chunks. Lives as long as this.
   SessionHost& exchange_side();
   /// Whether `key` is that of a member, by what is sound or because it signed a frame that is here, or of who let this
   /// replica in.
