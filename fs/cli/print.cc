@@ -149,7 +149,7 @@ std::string VerifyText(const Json& result) {
 
 std::string RepairText(const Json& result) {
   std::string text;
-  for (const Json& place : result.at("mended")) text += "mended " + place.get<std::string>() + "\n";
+  for (const Json& place : result.at("mended")) text += "mended: " + place.get<std::string>() + "\n";
   return text.empty() ? "the log is sound\n" : text;
 }
 

@@ -125,10 +125,9 @@ std::string Repair::State::Describe(crdt::ActorId actor, const FeedGap& gap) con
   const bool has_label = member != nullptr && !member->grant.label.empty();  // What says it may be lost.
   const std::uint64_t first = gap.before.frames;
   const std::uint64_t last = gap.next->number - 1;
-  return (gap.before.segment.empty() ? layout.feed(actor) : gap.before.segment) + " offset " +
-         std::to_string(gap.before.segment_bytes) + ": frame" +
+  return gap.what + " (frame" +
          (first == last ? " " + std::to_string(first) : "s " + std::to_string(first) + " to " + std::to_string(last)) +
-         " of " + (has_label ? member->grant.label : "actor " + std::to_string(actor));
+         " of " + (has_label ? member->grant.label : "actor " + std::to_string(actor)) + ")";
 }
 
 std::vector<FeedHead> Repair::State::Heads() {
