@@ -78,7 +78,7 @@ absl::StatusOr<std::vector<ManifestEntry>> ReadEntries(crdt::ByteReader& reader,
     if (entry.length > rest)
       return reader.Error("entries of " + std::to_string(length_max) + " bytes in all, not more");
     rest -= entry.length;
-    entries.push_back(std::move(entry));
+    entries.push_back(entry);
   }
   if (length && rest != 0) return reader.Error("entries of " + std::to_string(*length) + " bytes in all, not fewer");
   return entries;
