@@ -51,6 +51,7 @@ class World final : public MachineObserver {
     bool is_tainted = false;
     bool has_damaged_chunks = false;             ///< Others have them.
     bool has_lost_frames = false;                ///< The same; of one member at a time.
+    bool repair_was_cut = false;                 ///< By a power cut: the log may be mended.
     std::unique_ptr<base::MemoryStorage> image;  ///< Of its disk, taken earlier.
     Time resumed{0};                             ///< It runs without a pause since.
     /// Where a power cut that a step plans keeps what, once it comes.

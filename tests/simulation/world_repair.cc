@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "feed_repair.h"
 #include "layout.h"
@@ -99,14 +100,28 @@ bool World::MendLog(Member& member) {
   Machine& machine = *member.machine;
   const std::string where = "repair of m" + std::to_string(machine.number());
   const std::vector<std::string> peers = PeersOf(machine.number());
+  base::MemoryStorage& disk = machine.disk();
+  if (std::exchange(member.repair_was_cut, false) && !replica::Repair::IsNeeded(disk, Machine::kStore)) {
+    member.has_lost_frames = false;
+    return true;
+  }
+  // Whether `status` is what a disk does that is to fail.
+  const auto is_planned = [&](const absl::Status& status) {
+    if (!disk.power_is_cut()) return absl::IsResourceExhausted(status) && member.is_disk_full;
+    ++outcome_.faults["power cut while a log is mended"];
+    disk.Crash(member.keep, member.keep_seed);
+    return member.repair_was_cut = true;
+  };
   const absl::Status refused = machine.Start(peers);
   member.replayed.clear();
   if (!absl::IsDataLoss(refused)) {
-    Check(absl::InternalError("a store that has lost frames is not refused: " + refused.ToString()), where);
+    if (refused.ok() || !is_planned(refused)) {
+      Check(absl::InternalError("a store that has lost frames is not refused: " + refused.ToString()), where);
+    }
     return false;
   }
   if (const absl::Status begun = machine.BeginRepair(peers); !begun.ok()) {
-    if (!member.is_disk_full) Check(begun, where);
+    if (!is_planned(begun)) Check(begun, where);
     return false;
   }
   const Time give_up = queue_.now() + (is_healing_ ? kMendMax : kMendSoonMax);
@@ -122,7 +137,7 @@ bool World::MendLog(Member& member) {
     return false;
   }
   if (!mended.ok()) {
-    if (!member.is_disk_full) Check(mended, where);
+    if (!is_planned(mended)) Check(mended, where);
     return false;
   }
   ++outcome_.faults["lost frames fetched again"];
