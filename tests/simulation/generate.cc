@@ -271,7 +271,7 @@ class Generator {
     }
   }
 
-  /// The disk of somebody who has stopped loses frames that others have, of which most seldom is anybody off as well.
+  /// Somebody's process ends, its disk loses frames that others have, and it starts later.
   void LoseFrames(std::uint64_t length) {
     DrawReplica();
     at_ = length / 4 + Draw(length);

@@ -16,8 +16,8 @@ namespace copse::replica {
 ///
 /// What is lost between two sound frames is asked of other replicas: the hashes of the frames around it prove what they
 /// send, so it does not matter who that is. Of the own feed too: nothing is taken but what lies before a frame that is
-/// here. Frames that are sound stay as they are, and nothing at all is changed before everything that is lost has come.
-/// docs/decisions/0029. Thread-safe.
+/// here. Frames that are sound stay as they are, and but for headers of segments nothing is changed before everything
+/// that is lost has come. docs/decisions/0029. Thread-safe.
 class Repair {
  public:
   /// Takes the store's lock, for as long as it lives, and reads all of the log; mends headers of segments, for which
