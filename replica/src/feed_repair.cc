@@ -48,6 +48,7 @@ class Scanner {
     }
     scan_.end = reader_.end();
     scan_.segments = reader_.index().segments;
+    scan_.dependencies = reader_.dependencies();
     return std::move(scan_);
   }
 
@@ -109,7 +110,7 @@ class Filler {
     COPSE_ASSIGN_OR_RETURN(const auto entries, storage_.List(directory_));
     for (const base::Storage::Entry& entry : entries) {
       const std::string path = directory_ + "/" + entry.name;
-      if (path > path_ && path <= gap.next->segment) later_.push_back(entry.name);
+      if (gap.next && path > path_ && path <= gap.next->segment) later_.push_back(entry.name);
     }
     if (before.segment.empty()) {
       contents_ = HeaderOf(0);
@@ -130,17 +131,22 @@ class Filler {
   }
 
   /// From the sound record behind the gap on all stays.
-  absl::Status End(const FeedGap::Next& next) {
-    if (path_ != next.segment && position_ + 1 == later_.size()) GoOn();
-    if (path_ != next.segment) return absl::DataLossError(directory_ + ": its segments are not those of its frames");
-    COPSE_ASSIGN_OR_RETURN(const std::string bytes, rewrites_.Read(next.segment));
-    contents_ += std::string_view(bytes).substr(next.offset);
+  absl::Status End(const std::optional<FeedGap::Next>& next) {
+    if (next) COPSE_RETURN_IF_ERROR(AddRest(*next));
     GoOn();
     for (const auto& [path, contents] : done_) COPSE_RETURN_IF_ERROR(rewrites_.Write(path, contents));
     return absl::OkStatus();
   }
 
  private:
+  absl::Status AddRest(const FeedGap::Next& next) {
+    if (path_ != next.segment && position_ + 1 == later_.size()) GoOn();
+    if (path_ != next.segment) return absl::DataLossError(directory_ + ": its segments are not those of its frames");
+    COPSE_ASSIGN_OR_RETURN(const std::string bytes, rewrites_.Read(next.segment));
+    contents_ += std::string_view(bytes).substr(next.offset);
+    return absl::OkStatus();
+  }
+
   std::string HeaderOf(std::uint64_t first_op) const { return EncodeSegmentHeader({volume_, actor_, first_op}); }
 
   void GoOn() {
@@ -169,6 +175,31 @@ absl::StatusOr<FeedScan> ScanFeed(base::Storage& storage, const std::string& dir
                                   crdt::ActorId actor) {
   COPSE_ASSIGN_OR_RETURN(std::unique_ptr<FeedReader> reader, FeedReader::Open(storage, directory, volume, actor));
   return Scanner(storage, *reader).Run();
+}
+
+absl::StatusOr<std::map<crdt::ActorId, FeedScan>> ScanFeeds(base::Storage& storage, const Layout& layout,
+                                                            const VolumeId& volume, crdt::ActorId own) {
+  COPSE_ASSIGN_OR_RETURN(const std::vector<crdt::ActorId> actors, ListFeeds(storage, layout));
+  std::map<crdt::ActorId, FeedScan> scans;
+  std::map<crdt::ActorId, Dependency> durable;
+  for (const crdt::ActorId actor : actors) {
+    FeedScan& scan = scans[actor];
+    COPSE_ASSIGN_OR_RETURN(scan, ScanFeed(storage, layout.feed(actor), volume, actor));
+    for (const auto& [on, dependency] : scan.dependencies) {
+      const bool shows = actor == own || on == own;
+      if (shows && dependency.count > durable[on].count) durable[on] = dependency;
+    }
+  }
+  for (auto& [actor, scan] : scans) {
+    const Dependency& last = durable[actor];
+    if (last.count <= scan.end.ops) continue;
+    FeedGap& gap = scan.gaps.emplace_back();
+    gap.before = scan.end;
+    gap.until = last;
+    gap.what = (scan.end.segment.empty() ? layout.feed(actor) : scan.end.segment) + " offset " +
+               std::to_string(scan.end.segment_bytes) + ": frames that were there are missing";
+  }
+  return scans;
 }
 
 absl::Status SegmentRewrites::Begin() {
@@ -239,7 +270,7 @@ absl::Status FillGap(SegmentRewrites& rewrites, base::Storage& storage, const st
   Filler filler(storage, rewrites, directory, volume, actor);
   COPSE_RETURN_IF_ERROR(filler.Begin(gap));
   for (const std::string& frame : frames) COPSE_RETURN_IF_ERROR(filler.Add(frame));
-  return filler.End(*gap.next);
+  return filler.End(gap.next);
 }
 
 }  // namespace copse::replica

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "feed.h"
+#include "layout.h"
 
 namespace copse::replica {
 
@@ -31,6 +32,11 @@ struct FeedGap {
     std::uint64_t offset = 0;
   };
   std::optional<Next> next;
+  /// In place of that at the end of a feed, where a damaged record looks like a torn tail: what is known of the last op
+  /// that was there, and of its frame, by a frame that was made later.
+  std::optional<Dependency> until;
+
+  bool CanBeFilled() const { return next || until; }
 };
 
 /// What of a feed is sound.
@@ -42,12 +48,18 @@ struct FeedScan {
   std::vector<FeedIndex::Place> frames;  ///< By number; without a length where lost.
   std::vector<Grant> grants;             ///< In all sound frames, in their order.
   std::optional<FeedItem> newest;        ///< The last sound frame.
+  std::map<crdt::ActorId, Dependency> dependencies;  ///< Of its frames, all together.
 };
 
 /// Reads all of a feed. A torn tail is no gap: opening the store cuts it. Errors: the disk's; kDataLoss a file that is
 /// no segment.
 absl::StatusOr<FeedScan> ScanFeed(base::Storage& storage, const std::string& directory, const VolumeId& volume,
                                   crdt::ActorId actor);
+
+/// Scans all feeds of a store of `own`. What looks like a torn tail is a gap where a frame shows that it was durable:
+/// an own one was made with all that it depends on, and others' were with the own ops that they depend on.
+absl::StatusOr<std::map<crdt::ActorId, FeedScan>> ScanFeeds(base::Storage& storage, const Layout& layout,
+                                                            const VolumeId& volume, crdt::ActorId own);
 
 /// Segments that are to take the places of others, all at once or as nearly so as a disk lets them. Until Commit
 /// nothing has changed.

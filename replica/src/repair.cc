@@ -37,6 +37,14 @@ struct Held {
   }
 };
 
+/// Whether that frame, by its place the last that is lost, is the one that a later one names.
+bool IsLastOf(const FeedGap& gap, const FrameHeader& header, const base::Hash& hash) {
+  if (gap.next) return hash == gap.next->previous;
+  const Dependency& until = *gap.until;
+  return header.first_op + header.op_count == until.count &&
+         std::equal(until.frame.begin(), until.frame.end(), hash.begin());
+}
+
 absl::Status BadFrame(const FeedHead& head, const std::string& what) {
   return absl::DataLossError("frame " + std::to_string(head.frames) + " of actor " + std::to_string(head.actor) + " " +
                              what);
@@ -102,9 +110,8 @@ absl::Status Repair::State::Open() {
     headers.insert(headers.end(), mended.begin(), mended.end());
   }
   COPSE_RETURN_IF_ERROR(rewrites.Commit());
-  for (const crdt::ActorId actor : actors) {
-    const std::string directory = layout.feed(actor);
-    COPSE_ASSIGN_OR_RETURN(FeedScan scan, ScanFeed(storage, directory, identity.volume, actor));
+  COPSE_ASSIGN_OR_RETURN(auto scans, ScanFeeds(storage, layout, identity.volume, identity.actor));
+  for (auto& [actor, scan] : scans) {
     grants[actor] = std::move(scan.grants);
     if (scan.newest) newest.push_back(*std::move(scan.newest));
     Held& feed = feeds[actor];
@@ -120,14 +127,17 @@ absl::Status Repair::State::Open() {
 }
 
 std::string Repair::State::Describe(crdt::ActorId actor, const FeedGap& gap) const {
-  if (!gap.next) return gap.what;
+  if (!gap.CanBeFilled()) return gap.what;
   const Member* const member = members->OfActor(actor);
   const bool has_label = member != nullptr && !member->grant.label.empty();  // What says it may be lost.
   const std::uint64_t first = gap.before.frames;
-  const std::uint64_t last = gap.next->number - 1;
-  return gap.what + " (frame" +
-         (first == last ? " " + std::to_string(first) : "s " + std::to_string(first) + " to " + std::to_string(last)) +
-         " of " + (has_label ? member->grant.label : "actor " + std::to_string(actor)) + ")";
+  std::string frames = "frame " + std::to_string(first);
+  if (gap.until) {
+    frames += " and on";
+  } else if (gap.next->number > first + 1) {
+    frames += " to " + std::to_string(gap.next->number - 1);
+  }
+  return gap.what + " (" + frames + " of " + (has_label ? member->grant.label : "actor " + std::to_string(actor)) + ")";
 }
 
 std::vector<FeedHead> Repair::State::Heads() {
@@ -142,7 +152,7 @@ std::vector<FeedHead> Repair::State::Heads() {
 bool Repair::State::IsMember(crdt::ActorId actor) {
   const std::lock_guard guard(mutex);
   const auto feed = feeds.find(actor);
-  return feed != feeds.end() && !feed->second.IsComplete() && feed->second.present().next;
+  return feed != feeds.end() && !feed->second.IsComplete() && feed->second.present().CanBeFilled();
 }
 
 absl::StatusOr<std::vector<std::string>> Repair::State::ReadFrames(crdt::ActorId actor, std::uint64_t first,
@@ -155,7 +165,7 @@ absl::StatusOr<std::vector<std::string>> Repair::State::ReadFrames(crdt::ActorId
   std::size_t bytes = 0;
   for (std::uint64_t number = first; number < head.frames && bytes < bytes_max; ++number) {
     const auto holds = [&](const FeedGap& each) {
-      return number >= each.before.frames && each.next && number < each.next->number;
+      return number >= each.before.frames && (each.until || (each.next && number < each.next->number));
     };
     const auto in = std::find_if(scan.gaps.begin(), scan.gaps.end(), holds);
     std::string& frame = frames.emplace_back();
@@ -213,18 +223,20 @@ absl::Status Repair::State::Prove(Held& feed, const Frame& frame) const {
 
 absl::Status Repair::State::Take(Held& feed, const std::string& bytes) {
   const FeedGap& gap = feed.present();
-  if (!gap.next) return absl::CancelledError("what is wrong there cannot be mended by others");
+  if (!gap.CanBeFilled()) return absl::CancelledError("what is wrong there cannot be mended by others");
   COPSE_ASSIGN_OR_RETURN(const Frame frame, DecodeFrame(bytes));
   COPSE_RETURN_IF_ERROR(Prove(feed, frame));
   const base::Hash hash = base::Sha256(bytes);
   const FrameHeader& header = frame.header;
-  if (header.number + 1 == gap.next->number && hash != gap.next->previous) {
+  const bool is_last =
+      gap.next ? header.number + 1 == gap.next->number : header.first_op + header.op_count >= gap.until->count;
+  if (is_last && !IsLastOf(gap, header, hash)) {
     feed.Forget();
-    return BadFrame(feed.head, "is not the one that the next one follows");
+    return BadFrame(feed.head, "is not the one that was there");
   }
   feed.fetched[feed.gap].push_back(bytes);
   feed.head = {header.actor, header.number + 1, header.first_op + header.op_count, hash};
-  if (feed.head.frames < gap.next->number) return absl::OkStatus();
+  if (!is_last) return absl::OkStatus();
   ++feed.gap;
   const FeedEnd& next_end = feed.IsComplete() ? feed.scan.proved : feed.present().before;
   if (next_end.frames > feed.head.frames) feed.GoTo(next_end);
@@ -279,8 +291,8 @@ Repair::Findings Repair::findings() const {
   for (const auto& [actor, feed] : state_->feeds) {
     for (std::size_t i = 0; i < feed.scan.gaps.size(); ++i) {
       const FeedGap& gap = feed.scan.gaps[i];
-      if (!gap.next) findings.hopeless.push_back(state_->Describe(actor, gap));
-      if (gap.next && i >= feed.gap) findings.lost.push_back(state_->Describe(actor, gap));
+      if (!gap.CanBeFilled()) findings.hopeless.push_back(state_->Describe(actor, gap));
+      if (gap.CanBeFilled() && i >= feed.gap) findings.lost.push_back(state_->Describe(actor, gap));
       findings.frames_fetched += feed.fetched[i].size();
     }
   }
@@ -304,7 +316,8 @@ absl::StatusOr<std::vector<std::string>> Repair::Mend() {
     for (const FeedGap& gap : feed.scan.gaps) mended.push_back(state.Describe(actor, gap));
     const std::string directory = state.layout.feed(actor);
     COPSE_ASSIGN_OR_RETURN(const FeedScan now, ScanFeed(state.storage, directory, state.identity.volume, actor));
-    if (!now.gaps.empty() || now.end.last_frame != feed.scan.end.last_frame) {
+    const base::Hash& last = feed.scan.gaps.back().until ? feed.head.last_frame : feed.scan.end.last_frame;
+    if (!now.gaps.empty() || now.end.last_frame != last) {
       return absl::DataLossError(directory + ": was mended and is damaged again; copy the store to another disk");
     }
   }
@@ -313,15 +326,16 @@ absl::StatusOr<std::vector<std::string>> Repair::Mend() {
   return mended;
 }
 
-bool Repair::IsNeeded(base::Storage& storage, const std::string& path) {
+std::optional<std::string> Repair::FirstDamage(base::Storage& storage, const std::string& path) {
   const Layout layout(path);
   const auto identity = ReadIdentity(storage, layout.identity());
-  const auto actors = ListFeeds(storage, layout);
-  if (!identity.ok() || !actors.ok()) return false;
-  return std::any_of(actors->begin(), actors->end(), [&](crdt::ActorId actor) {
-    const auto scan = ScanFeed(storage, layout.feed(actor), identity->volume, actor);
-    return scan.ok() && !scan->gaps.empty();
-  });
+  if (!identity.ok()) return std::nullopt;
+  const auto scans = ScanFeeds(storage, layout, identity->volume, identity->actor);
+  if (!scans.ok()) return std::nullopt;
+  for (const auto& [actor, scan] : *scans) {
+    if (!scan.gaps.empty()) return scan.gaps.front().what;
+  }
+  return std::nullopt;
 }
 
 }  // namespace copse::replica

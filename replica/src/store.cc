@@ -83,9 +83,9 @@ absl::Status Store::State::Open(const Replayer& replayer) {
   {
     const std::lock_guard lock(intake_mutex);  // What is found damaged is wanted by work that runs beside this.
     const absl::Status opened = OpenFeeds(replayer, readers);
-    if (absl::IsDataLoss(opened) && Repair::IsNeeded(environment.storage, layout.store)) {
-      return absl::DataLossError(std::string(opened.message()) + "; run: copse repair " + layout.store);
-    }
+    // Whatever came of it; it may be that frames are not signed by a member, whose grant is lost.
+    const auto damage = opened.ok() ? std::nullopt : Repair::FirstDamage(environment.storage, layout.store);
+    if (damage) return absl::DataLossError(*damage + "; run: copse repair " + layout.store);
     COPSE_RETURN_IF_ERROR(opened);
   }
   Dependencies stated;

@@ -201,6 +201,26 @@ TEST_F(ReplicasTest, WhatTheDiskHasLostOfTheLogIsFetchedAgainByRepair) {
   for (const char* name : {"one", "two", "three"}) EXPECT_TRUE(Holds(in_mount(name), name));
 }
 
+TEST_F(ReplicasTest, WhatCameWhenItJoinedIsFetchedAgainThoughNothingFollowsIt) {
+  MountFirst();
+  for (int i = 0; i < 50; ++i) WriteFile(in_mount("file" + std::to_string(i)), std::to_string(i));
+  RunWell({"join", other_store(), Invitation(), "--label", "other"});
+  MakeDirectory("other-mount");
+  RunWell({"mount", other_store(), other_mount_point()});
+  WriteFile(in_other("own"), "built on it");
+  ASSERT_TRUE(Eventually([this] { return Holds(in_mount("own"), "built on it"); }));
+  RunWell({"umount", other_mount_point()});
+  std::filesystem::remove_all(other_store() + "/snapshots");
+  InvertBit(other_store() + "/feeds/0001/0000000000000000.segment", 500);
+  const std::string refused = RunBadly({"mount", other_store(), other_mount_point()});
+  EXPECT_NE(refused.find("run: copse repair " + other_store()), std::string::npos) << refused;
+  EXPECT_NE(RunWell({"repair", other_store()}).find("mended: "), std::string::npos);
+  RunWell({"mount", other_store(), other_mount_point()});
+  EXPECT_TRUE(RunJson({"verify", other_store()}).at("problems").empty());
+  EXPECT_TRUE(Eventually([this] { return AreConnected() && AreEqual(); }));
+  EXPECT_TRUE(Holds(in_other("file49"), "49") && Holds(in_other("own"), "built on it"));
+}
+
 TEST_F(ReplicasTest, MembersAreListedWithTheSameFingerprintsOnBoth) {
   MountBoth();
   const auto fingerprints = [](const Json& members) {

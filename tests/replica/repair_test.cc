@@ -253,6 +253,56 @@ TEST_F(RepairTest, WhateverIsLostBeforeTheLastRecordComesBackThroughCrashes) {
   EXPECT_GT(gaps, 400U);
 }
 
+TEST_F(RepairTest, ALastRecordThatOwnFramesBuildOnIsNoTornTail) {
+  for (std::uint64_t counter = 1; counter <= 5; ++counter) one_.Write(counter);
+  Send(one_, two_, 1 << 20);  // As when somebody joins: all in one record.
+  two_.Write(6);
+  Close(two_);
+  base::MemoryStorage& disk = two_.machine.storage();
+  const base::Hash newest = NewestOf(disk);
+  const std::vector<crdt::Op> before = OpsOf(two_);
+  for (int kind = 0; kind < 8; ++kind) {
+    const auto records = Records(two_.machine, Machine::kFeed);
+    if (kind < 5) {  // The last record, before all of them become records of their own, and then.
+      disk.FlipBit(records.back().first, records.back().second + 8 * kind, 1);
+    } else if (kind == 5) {
+      for (const auto& [path, at] : records) disk.FlipBit(path, at + 30, 1);
+    } else if (kind == 6) {
+      disk.FlipBit(records.back().first, 10, 1);
+      disk.FlipBit(records.back().first, records.back().second + 30, 1);
+    } else {
+      ASSERT_TRUE(disk.Remove(records.back().first).ok() && disk.SyncDirectory(Machine::kFeed).ok());
+    }
+    const auto repair = Repair::Open(disk, Machine::kPath).value();
+    ASSERT_TRUE(repair->findings().hopeless.empty()) << kind << ": " << repair->findings().hopeless.front();
+    ASSERT_FALSE(repair->findings().lost.empty()) << kind;
+    Give(one_.side(), *repair, kind % 2 == 0 ? 1 : 1 << 20).IgnoreError();
+    EXPECT_TRUE(repair->findings().lost.empty()) << kind;
+    EXPECT_GE(CountMended(*repair), 1U) << kind;
+    EXPECT_EQ(NewestOf(disk), newest) << kind;
+  }
+  EXPECT_EQ(OpsOf(two_), before);
+}
+
+TEST_F(RepairTest, OwnFramesThatOthersBuildOnAreMissedAtTheEndToo) {
+  WriteAndClose(64 << 20);
+  two_.Open();
+  const base::Hash newest = NewestOf(one_.machine.storage());
+  const auto records = Records(one_.machine, Machine::kFeed);
+  one_.machine.storage().FlipBit(records.back().first, records.back().second + 30, 1);
+  {
+    const auto repair = Repair::Open(one_.machine.storage(), Machine::kPath).value();
+    ASSERT_EQ(repair->findings().lost.size(), 1U);
+    const std::vector<std::string> frames = two_.side().ReadFrames(1, records.size() - 1, 1).value();
+    std::string spoilt = frames.front();
+    spoilt[spoilt.size() / 2] = static_cast<char>(spoilt[spoilt.size() / 2] ^ 1);
+    EXPECT_TRUE(absl::IsDataLoss(repair->exchange_side().AddFrames(1, records.size() - 1, {{spoilt}})));
+    EXPECT_TRUE(Give(two_.side(), *repair, 1).ok());
+    EXPECT_EQ(CountMended(*repair), 1U);
+  }
+  EXPECT_EQ(NewestOf(one_.machine.storage()), newest);
+}
+
 TEST_F(RepairTest, SeveralPlacesOfSeveralFeedsAreMendedInOneGo) {
   WriteAndClose(64 << 20);
   one_.Open();

@@ -101,7 +101,7 @@ bool World::MendLog(Member& member) {
   const std::string where = "repair of m" + std::to_string(machine.number());
   const std::vector<std::string> peers = PeersOf(machine.number());
   base::MemoryStorage& disk = machine.disk();
-  if (std::exchange(member.repair_was_cut, false) && !replica::Repair::IsNeeded(disk, Machine::kStore)) {
+  if (std::exchange(member.repair_was_cut, false) && !replica::Repair::FirstDamage(disk, Machine::kStore)) {
     member.has_lost_frames = false;
     return true;
   }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,8 +51,9 @@ class Repair {
   /// was given; those of the disk.
   absl::StatusOr<std::vector<std::string>> Mend();
 
-  /// Whether something is damaged of the log of that store, which need not be open, nor possible to open.
-  static bool IsNeeded(base::Storage& storage, const std::string& path);
+  /// What is damaged first of the log of that store, which need not be open, nor possible to open: one line with file
+  /// and offset. Nothing: nothing is.
+  static std::optional<std::string> FirstDamage(base::Storage& storage, const std::string& path);
 
  private:
   struct State;
