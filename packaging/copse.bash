@@ -34,7 +34,7 @@ _copse() {
       local before=""
       [[ $current != *,* ]] || before=${current%,*},
       COMPREPLY=($(compgen -P "$before" -W \
-        $'allow_other\nro\nsuid\ndev\nnoatime\nkeep_awake\nnokeep_awake\noffline\nlisten=\npeer=\nsquash_uid=\nsquash_gid=\nmap_uid=\nmap_gid=' \
+        $'allow_other\nro\nsuid\ndev\nnoatime\nkeep_awake\nnokeep_awake\npassthrough\nnopassthrough\noffline\nlisten=\npeer=\nsquash_uid=\nsquash_gid=\nmap_uid=\nmap_gid=' \
         -- "${current##*,}"))
       compopt -o nospace 2>/dev/null
       return

@@ -139,6 +139,8 @@ class PosixFile final : public File {
     return absl::OkStatus();
   }
 
+  int descriptor() const override { return descriptor_.get(); }
+
  private:
   /// For file systems without holes.
   absl::Status WriteZeros(std::uint64_t offset, std::uint64_t length) {

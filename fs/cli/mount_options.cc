@@ -110,6 +110,8 @@ absl::Status TakeMountOptions(const std::vector<std::string>& given, MountOption
       options.offline = true;
     } else if (option == "keep_awake" || option == "nokeep_awake") {
       options.keep_awake = option == "keep_awake";
+    } else if (option == "passthrough" || option == "nopassthrough") {
+      options.passthrough = option == "passthrough";
     } else if (const auto address = ValueOf(option, "listen=")) {
       options.listen.emplace_back(*address);
     } else if (const auto peer = ValueOf(option, "peer=")) {

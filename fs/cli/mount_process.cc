@@ -107,6 +107,7 @@ absl::Status MountProcess::Mount() {
   options.mount_options = options_.fuse_options;
   options.owners = options_.owners;
   options.read_only = options_.read_only;
+  options.passthrough = options_.passthrough;
   options.keep_awake = options_.keep_awake.value_or(sysconf(_SC_NPROCESSORS_CONF) <= kFewProcessors);
   COPSE_ASSIGN_OR_RETURN(
       frontend_, fs::Frontend::Mount(opened_->volume(), options, [this](std::string_view line) { log_->Error(line); }));

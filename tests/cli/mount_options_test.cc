@@ -54,6 +54,8 @@ TEST(MountOptionsTest, WhetherProcessorsAreKeptAwakeIsOpenUnlessSaid) {
   EXPECT_EQ(Taken({"ro"}).keep_awake, std::nullopt);
   EXPECT_EQ(Taken({"nokeep_awake", "keep_awake"}).keep_awake, true);
   EXPECT_EQ(Taken({"nokeep_awake"}).keep_awake, false);
+  EXPECT_TRUE(Taken({"nopassthrough", "passthrough"}).passthrough);
+  EXPECT_FALSE(Taken({"nopassthrough"}).passthrough);
 }
 
 TEST(MountOptionsTest, UsersAndGroupsAreSquashedAndMappedEachByThemselves) {

@@ -210,6 +210,35 @@ TEST_F(MountedTest, WhatWasSyncedBeforeAKillIsWholeThoughTheFileWasStillOpen) {
   EXPECT_TRUE(ReadFile(in_mount("synced")) == contents);
 }
 
+TEST_F(MountedTest, AProgramThatGoesOnWritingALargeFileAfterAKillIsHeardByTheNextMount) {
+  Mount();
+  WriteFile(in_mount("file"), std::string(3'000'000, 'x'));
+  {
+    const int created = open(in_mount("file").c_str(), O_RDWR | O_CLOEXEC);
+    ASSERT_EQ(fsync(created), 0);
+    close(created);
+  }
+  const int file = open(in_mount("file").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(file, 0);
+  ASSERT_EQ(pwrite(file, "before", 6, 0), 6);
+  ASSERT_EQ(fsync(file), 0);
+  EndProcess(SIGKILL);
+  // Where the kernel does not let it pass through, the program is told that its file is gone.
+  const bool goes_on = pwrite(file, "after!", 6, 100) == 6;
+  Mount();
+  EXPECT_EQ(ReadFile(in_mount("file")).substr(0, 6), "before");
+  EXPECT_EQ(ReadFile(in_mount("file")).substr(100, 6), goes_on ? "after!" : "xxxxxx");
+  if (goes_on) {
+    ASSERT_EQ(pwrite(file, "beside", 6, 200), 6);
+    EXPECT_EQ(ReadFile(in_mount("file")).substr(200, 6), "beside");
+  }
+  close(file);
+  RunWell({"umount", mount_point()});
+  RunWell({"verify", store()});
+  Mount();
+  EXPECT_EQ(ReadFile(in_mount("file")).substr(200, 6), goes_on ? "beside" : "xxxxxx");
+}
+
 TEST_F(MountedTest, UnmountRemovesTheMountOfAKilledProcess) {
   Mount();
   EndProcess(SIGKILL);

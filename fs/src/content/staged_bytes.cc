@@ -78,6 +78,11 @@ absl::Status StagedBytes::Cut(std::uint64_t size) {
   return size < file_size ? file_->Truncate(size) : absl::OkStatus();
 }
 
+absl::Status StagedBytes::Extend(std::uint64_t size) {
+  COPSE_ASSIGN_OR_RETURN(const std::uint64_t file_size, file_->Size());
+  return size > file_size ? file_->Truncate(size) : absl::OkStatus();
+}
+
 absl::StatusOr<StagedBytes::Spilled> StagedBytes::Spill(const ChangeSet& valid) const {
   Spilled spilled;
   spilled.stem = context_->ClaimStem(node_);

@@ -27,15 +27,23 @@ class StagedBytes {
 
   /// Fills `out` from `offset`; the range was written.
   absl::Status Read(std::uint64_t offset, std::span<char> out) const;
+  /// From the file: what it has of [offset, offset + out.size()).
+  absl::StatusOr<std::size_t> ReadUpTo(std::uint64_t offset, std::span<char> out) const {
+    return file_->ReadAt(offset, out);
+  }
   /// Moves to a file first where memory does not do; `valid` says which bytes mean something now.
   absl::Status Write(std::uint64_t offset, std::string_view bytes, const ChangeSet& valid);
   /// What lies in [begin, end) is needed no more. Frees what it can.
   absl::Status Free(std::uint64_t begin, std::uint64_t end);
   /// What lies at and beyond `size` is needed no more.
   absl::Status Cut(std::uint64_t size);
+  /// Makes the file as long as `size`, with zeros, if it is shorter. There is one.
+  absl::Status Extend(std::uint64_t size);
 
   bool has_file() const { return file_ != nullptr; }
   const std::string& stem() const { return stem_; }
+  /// base::File::descriptor of the file; -1 where there is none.
+  int descriptor() const { return file_ == nullptr ? -1 : file_->descriptor(); }
 
   /// A file that holds the bytes in memory. Makes no difference until Adopt, so readers may go on meanwhile.
   struct Spilled {
@@ -49,6 +57,8 @@ class StagedBytes {
 
   /// Makes the file's bytes durable, if any are not.
   absl::Status Sync();
+  /// The file was written past this.
+  void NoteUnsynced() { synced_ = false; }
   /// Forgets all bytes and removes the file.
   absl::Status Clear();
   /// The file stays on disk when this is destroyed.

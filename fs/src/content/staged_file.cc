@@ -44,6 +44,10 @@ std::unique_lock<std::mutex> StagedFile::State::TakeTurn() {
 }
 
 StagedFile::State::Span StagedFile::State::SpanAt(std::uint64_t offset) const {
+  if (is_whole) {
+    const FileExtent extent = ExtentAt(bytes.descriptor(), offset, size);
+    return {extent.is_hole ? Span::Source::kHole : Span::Source::kStaged, extent.end};
+  }
   const std::optional<ChangeSet::Range> range = changes.FirstFrom(offset);
   if (range && range->begin <= offset) {
     return {range->kind == RangeKind::kData ? Span::Source::kStaged : Span::Source::kHole, range->end};
@@ -83,6 +87,7 @@ void StagedFile::State::Touch(std::uint64_t new_size, base::UnixNanoseconds now)
 
 absl::Status StagedFile::State::Write(std::uint64_t offset, std::string_view data, base::UnixNanoseconds now) {
   if (data.empty()) return absl::OkStatus();
+  LookBeneath();
   if (offset > kFileBytesMax || data.size() > kFileBytesMax - offset) return TooLarge();
   const std::uint64_t end = offset + data.size();
   const std::unique_lock lock(mutex);
@@ -96,6 +101,7 @@ absl::Status StagedFile::State::Write(std::uint64_t offset, std::string_view dat
 
 absl::Status StagedFile::State::Truncate(std::uint64_t new_size, base::UnixNanoseconds now) {
   if (new_size > kFileBytesMax) return TooLarge();
+  LookBeneath();
   if (new_size == size) return absl::OkStatus();
   const bool cuts = new_size < size;
   {
@@ -105,6 +111,7 @@ absl::Status StagedFile::State::Truncate(std::uint64_t new_size, base::UnixNanos
       unpersisted.Cut(new_size);
       if (unpublished) unpublished->Cut(new_size);
     }
+    if (!cuts && is_whole) COPSE_RETURN_IF_ERROR(bytes.Extend(new_size));
     Touch(new_size, now);
     if (cuts && !log) return bytes.Cut(new_size);
   }
@@ -116,6 +123,7 @@ absl::Status StagedFile::State::Truncate(std::uint64_t new_size, base::UnixNanos
 }
 
 absl::Status StagedFile::State::PunchHole(std::uint64_t offset, std::uint64_t length, base::UnixNanoseconds now) {
+  LookBeneath();
   if (offset >= size || length == 0) return absl::OkStatus();
   const std::uint64_t end = offset + std::min(length, size - offset);
   {
@@ -138,17 +146,17 @@ StagedFile::~StagedFile() {
 
 std::uint64_t StagedFile::size() const {
   const std::shared_lock lock(state_->mutex);
-  return state_->size;
+  return state_->has_unseen_writes ? state_->stamp.size : state_->size;
 }
 
 bool StagedFile::dirty() const {
   const std::shared_lock lock(state_->mutex);
-  return state_->dirty;
+  return state_->dirty || state_->has_unseen_writes;
 }
 
 base::UnixNanoseconds StagedFile::mtime() const {
   const std::shared_lock lock(state_->mutex);
-  return state_->mtime;
+  return state_->has_unseen_writes ? state_->stamp.mtime : state_->mtime;
 }
 
 bool StagedFile::persisted() const {
@@ -158,6 +166,7 @@ bool StagedFile::persisted() const {
 
 std::uint64_t StagedFile::allocated_bytes() const {
   const std::shared_lock lock(state_->mutex);
+  if (state_->is_whole && state_->bytes.descriptor() >= 0) return AllocatedBytes(state_->bytes.descriptor());
   const Manifest& base = state_->base->manifest();
   return state_->changes.data_bytes() + std::min(state_->changes.shown_bytes(), base.size - base.hole_bytes);
 }
@@ -183,6 +192,7 @@ absl::StatusOr<std::size_t> StagedFile::Read(std::uint64_t offset, std::span<cha
   std::size_t count = 0;
   {
     const std::shared_lock lock(state_->mutex);
+    if (state_->passes_through) return state_->bytes.ReadUpTo(offset, out);
     if (offset >= state_->size) return std::size_t{0};
     count = std::min<std::uint64_t>(out.size(), state_->size - offset);
     base = state_->base;
@@ -208,6 +218,7 @@ absl::Status StagedFile::Write(std::uint64_t offset, std::string_view bytes, bas
 
 absl::StatusOr<std::uint64_t> StagedFile::Append(std::string_view bytes, base::UnixNanoseconds now) {
   const std::unique_lock turn = state_->TakeTurn();
+  state_->LookBeneath();
   const std::uint64_t offset = state_->size;
   COPSE_RETURN_IF_ERROR(state_->Write(offset, bytes, now));
   return offset;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "content/publisher.h"
 #include "content/staged_file_state.h"
 
 // What goes to disk, and what leaves it. The order of steps is what a crash leaves readable:
@@ -22,6 +21,10 @@ void StagedFile::State::Resume(const std::string& stem, std::unique_ptr<base::Fi
   changes = contents.sum.changes;
   size = contents.sum.size;
   mtime = contents.sum.mtime;
+  is_whole = contents.passes_through;
+  log_passes_through = contents.passes_through;
+  passes_through = is_whole && bytes.descriptor() >= 0 && IsOpenElsewhere(bytes.descriptor()).value_or(false);
+  if (passes_through) stamp = StampOf(bytes.descriptor());
   dirty = true;
   log = std::move(its_log);
   log_bytes = contents.valid_bytes;
@@ -31,7 +34,9 @@ void StagedFile::State::Resume(const std::string& stem, std::unique_ptr<base::Fi
 }
 
 absl::Status StagedFile::State::Persist() {
-  if (!dirty) return absl::OkStatus();
+  LookBeneath();
+  if (!dirty && !passes_through) return absl::OkStatus();
+  if (passes_through) bytes.NoteUnsynced();
   if (!bytes.has_file()) {
     COPSE_ASSIGN_OR_RETURN(StagedBytes::Spilled spilled, bytes.Spill(changes));
     const std::unique_lock lock(mutex);
@@ -45,7 +50,8 @@ absl::Status StagedFile::State::Persist() {
     heads = base_heads;
     is_new = !log || log_is_outdated || log_is_broken;
   }
-  return is_new ? WriteLog(base->manifest(), heads, changes) : AppendToLog();
+  if (is_new) return WriteLog(base->manifest(), heads, changes);
+  return log_passes_through ? absl::OkStatus() : AppendToLog();
 }
 
 absl::Status StagedFile::State::AppendToLog() {
@@ -80,6 +86,7 @@ absl::Status StagedFile::State::WriteLog(const Manifest& the_base, const std::ve
     // What was published on this base may become an op at any moment.
     const bool is_publishing = unpublished && heads == base_heads;
     if (is_publishing) contents += EncodeStagingPublication(published_root);
+    if (passes_through) contents += EncodeStagingPassthrough();
   }
   log_is_broken = true;  // Where this fails half way, what lies there is not what `log` appends to.
   COPSE_RETURN_IF_ERROR(base::ReplaceFile(context->storage, path, contents));
@@ -89,6 +96,7 @@ absl::Status StagedFile::State::WriteLog(const Manifest& the_base, const std::ve
   log = std::move(file);
   log_is_outdated = heads != base_heads;
   log_is_broken = false;
+  log_passes_through = passes_through;
   log_bytes = contents.size();
   unpersisted = ChangeSet(size);
   persisted_size = size;
@@ -97,25 +105,30 @@ absl::Status StagedFile::State::WriteLog(const Manifest& the_base, const std::ve
 }
 
 absl::StatusOr<Manifest> StagedFile::State::Publish(Precedence precedence) {
-  COPSE_ASSIGN_OR_RETURN(
-      Manifest manifest,
-      PublishContents({context->content, context->chunker, *base, changes, size, mtime, fixed_chunks,
-                       [this](std::uint64_t offset, std::span<char> out) { return ReadAll(offset, out); },
-                       [this, precedence] { return precedence == Precedence::kUnderWriters && waiting > 0; }}));
+  COPSE_ASSIGN_OR_RETURN(Manifest manifest, StoreContents(precedence));
   // Whatever lies on the disk is to say what is being published: after a crash it would be taken for later bytes.
   if (log_is_broken) COPSE_RETURN_IF_ERROR(Persist());
+  // Or what was written since the last sync, and is published, would be taken back by a power cut.
+  if (passes_through) bytes.NoteUnsynced();
+  if (log) COPSE_RETURN_IF_ERROR(bytes.Sync());
   const base::Hash plain_root = manifest.PlainRoot();
   if (log) COPSE_RETURN_IF_ERROR(AppendRecord(EncodeStagingPublication(plain_root), true));
   const std::unique_lock lock(mutex);
   unpublished = ChangeSet(size);
   published_root = plain_root;
   touched_since_publish = false;
+  NoteUnseenWrites();
+  TakeUnseenWrites();
   return manifest;
 }
 
 absl::Status StagedFile::State::Rebase(const Manifest& new_base, std::vector<crdt::Timestamp> heads) {
+  LookBeneath();
   if (dirty && !unpublished) return absl::FailedPreconditionError("the file is dirty and was not published");
-  if (!dirty || !touched_since_publish) return Reset(new_base, std::move(heads));
+  if (!dirty || !touched_since_publish) {
+    if (passes_through) return RebaseBeneath(new_base, std::move(heads));
+    return Reset(new_base, std::move(heads), keeps_backing && dirty);
+  }
   // A range that is in no change since the publication was in none before either, or is in the published version: so
   // what came later means the same on top of that version as on top of the old base.
   if (log) {
@@ -130,17 +143,24 @@ absl::Status StagedFile::State::Rebase(const Manifest& new_base, std::vector<crd
   base_heads = std::move(heads);
   log_is_outdated = false;
   const ChangeSet before = std::exchange(changes, *std::exchange(unpublished, std::nullopt));
-  FreeUnused(before, changes);
+  if (!is_whole) FreeUnused(before, changes);
   return absl::OkStatus();
 }
 
 bool StagedFile::State::Follow(const Manifest& new_base, std::vector<crdt::Timestamp> heads) {
+  {
+    const std::shared_lock lock(mutex);
+    if (!dirty && !has_unseen_writes && heads == base_heads) return true;
+  }
   // Clean, it has nothing on disk, so this takes no time.
   if (dirty || log || bytes.has_file()) return false;
-  return Reset(new_base, std::move(heads)).ok();
+  return Reset(new_base, std::move(heads), false).ok();
 }
 
-absl::Status StagedFile::State::Discard() { return Reset(base->manifest(), base_heads); }
+absl::Status StagedFile::State::Discard() {
+  if (passes_through) return absl::FailedPreconditionError("the file passes through");
+  return Reset(base->manifest(), base_heads, false);
+}
 
 absl::Status StagedFile::State::RemoveLog() {
   if (!log && !log_is_broken) return absl::OkStatus();
@@ -150,13 +170,14 @@ absl::Status StagedFile::State::RemoveLog() {
     const std::unique_lock lock(mutex);
     log.reset();
   }
+  log_passes_through = false;
   log_is_broken = true;  // Until the removal is durable it may come back.
   COPSE_RETURN_IF_ERROR(context->storage.SyncDirectory(context->directory));
   log_is_broken = false;
   return absl::OkStatus();
 }
 
-absl::Status StagedFile::State::Reset(const Manifest& new_base, std::vector<crdt::Timestamp> heads) {
+absl::Status StagedFile::State::Reset(const Manifest& new_base, std::vector<crdt::Timestamp> heads, bool keeps_bytes) {
   COPSE_RETURN_IF_ERROR(RemoveLog());
   const auto reader = std::make_shared<const ManifestReader>(context->content, context->cache, new_base);
   const std::unique_lock lock(mutex);
@@ -167,6 +188,9 @@ absl::Status StagedFile::State::Reset(const Manifest& new_base, std::vector<crdt
   dirty = false;
   changes = ChangeSet(size);
   unpublished.reset();
+  if (keeps_bytes) return absl::OkStatus();
+  is_whole = false;
+  keeps_backing = false;
   return bytes.Clear();
 }
 

@@ -104,6 +104,15 @@ absl::StatusOr<StagingArea::State::Opened> StagingArea::State::OpenStaging(const
   }
   COPSE_ASSIGN_OR_RETURN(opened.data, storage.Open(DataPath(stem), base::Storage::OpenMode::kReadWrite));
   COPSE_ASSIGN_OR_RETURN(const std::uint64_t size, opened.data->Size());
+  if (opened.contents.passes_through) {
+    // Whatever was written past the log counts.
+    StagingChange& sum = opened.contents.sum;
+    sum.size = size;
+    sum.changes = ChangeSet(0);
+    if (size > 0) sum.changes.Set(0, size, RangeKind::kData);
+    if (opened.data->descriptor() >= 0) sum.mtime = StampOf(opened.data->descriptor()).mtime;
+    return opened;
+  }
   for (const auto& [begin, tail] : opened.contents.sum.changes.ranges()) {
     if (tail.kind == RangeKind::kData && tail.end > size) return absl::DataLossError("bytes are missing");
   }

@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view kMagic = "copseSTG";
 constexpr std::uint16_t kFormat = 2;
 constexpr std::size_t kFrameBytes = 8;
-enum RecordType : std::uint8_t { kHeader = 1, kChange = 2, kPublication = 3 };
+enum RecordType : std::uint8_t { kHeader = 1, kChange = 2, kPublication = 3, kPassthrough = 4 };
 
 std::string Record(crdt::ByteWriter body) {
   crdt::ByteWriter record;
@@ -119,6 +119,11 @@ absl::Status TakeRecord(std::string_view body, StagingLogContents& contents) {
     contents.publications.push_back(plain_root);
     return absl::OkStatus();
   }
+  if (body.front() == kPassthrough) {
+    if (body.size() != 1) return absl::DataLossError("expected a passthrough record of one byte");
+    contents.passes_through = true;
+    return absl::OkStatus();
+  }
   COPSE_ASSIGN_OR_RETURN(const StagingChange change, DecodeChange(body));
   contents.sum.changes.Apply(change.changes);
   contents.sum.size = change.size;
@@ -166,6 +171,12 @@ std::string EncodeStagingPublication(const base::Hash& plain_root) {
   crdt::ByteWriter body;
   body.U8(kPublication);
   body.Raw(base::AsBytes(plain_root));
+  return Record(std::move(body));
+}
+
+std::string EncodeStagingPassthrough() {
+  crdt::ByteWriter body;
+  body.U8(kPassthrough);
   return Record(std::move(body));
 }
 

@@ -36,11 +36,14 @@ std::string EncodeStagingHeader(const StagingHeader& header);
 std::string EncodeStagingChange(const StagingChange& change);
 /// A version with this plain root is about to become an op.
 std::string EncodeStagingPublication(const base::Hash& plain_root);
+/// From here on the data file, as it is found, is all of the contents: others write it past the log.
+std::string EncodeStagingPassthrough();
 
 struct StagingLogContents {
   StagingHeader header;
   StagingChange sum;  ///< All changes in one; size and mtime are those of the last.
   std::vector<base::Hash> publications;
+  bool passes_through = false;
   std::uint64_t valid_bytes = 0;  ///< A torn record may follow.
 };
 

@@ -168,6 +168,8 @@ absl::Status Frontend::State::Open() {
   COPSE_ASSIGN_OR_RETURN(session, NewSession(options, service));
   COPSE_RETURN_IF_ERROR(MountSession(session, options.mount_point));
   COPSE_RETURN_IF_ERROR(Wire::Attach<WireOf>(session));
+  service.wire.wants_passthrough = options.passthrough;
+  service.passthrough.set_device(fuse_session_fd(session));
   COPSE_ASSIGN_OR_RETURN(const std::vector<MountLine> mounts, ReadMountTable());
   const std::optional<MountLine> mount = MountAt(mounts, options.mount_point);
   if (!mount || mount->type != kFileSystemType) {
@@ -214,6 +216,7 @@ void Frontend::State::Close() {
     // A connection that was aborted (fusectl) leaves a dead mount behind.
     if (IsMountedThere()) DetachMount(options.mount_point, true).IgnoreError();
   }
+  service.passthrough.set_device(-1);
   fuse_session_destroy(session);
   session = nullptr;
   service.ReleaseAllHandles();

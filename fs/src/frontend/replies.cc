@@ -43,10 +43,18 @@ void Service::KeepHandle(Volume::Handle* handle, NodeId node) {
 }
 
 void Service::ReleaseHandle(Volume::Handle* handle) {
+  NodeId node;
   {
     const std::lock_guard lock(handles_mutex_);
-    handles_.erase(handle);
+    const auto kept = handles_.find(handle);
+    node = kept->second;
+    handles_.erase(kept);
   }
+  GiveBack(handle, node);
+}
+
+void Service::GiveBack(Volume::Handle* handle, NodeId node) {
+  passthrough.Close(node);
   volume.Release(handle);
 }
 
@@ -56,7 +64,7 @@ void Service::ReleaseAllHandles() {
     const std::lock_guard lock(handles_mutex_);
     left.swap(handles_);
   }
-  for (const auto& [handle, node] : left) volume.Release(handle);
+  for (const auto& [handle, node] : left) GiveBack(handle, node);
 }
 
 std::set<NodeId> Service::OpenNodes() {
@@ -110,8 +118,8 @@ fuse_entry_param EntryParameterOf(const Service& service, const Volume::Entry& e
   result.ino = entry.node.value;
   result.generation = 0;  // Node ids are never used again.
   result.attr = StatOf(service, entry.attributes);
-  result.attr_timeout = promise.Seconds();
-  result.entry_timeout = result.attr_timeout;
+  result.attr_timeout = entry.attributes.passes_through ? 0 : promise.Seconds();
+  result.entry_timeout = promise.Seconds();
   return result;
 }
 
@@ -139,7 +147,7 @@ void ReplyEntry(fuse_req_t request, const absl::StatusOr<Volume::Entry>& entry, 
 void ReplyAttributes(fuse_req_t request, const absl::StatusOr<Attributes>& attributes, const CachePromise& promise) {
   if (!attributes.ok()) return ReplyError(request, attributes.status());
   const struct stat result = StatOf(ServiceOf(request), *attributes);
-  fuse_reply_attr(request, &result, promise.Seconds());
+  fuse_reply_attr(request, &result, attributes->passes_through ? 0 : promise.Seconds());
 }
 
 std::span<char> ReplyBuffer(std::size_t size) {

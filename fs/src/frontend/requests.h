@@ -16,6 +16,7 @@
 
 #include "frontend/invalidator.h"
 #include "frontend/libfuse.h"
+#include "frontend/passthrough.h"
 #include "frontend/wire.h"
 
 namespace copse::fs {
@@ -30,6 +31,7 @@ class Service {
   Invalidator& invalidator;
   const OwnerMaps owners;
   Wire wire;
+  Passthrough passthrough{volume, wire};
 
   /// Reports an error that no program is to blame for (a damaged chunk, a full disk); the same line only once in a
   /// row, since a program may try again without end.
@@ -44,6 +46,8 @@ class Service {
   std::set<NodeId> OpenNodes();
 
  private:
+  void GiveBack(Volume::Handle* handle, NodeId node);
+
   const Frontend::Log log_;
   std::mutex mutex_;
   std::string last_report_;

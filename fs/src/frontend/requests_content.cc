@@ -52,9 +52,15 @@ absl::StatusOr<Volume::Handle*> OpenNode(fuse_req_t request, NodeId node, int fi
   return ServiceOf(request).volume.Open(node, flags, flags.truncate ? SetidRuleOfOpening(request) : SetidRule());
 }
 
-/// Keeps the handle that the kernel is about to be given, until RELEASE.
+/// Keeps the handle that the kernel is given with the reply that comes next, until RELEASE.
 void HandOut(fuse_req_t request, Volume::Handle* handle, NodeId node, fuse_file_info& file) {
-  ServiceOf(request).KeepHandle(handle, node);
+  Service& service = ServiceOf(request);
+  service.KeepHandle(handle, node);
+  if (const std::optional<std::int32_t> backing = service.passthrough.Open(handle, node)) {
+    Wire::ServeFrom(*backing);
+    // What the kernel knows of the file was to last until we say otherwise, and now changes without us.
+    service.invalidator.AddAgain(node);
+  }
   file.fh = reinterpret_cast<std::uintptr_t>(handle);
   file.keep_cache = 1;  // Whatever changes a file behind the kernel's back has its pages invalidated.
 }

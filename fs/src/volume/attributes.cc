@@ -63,10 +63,12 @@ Attributes Volume::State::AttributesOf(const Subject& subject) {
     if (const auto local = locals.find(subject.key); local != locals.end()) open = local->second.open;
     access = access_times.Of(subject.key);
   }
+  if (open != nullptr) NoteUnseenWrites(*open);
   // A sibling that is removed has nothing but what is open of it.
   const bool is_gone = subject.is_sibling() && !projection->SiblingOf(subject.key);
   const bool is_staged = open != nullptr && (open->staged->dirty() || open->is_behind || is_gone);
   Attributes shown = AttributesWith(subject, is_staged ? open.get() : nullptr);
+  shown.passes_through = open != nullptr && open->passes_through;
   if (access) shown.atime = access->time;
   if (access && access->set_at) shown.ctime = std::max(shown.ctime, *access->set_at);
   return shown;
@@ -187,6 +189,10 @@ absl::StatusOr<Attributes> Volume::SetAttributes(const Caller&, NodeId node, con
     COPSE_ASSIGN_OR_RETURN(file, state_->PinRegular(node));
     COPSE_ASSIGN_OR_RETURN(const bool is_changed, state_->TruncateTo(*file, *changes.size, now));
     if (!is_changed && !mtime) mtime = now;  // Truncating to the same size is a change of contents to POSIX.
+  }
+  // What was written before, and found after, would look as if it came later.
+  if (const State::Pin open = state_->PinOpen(state_->KeyOf(node))) {
+    COPSE_RETURN_IF_ERROR(state_->SettleUnseenWrites(*open));
   }
   Invalidations changed;
   Attributes shown;

@@ -70,11 +70,19 @@ absl::Status Volume::State::ClearPrivileges(OpenFile& file, const SetidRule& set
   return absl::OkStatus();
 }
 
-void Volume::State::NoteChange(OpenFile& file, std::uint64_t bytes) {
+void Volume::State::NoteWritten(OpenFile& file, std::uint64_t bytes) {
   file.written_at_counter = counter.load(std::memory_order_acquire);
   file.last_write = env.clock.Monotonic().count();
   CountWritten(file, bytes);
   SchedulePublication(file, options.publish_rest);
+}
+
+void Volume::State::NoteChange(OpenFile& file, std::uint64_t bytes) {
+  NoteWritten(file, bytes);
+  AnnounceOtherNumbers(file);
+}
+
+void Volume::State::AnnounceOtherNumbers(OpenFile& file) {
   if (!has_sibling_numbers) return;
   // Which number the writer has used is not known here.
   const NodeId key = file.key;

@@ -31,6 +31,12 @@ Volume::State::Pin Volume::State::PinFile(const std::shared_ptr<OpenFile>& file)
   return Pin(*this, file);
 }
 
+Volume::State::Pin Volume::State::PinHandle(Handle* handle) {
+  const std::lock_guard lock(local_mutex);
+  ++handle->file()->users;
+  return Pin(*this, handle->file());
+}
+
 NodeId Volume::State::KeyOf(NodeId number) {
   const TreeReadLock lock(tree_mutex);
   const auto subject = SubjectOf(number);
@@ -38,7 +44,7 @@ NodeId Volume::State::KeyOf(NodeId number) {
 }
 
 Volume::State::Pin Volume::State::PinUnderTreeLock(const Subject& subject) {
-  const std::lock_guard lock(local_mutex);
+  std::unique_lock lock(local_mutex);
   std::shared_ptr<OpenFile>& open = locals[subject.key].open;
   if (open == nullptr) {
     auto [base, heads] = BaseOf(subject);
@@ -49,7 +55,10 @@ Volume::State::Pin Volume::State::PinUnderTreeLock(const Subject& subject) {
     open->is_removed_here = !subject.is_sibling() && WasRemovedHere(subject.inode, open->staged->base_heads());
   }
   ++open->users;
-  return Pin(*this, open);
+  Pin pin(*this, open);
+  lock.unlock();
+  NoteUnseenWrites(*pin);
+  return pin;
 }
 
 absl::StatusOr<Volume::State::Pin> Volume::State::PinRegular(NodeId node) {
@@ -67,6 +76,7 @@ absl::StatusOr<Volume::State::Pin> Volume::State::PinRegular(NodeId node) {
 absl::StatusOr<Volume::State::Pin> Volume::State::PinFor(NodeId node, Handle* handle) {
   if (handle == nullptr) return PinRegular(node);
   Pin file;
+  bool is_right = false;
   {
     const std::lock_guard lock(local_mutex);
     const std::shared_ptr<OpenFile>& held = handle->file();
@@ -74,11 +84,13 @@ absl::StatusOr<Volume::State::Pin> Volume::State::PinFor(NodeId node, Handle* ha
     file = Pin(*this, held);
     const auto local = locals.find(held->key);
     const bool is_in_place = local != locals.end() && local->second.open == held;
-    if (is_in_place && held->key.load() == node && held->inode.load() == node) return file;
+    is_right = is_in_place && held->key.load() == node && held->inode.load() == node;
   }
+  NoteUnseenWrites(*file);
+  if (is_right) return file;
   // By the number of a sibling, or of one that another file has taken the place of: where it is clean, the handle goes
   // over to what its number leads to now.
-  if (file->staged->dirty()) return file;
+  if (file->is_written()) return file;
   Pin there;
   {
     const TreeReadLock lock(tree_mutex);
@@ -181,6 +193,7 @@ void Volume::Release(Handle* handle) {
   // More in memory and not published than this: who closes a file waits for its publication, so that memory stays
   // bounded when programs write faster than chunks can be sealed.
   constexpr std::uint64_t kUnpublishedBytesMax = 64 << 20;
+  EndPassthrough(handle);
   State::Pin last;
   {
     const std::lock_guard lock(state_->local_mutex);

@@ -32,15 +32,29 @@ struct OpenFile : std::enable_shared_from_this<OpenFile> {
   /// dies with the last handle. Written under tree_mutex.
   std::atomic<bool> is_removed_here = false;
 
+  /// What its bytes are is for this machine to say, now or at any moment.
+  bool is_written() const { return passes_through || staged->dirty(); }
+
   unsigned users = 0;                 ///< Handles, and calls that work on it now. Guarded by State::local_mutex.
   std::atomic<unsigned> handles = 0;  ///< Of these, handles.
+
+  /// Its bytes pass through (StagedFile::passes_through): what programs have changed is to be looked for. Written under
+  /// passthrough_mutex.
+  std::atomic<bool> passes_through = false;
+  /// Changed by somebody unseen since set-id bits and capabilities were last looked at.
+  std::atomic<bool> has_unseen_writer = false;
+  /// Held while that begins or ends.
+  std::mutex passthrough_mutex;
+  unsigned passing_handles = 0;  ///< Of these handles, whose bytes the kernel reads and writes. Guarded by it.
+  /// Closed and clean, its data file is kept for the next open. Guarded by State::local_mutex.
+  bool is_kept = false;
 
   /// Held while publishing: versions of one inode are made one after the other.
   std::mutex publish_mutex;
   /// Heads beyond the base that the next version replaces: see Recover. Guarded by publish_mutex.
   std::vector<crdt::Timestamp> also_replaces;
-  /// How often publication has given way to writers since the last version. Guarded by publish_mutex.
-  unsigned gave_way = 0;
+  /// How often publication has given way to writers since the last version. Written under publish_mutex.
+  std::atomic<unsigned> gave_way = 0;
 
   /// The replica's counter when the contents were last changed. An op on the inode with a higher counter came after,
   /// so it decides the times shown.

@@ -39,6 +39,7 @@ absl::Status Volume::State::Publish(OpenFile& file, StagedFile::Precedence prece
       AboutToWait();
       lock.lock();
     }
+    COPSE_RETURN_IF_ERROR(SettleUnseenWrites(file));
     if (!file.staged->dirty() || !MayPublish(file)) return absl::OkStatus();
     file.publish_soon = false;
     const std::uint64_t bytes = file.written_bytes;
@@ -50,6 +51,7 @@ absl::Status Volume::State::Publish(OpenFile& file, StagedFile::Precedence prece
     file.gave_way = 0;
     status = SubmitVersion(file, *std::move(manifest), changed);
     if (status.ok()) {
+      if (file.staged->may_pass_through()) Keep(file);
       file.last_publication = env.clock.Monotonic().count();
       CountPublished(file, bytes);
       if (file.staged->dirty()) file.written_at_counter = counter.load(std::memory_order_acquire);
@@ -63,6 +65,7 @@ absl::Status Volume::State::Publish(OpenFile& file, StagedFile::Precedence prece
 
 absl::Status Volume::State::SubmitVersion(OpenFile& file, Manifest manifest, Invalidations& changed) {
   std::vector<crdt::Timestamp> heads;
+  bool is_to_keep = false;
   {
     const TreeWriteLock lock(tree_mutex);
     if (!MayPublishUnderTreeLock(file)) return absl::OkStatus();
@@ -79,6 +82,10 @@ absl::Status Volume::State::SubmitVersion(OpenFile& file, Manifest manifest, Inv
                               std::any_of(present_heads.begin(), present_heads.end(), is_based_on);
     manifest.mtime = shown.mtime;
     std::vector<crdt::Field> fields;
+    const Attributes published = PublishedAttributesOf(inode, Kind::kRegular);
+    // What passed through and was touched by nobody.
+    const bool is_same = is_unchanged && published.mtime == shown.mtime && published.ctime == shown.ctime &&
+                         projection->LinksOf(inode) > 0;
     if (is_unchanged) {
       fields.push_back(schema::Set(schema::kMtime, schema::EncodeTime(shown.mtime)));
       heads = present_heads;
@@ -91,14 +98,18 @@ absl::Status Volume::State::SubmitVersion(OpenFile& file, Manifest manifest, Inv
     // The time of a new head is that of its op, which follows what brings the file back.
     if (!is_unchanged) heads = {batch.TimeOfNext()};
     batch.Set(inode, std::move(fields));
-    COPSE_ASSIGN_OR_RETURN(changed, Commit(std::move(batch)));
+    if (!is_same) {
+      COPSE_ASSIGN_OR_RETURN(changed, Commit(std::move(batch)));
+    }
     NotePublished(inode, base, heads);
     file.is_removed_here = false;
+    is_to_keep = MayBeKept(file) && !space_is_short;
     // Should what follows fail, the next attempt goes on from this version.
     file.also_replaces = heads;
   }
   // What was synced lies in staging alone until the op that replaces it is as durable.
   if (file.staged->persisted()) COPSE_RETURN_IF_ERROR(env.journal.Sync());
+  file.staged->KeepBacking(is_to_keep).IgnoreError();  // Space, at worst, until the file goes.
   absl::Status rebased = file.staged->Rebase(manifest, std::move(heads));
   if (rebased.ok() || !file.staged->dirty()) file.also_replaces.clear();
   return rebased;
@@ -193,6 +204,10 @@ void Volume::State::RunPublication(const std::shared_ptr<OpenFile>& due) {
     if (file->work != 0) env.executor.Cancel(file->work);  // Does nothing where this is that work.
     file->work = 0;
   }
+  EndPassthrough(*file);
+  NoteUnseenWrites(*file);
+  if (file->passes_through) SchedulePublication(*file, options.publish_rest);
+  DropOutdatedBacking(*file);
   if (!file->staged->dirty()) {
     if (!file->is_behind) return;
     Invalidations followed;
@@ -225,13 +240,17 @@ absl::Status Volume::Fsync(NodeId node, Handle* handle) {
     } else {
       COPSE_ASSIGN_OR_RETURN(file, state_->PinFor(node, handle));
     }
+    if (file) COPSE_RETURN_IF_ERROR(state_->SettleUnseenWrites(*file));
     const bool may_publish = file && state_->MayPublish(*file);
+    // What is found to be written here is not all that a program may have written, since a mapping tells nobody.
+    if (file && file->passes_through) COPSE_RETURN_IF_ERROR(file->staged->Persist());
     // What has no name yet may get one: it has to last, too.
     if (file && file->staged->dirty() && (may_publish || file->is_unnamed)) {
       const auto since = state_->env.clock.Monotonic() - std::chrono::nanoseconds(file->last_publication);
       const bool is_due = since >= kPublicationInterval;
-      const bool is_small = file->written_bytes <= kSmallBytes;
-      if (!may_publish || !is_due || !is_small || !state_->Publish(*file).ok()) {
+      // The kernel lets nobody write(2) while it waits for this, and otherwise perhaps all the time.
+      const bool is_to_be_now = file->passes_through ? file->gave_way > 0 : file->written_bytes <= kSmallBytes;
+      if (!may_publish || !is_due || !is_to_be_now || !state_->Publish(*file).ok()) {
         // Staged bytes name the version that they lie on, so its op must be durable before they are.
         COPSE_RETURN_IF_ERROR(state_->env.journal.Sync());
         COPSE_RETURN_IF_ERROR(file->staged->Persist());
@@ -287,6 +306,10 @@ absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
       continue;
     }
     auto open = std::make_shared<OpenFile>(key, found.node, std::move(found.file));
+    // A program goes on with it in a mount whose process is gone.
+    const bool is_in_use = open->staged->passes_through();
+    if (is_in_use) StayOpen(*open);
+    open->passes_through = is_in_use;
     for (const crdt::RegisterVersionView& version : tree().Versions(found.node, schema::kContent)) {
       const auto manifest = DecodeManifest(*version.value);
       const auto& roots = found.publications;
@@ -301,6 +324,7 @@ absl::Status Volume::State::Recover(std::vector<std::string>& notes) {
     locals[key].open = open;
     ++open->users;
     const Pin pin(*this, std::move(open));
+    if (is_in_use) SchedulePublication(*pin, options.publish_rest);
     if (absl::Status status = Publish(*pin); !status.ok()) {
       notes.push_back("staged contents of inode " + std::to_string(found.node.value) +
                       " are not published yet: " + std::string(status.message()));

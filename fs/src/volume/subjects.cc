@@ -76,7 +76,7 @@ const OpenFile* Volume::State::WrittenUpon(const ServedVersion& version) const {
   for (const NodeId key : keys) {
     const auto local = locals.find(key);
     const OpenFile* const file = local == locals.end() ? nullptr : local->second.open.get();
-    const bool is_written = file != nullptr && file->inode.load() == version.inode && file->staged->dirty();
+    const bool is_written = file != nullptr && file->inode.load() == version.inode && file->is_written();
     if (is_written && HaveCommon(file->staged->base_heads(), version.heads)) return file;
   }
   return nullptr;
@@ -220,7 +220,7 @@ void Volume::State::MoveSibling(NodeId id, NodeId to, std::vector<crdt::Timestam
   const std::shared_ptr<OpenFile> file = local->second.open;
   if (file == nullptr) return;
   std::shared_ptr<OpenFile>& there = locals[to].open;
-  if (there != nullptr && there->staged->dirty()) return;  // Two that are written: each becomes a version.
+  if (there != nullptr && there->is_written()) return;  // Two that are written: each becomes a version.
   // Handles of what was open there, and is clean, go over when they are used next.
   if (there != nullptr && there->is_behind.exchange(false)) --files_behind;
   there = file;
@@ -288,14 +288,19 @@ void Volume::State::NoteRemoval(const ShownEntry& removed, const Pin& published)
     return std::find_first_of(one.heads.begin(), one.heads.end(), base.begin(), base.end()) != one.heads.end();
   });
   if (!is_of_another) file.is_removed_here = true;
+  if (file.is_kept) SchedulePublication(file, std::chrono::nanoseconds(0));
 }
 
 void Volume::State::NoteNames(const Invalidations& changed) {
   const std::lock_guard lock(local_mutex);
   for (const NodeId target : changed.targets) {
     const auto local = locals.find(target);
-    if (local == locals.end() || local->second.open == nullptr || projection->LinksOf(target) == 0) continue;
+    if (local == locals.end() || local->second.open == nullptr) continue;
     OpenFile& file = *local->second.open;
+    if (projection->LinksOf(target) == 0) {
+      if (file.is_kept) SchedulePublication(file, std::chrono::nanoseconds(0));
+      continue;
+    }
     // Should that name go as well, then who took it decides, not who took the one before. Without a name it was not
     // published when it had rested.
     if (file.is_removed_here.exchange(false) && file.staged->dirty()) SchedulePublication(file, options.publish_rest);

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <initializer_list>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -36,17 +37,22 @@ class Volume::Handle {
   const OpenFlags& flags() const { return flags_; }
   /// Whether this is the handle's first read: the access time is looked after once for a handle.
   bool IsFirstRead() { return !read_.exchange(true, std::memory_order_relaxed); }
+  void set_passes_through() { passes_through_ = true; }
+  /// Whether it did.
+  bool reset_passes_through() { return passes_through_.exchange(false); }
 
  private:
   std::shared_ptr<OpenFile> file_;
   const OpenFlags flags_;
   std::atomic<bool> read_ = false;
+  std::atomic<bool> passes_through_ = false;
 };
 
 /// What the parts of the volume share.
 ///
 /// Locks, in the order in which they are taken; each may be taken without those before it:
 ///   1. OpenFile::publish_mutex   one publication of an inode at a time; disk I/O happens under it
+///      OpenFile::passthrough_mutex  the same of beginning and ending passthrough; neither is taken under the other
 ///   2. tree_mutex                replica and projection; exclusive only to submit a batch; no disk I/O under it
 ///   3. local_mutex               lookup counts, access times, which files are in use; leaf but for 4
 ///   4. StagedFile's own lock, OpenFile::schedule_mutex, closed_mutex, names_mutex, space_mutex, sink_mutex: leaves
@@ -291,6 +297,7 @@ struct Volume::State {
   Pin PinUnderTreeLock(const Subject& subject);  ///< A regular file.
   absl::StatusOr<Pin> PinRegular(NodeId node);   ///< EISDIR, EINVAL, ENOENT. Takes the tree lock.
   absl::StatusOr<Pin> PinFor(NodeId node, Handle* handle);
+  Pin PinHandle(Handle* handle);
   void MoveHandle(Handle* handle, OpenFile& from, const Pin& to);
   void Unpin(OpenFile& file);
   bool IsInPlace(const OpenFile& file) const;  ///< Whether it is what is open by its key. Under local_mutex.
@@ -298,9 +305,29 @@ struct Volume::State {
   void DropIfUnused(absl::flat_hash_map<NodeId, Local>::iterator local);
   Handle* MakeHandle(Pin pin, OpenFlags flags);
 
+  // passthrough.cc
+  /// Whether its plain file may outlive a publication, or pass through. Under the tree lock.
+  bool MayBeKept(const OpenFile& file) const;
+  absl::StatusOr<int> BeginPassthrough(Handle& handle, const Pin& file);
+  void StayOpen(OpenFile& file);  ///< One use more, until a pin takes it over.
+  /// Unless there are handles or somebody else has the plain file open; asks again later then.
+  void EndPassthrough(OpenFile& file);
+  /// Looks for what programs have changed of a file that passes through. With the tree lock or without.
+  void NoteUnseenWrites(OpenFile& file);
+  /// The same, and does what such writes owe. Without any lock.
+  absl::Status SettleUnseenWrites(OpenFile& file);
+  void Keep(OpenFile& file);          ///< Its plain file, for a while.
+  void KeepNoLonger(OpenFile& file);  ///< Frees it.
+  /// The same, where its inode shows another version by now, or has no name.
+  void DropOutdatedBacking(OpenFile& file);
+
   // contents.cc
+  /// The contents of `file` have changed, as NoteChange; tells nobody. With the tree lock or without.
+  void NoteWritten(OpenFile& file, std::uint64_t bytes);
   /// The contents of `file` have changed, with `bytes` written: notes the time and sees to publication.
   void NoteChange(OpenFile& file, std::uint64_t bytes);
+  /// Has the kernel drop the pages that it has of `file` by numbers which are not the inode's own. Without any lock.
+  void AnnounceOtherNumbers(OpenFile& file);
   /// Clears capabilities and, where asked, the set-id bits, as ext4 does before a write.
   absl::Status ClearPrivileges(OpenFile& file, const SetidRule& setid);
   bool IsPrivileged(NodeId inode) const;  ///< Whether there is any of them; under the tree lock.
@@ -384,6 +411,8 @@ struct Volume::State {
   absl::flat_hash_map<NodeId, Local> locals;
   /// Written files that nobody uses and whose place among `locals` another has taken: they wait for their publication.
   std::set<std::shared_ptr<OpenFile>> displaced;
+  /// Of which the plain file is kept, the longest unused first. Each is one user.
+  std::list<std::shared_ptr<OpenFile>> kept;
   AccessTimes access_times;
   /// The numbers of siblings that the kernel has or that are in use, by the inode that they led to last: of each local
   /// with a version. Further numbers of that inode, perhaps.

@@ -40,6 +40,10 @@ class File {
   /// Makes contents and size durable (fdatasync(2)). Its failure is final: the pages may be gone, so every later Sync
   /// of this file fails as well.
   virtual absl::Status Sync() = 0;
+
+  /// The operating system's descriptor of it, for who hands the file on to the kernel; -1 where there is none. The file
+  /// goes on owning it.
+  virtual int descriptor() const { return -1; }
 };
 
 /// Held until destroyed, or until the process ends however it ends.

@@ -37,6 +37,8 @@ struct Attributes {
   base::UnixNanoseconds atime = 0;
   base::UnixNanoseconds mtime = 0;
   base::UnixNanoseconds ctime = 0;
+  /// Programs change size and times without a call to the volume: they are right now, and perhaps no longer.
+  bool passes_through = false;
 };
 
 /// What a change of contents or owner takes from setuid and setgid, as Linux has it since 6.2.

@@ -31,6 +31,9 @@ class Frontend {
     /// this process may write to /dev/cpu_dma_latency: callers are then woken for their answers in less than half the
     /// time. It costs power while it lasts, which is 10 ms longer than the requests.
     bool keep_awake = false;
+    /// Where the kernel and this process's rights allow it, the kernel reads and writes large files that were written
+    /// and synced here by itself (FUSE_PASSTHROUGH; Linux 6.9, CAP_SYS_ADMIN). All else goes on through requests.
+    bool passthrough = true;
   };
   using Log = std::function<void(std::string_view line)>;
 

@@ -85,6 +85,31 @@ class StagedFile {
   /// Forgets what was written and frees the staging.
   absl::Status Discard();
 
+  // Passthrough: the data file on disk holds all of the contents, and the kernel has programs read, write and map that
+  // (FUSE_PASSTHROUGH). What they change is found by looking.
+
+  /// Whether BeginPassthrough may succeed: all of the contents, at least kPassthroughBytesMin, was written here, is on
+  /// disk and persisted, or KeepBacking has kept it. Cheap.
+  bool may_pass_through() const;
+  bool passes_through() const;
+  /// From now on the contents are what the data file holds, after a crash too; returns its descriptor, which is valid
+  /// until EndPassthrough. Who passes through already goes on. Takes the time of two syncs of the disk.
+  /// Errors: kFailedPrecondition it may not, or somebody else has the data file open, or the file system below cannot
+  /// tell; those of the disk.
+  absl::StatusOr<int> BeginPassthrough();
+  /// Looks whether the data file was changed since the last look, and then counts as written; returns whether it was.
+  /// Publish looks as well, and gives up with kAborted where the file is being changed, but for kOverWriters.
+  bool NoteUnseenWrites();
+  /// Whether the data file was read by others since this was asked last, as far as the file system below notes it.
+  bool NoteUnseenReads();
+  /// Ends it, unless somebody has the data file open still (a mapping, a program in a mount whose process is gone);
+  /// returns whether it has ended.
+  absl::StatusOr<bool> EndPassthrough();
+  /// Whether the data file of a file that may pass through outlives Rebase, so that the clean file may, too; ends with
+  /// KeepBacking(false), which frees it.
+  absl::Status KeepBacking(bool keeps);
+  static constexpr std::uint64_t kPassthroughBytesMin = 1 << 20;
+
  private:
   friend class StagingArea;
   struct State;

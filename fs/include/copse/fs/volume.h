@@ -178,6 +178,16 @@ class Volume {
   absl::StatusOr<Handle*> Open(NodeId node, OpenFlags flags, const SetidRule& setid = {});
   /// The last release of a written file has it published.
   void Release(Handle* handle);
+  /// Whether BeginPassthrough may succeed for what was opened by the number `node`. Cheap.
+  bool MayPassThrough(Handle* handle, NodeId node);
+  /// From now on what programs do with `handle`, reads, writes and mappings, may go to a plain file past the volume,
+  /// which looks for changes by itself; returns that file's descriptor, the same for all handles of an inode, valid
+  /// until EndPassthrough of the last of them. After a crash, too, the contents are what that file holds. Takes the
+  /// time of two syncs of the disk, but for the second handle. Errors: kFailedPrecondition the file cannot; those of
+  /// the disk.
+  absl::StatusOr<int> BeginPassthrough(Handle* handle);
+  /// Ends what BeginPassthrough has begun, if it has. Release does as well.
+  void EndPassthrough(Handle* handle);
   absl::StatusOr<std::size_t> Read(NodeId node, Handle* handle, std::uint64_t offset, std::span<char> out);
   absl::StatusOr<std::size_t> Write(NodeId node, Handle* handle, std::uint64_t offset, std::string_view bytes,
                                     const SetidRule& setid = {});

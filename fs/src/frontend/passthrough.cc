@@ -1,0 +1,60 @@
+#include "frontend/passthrough.h"
+
+#include "content/about_to_wait.h"
+
+namespace copse::fs {
+
+std::optional<std::int32_t> Passthrough::Begin(Volume::Handle* handle) {
+  const absl::StatusOr<int> descriptor = volume_.BeginPassthrough(handle);
+  if (!descriptor.ok()) return std::nullopt;
+  const absl::StatusOr<std::int32_t> backing = Wire::OpenBacking(device_, *descriptor);
+  if (backing.ok()) return *backing;
+  volume_.EndPassthrough(handle);
+  const std::lock_guard lock(mutex_);
+  is_refused_ = true;
+  return std::nullopt;
+}
+
+std::optional<std::int32_t> Passthrough::Open(Volume::Handle* handle, NodeId node) {
+  if (!wire_.has_passthrough()) return std::nullopt;
+  std::unique_lock lock(mutex_);
+  Inode& inode = inodes_[node];  // Stays where it is until its last handle is closed.
+  ++inode.handles;
+  if (inode.state == Inode::State::kDeciding) {
+    AboutToWait();
+    decided_.wait(lock, [&] { return inode.state == Inode::State::kDecided; });
+  }
+  if (inode.state == Inode::State::kOpen) {
+    const bool may = !is_refused_ && volume_.MayPassThrough(handle, node);
+    if (may) {
+      inode.state = Inode::State::kDeciding;
+      lock.unlock();
+      const std::optional<std::int32_t> backing = Begin(handle);
+      lock.lock();
+      inode.backing = backing;
+      decided_.notify_all();
+    }
+    inode.state = Inode::State::kDecided;
+    return inode.backing;
+  }
+  const std::optional<std::int32_t> backing = inode.backing;
+  lock.unlock();
+  // It passes through already, so this takes no time. Should it fail, the plain file is seen to be open all the same.
+  if (backing) volume_.BeginPassthrough(handle).IgnoreError();
+  return backing;
+}
+
+void Passthrough::Close(NodeId node) {
+  if (!wire_.has_passthrough()) return;
+  std::optional<std::int32_t> unused;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto inode = inodes_.find(node);
+    if (--inode->second.handles > 0) return;
+    unused = inode->second.backing;
+    inodes_.erase(inode);
+  }
+  if (unused && device_ >= 0) Wire::CloseBacking(device_, *unused);
+}
+
+}  // namespace copse::fs
