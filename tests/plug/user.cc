@@ -1,9 +1,11 @@
 #include "plug/user.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -15,6 +17,8 @@ namespace {
 
 constexpr int kNames = 12;  // Few, so that calls meet each other's.
 constexpr std::size_t kFileBytesMax = 1 << 20;
+constexpr std::size_t kLargeBytes = (1 << 20) + 100'000;
+constexpr const char* kLarge = "large";
 
 /// Sets how many links each file has from the names there are.
 void CountLinks(Names& names) {
@@ -100,7 +104,7 @@ void User::Work() {
 void User::Step() {
   ++calls_;
   const std::string path = DrawPath();
-  switch (Draw(16)) {
+  switch (Draw(18)) {
     case 0:
     case 1:
     case 2:
@@ -123,6 +127,9 @@ void User::Step() {
       return SetMode(path);
     case 14:
       return SyncDirectory(path);
+    case 15:
+    case 16:
+      return EditLarge();
     default:
       break;
   }
@@ -167,6 +174,62 @@ void User::Edit(const std::string& path) {
   const Descriptor file(open(Full(path).c_str(), O_RDWR));
   if (file.get() < 0) return Failed("open", path);
   WriteSome(file.get(), inode);
+}
+
+void User::EditLarge() {
+  const auto known = history_.names().find(kLarge);
+  if (known == history_.names().end()) return Create(kLarge);
+  const std::uint64_t inode = known->second.inode;
+  const Descriptor file(open(Full(kLarge).c_str(), O_RDWR));
+  if (file.get() < 0) return Failed("open", kLarge);
+  if (Draw(3) == 0) {
+    const std::string bytes(kLargeBytes, static_cast<char>('a' + Draw(26)));
+    history_.HoldsAfterWrite(inode, bytes, 0);
+    const ssize_t count = pwrite(file.get(), bytes.data(), bytes.size(), 0);
+    if (count >= 0 && count < static_cast<ssize_t>(bytes.size())) errno = EIO;
+    if (count != static_cast<ssize_t>(bytes.size())) return Failed("write", kLarge);
+    return Fsync(file.get(), inode);
+  }
+  for (std::uint64_t writes = 1 + Draw(4); writes > 0 && !is_over_; --writes) {
+    const std::string bytes = DrawBytes().substr(0, 20'000);
+    std::string now = history_.Latest(inode);
+    if (now.size() < kLargeBytes) return;
+    const std::size_t offset = Draw(now.size() - bytes.size());
+    now.replace(offset, bytes.size(), bytes);
+    history_.HoldsAfterWrite(inode, now, offset);
+    if (Draw(3) == 0) {
+      WriteMapped(file.get(), inode, offset, bytes);
+      continue;
+    }
+    const ssize_t count = pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (count != static_cast<ssize_t>(bytes.size())) return Failed("write", kLarge);
+    if (Draw(3) == 0) Fsync(file.get(), inode);
+  }
+}
+
+void User::WriteMapped(int file, std::uint64_t inode, std::size_t offset, const std::string& bytes) {
+  void* const memory = mmap(nullptr, kLargeBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (memory == MAP_FAILED) return Failed("mmap", kLarge);
+  // The kernel copies: where the page cannot be had any more, this process gets an error instead of a signal.
+  int pipe_ends[2];
+  bool works = pipe(pipe_ends) == 0;
+  for (std::size_t done = 0; works && done < bytes.size();) {
+    const std::size_t part = std::min<std::size_t>(4096, bytes.size() - done);
+    works = write(pipe_ends[1], bytes.data() + done, part) == static_cast<ssize_t>(part) &&
+            read(pipe_ends[0], static_cast<char*>(memory) + offset + done, part) == static_cast<ssize_t>(part);
+    done += part;
+  }
+  const Power power = power_;
+  works = works && msync(memory, kLargeBytes, MS_SYNC) == 0;
+  close(pipe_ends[0]);
+  close(pipe_ends[1]);
+  munmap(memory, kLargeBytes);
+  if (!works) {
+    is_over_ = true;
+  } else if (power != Power::kGoing && power_ == power) {
+    history_.IsDurable(inode);
+    ++syncs_;
+  }
 }
 
 void User::WriteSome(int file, std::uint64_t inode) {

@@ -48,6 +48,10 @@ class User {
   void Create(const std::string& path);
   void WriteSome(int file, std::uint64_t inode);
   void Edit(const std::string& path);
+  /// Of a file of more than a mebibyte, which may pass through the kernel: all or some of it, synced one way or
+  /// another.
+  void EditLarge();
+  void WriteMapped(int file, std::uint64_t inode, std::size_t offset, const std::string& bytes);
   void Rename(const std::string& path);
   void Link(const std::string& path);
   void Remove(const std::string& path);

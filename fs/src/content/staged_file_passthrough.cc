@@ -22,7 +22,7 @@ absl::Status BeingWritten() { return absl::AbortedError("the file is being writt
 
 bool StagedFile::State::may_pass_through() const {
   if (passes_through) return true;
-  if (bytes.descriptor() < 0 || size < kPassthroughBytesMin) return false;
+  if (bytes.descriptor() < 0 || size < kPassthroughBytesMin || size > kPassthroughBytesMax) return false;
   return is_whole || (log && changes.shown_bytes() == 0);
 }
 

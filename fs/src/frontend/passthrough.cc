@@ -11,13 +11,18 @@ std::optional<std::int32_t> Passthrough::Begin(Volume::Handle* handle) {
   if (backing.ok()) return *backing;
   volume_.EndPassthrough(handle);
   const std::lock_guard lock(mutex_);
-  is_refused_ = true;
+  offer_ = Offer::kRefused;
+  volume_.OfferPassthrough(false);
   return std::nullopt;
 }
 
 std::optional<std::int32_t> Passthrough::Open(Volume::Handle* handle, NodeId node) {
   if (!wire_.has_passthrough()) return std::nullopt;
   std::unique_lock lock(mutex_);
+  if (offer_ == Offer::kUnsaid) {
+    offer_ = Offer::kMade;
+    volume_.OfferPassthrough(true);
+  }
   Inode& inode = inodes_[node];  // Stays where it is until its last handle is closed.
   ++inode.handles;
   if (inode.state == Inode::State::kDeciding) {
@@ -25,7 +30,7 @@ std::optional<std::int32_t> Passthrough::Open(Volume::Handle* handle, NodeId nod
     decided_.wait(lock, [&] { return inode.state == Inode::State::kDecided; });
   }
   if (inode.state == Inode::State::kOpen) {
-    const bool may = !is_refused_ && volume_.MayPassThrough(handle, node);
+    const bool may = volume_.MayPassThrough(handle, node);
     if (may) {
       inode.state = Inode::State::kDeciding;
       lock.unlock();

@@ -44,7 +44,7 @@ class Passthrough {
   std::mutex mutex_;
   std::condition_variable decided_;
   std::unordered_map<NodeId, Inode> inodes_;
-  bool is_refused_ = false;
+  enum class Offer : std::uint8_t { kUnsaid, kMade, kRefused } offer_ = Offer::kUnsaid;  ///< To the volume.
 };
 
 }  // namespace copse::fs

@@ -35,6 +35,12 @@ struct OpenFile : std::enable_shared_from_this<OpenFile> {
   /// What its bytes are is for this machine to say, now or at any moment.
   bool is_written() const { return passes_through || staged->dirty(); }
 
+  /// How long at least from one version to the next, so that a file of which all is read for each takes a twentieth of
+  /// a processor.
+  std::chrono::nanoseconds WaitsAfterReading() const {
+    return std::chrono::nanoseconds(passes_through ? 20 * publication_took : 0);
+  }
+
   unsigned users = 0;                 ///< Handles, and calls that work on it now. Guarded by State::local_mutex.
   std::atomic<unsigned> handles = 0;  ///< Of these, handles.
 
@@ -63,6 +69,7 @@ struct OpenFile : std::enable_shared_from_this<OpenFile> {
   std::atomic<std::uint64_t> written_bytes = 0;
   std::atomic<std::int64_t> last_write = 0;  ///< Monotonic nanoseconds.
   std::atomic<std::int64_t> last_publication = kNever;
+  std::atomic<std::int64_t> publication_took = 0;  ///< Nanoseconds, of the last attempt.
   /// Somebody asked for publication: it does not wait for the file to rest.
   std::atomic<bool> publish_soon = false;
   /// The replica's counter when set-id bits and capabilities were last found absent: nothing to clear while it stands.

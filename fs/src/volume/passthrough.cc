@@ -123,8 +123,10 @@ void Volume::State::DropOutdatedBacking(OpenFile& file) {
   if (is_outdated) KeepNoLonger(file);
 }
 
+void Volume::OfferPassthrough(bool offered) { state_->offers_passthrough = offered; }
+
 bool Volume::MayPassThrough(Handle* handle, NodeId node) {
-  if (state_->options.read_only) return false;
+  if (state_->options.read_only || !state_->offers_passthrough) return false;
   const State::Pin file = state_->PinHandle(handle);
   if (file->key.load() != node) return false;  // By the number of a version that has become the file.
   return file->passes_through || file->staged->may_pass_through();

@@ -45,7 +45,9 @@ absl::Status Volume::State::Publish(OpenFile& file, StagedFile::Precedence prece
     const std::uint64_t bytes = file.written_bytes;
     if (bytes > kSmallBytes) AboutToWait();
     if (file.gave_way == kGivesWayMax) precedence = StagedFile::Precedence::kOverWriters;
+    const std::chrono::nanoseconds began = env.clock.Monotonic();
     absl::StatusOr<Manifest> manifest = file.staged->Publish(precedence);
+    file.publication_took = (env.clock.Monotonic() - began).count();
     if (absl::IsAborted(manifest.status())) ++file.gave_way;
     if (!manifest.ok()) return manifest.status();
     file.gave_way = 0;
@@ -103,7 +105,7 @@ absl::Status Volume::State::SubmitVersion(OpenFile& file, Manifest manifest, Inv
     }
     NotePublished(inode, base, heads);
     file.is_removed_here = false;
-    is_to_keep = MayBeKept(file) && !space_is_short;
+    is_to_keep = offers_passthrough && MayBeKept(file) && !space_is_short;
     // Should what follows fail, the next attempt goes on from this version.
     file.also_replaces = heads;
   }
@@ -226,7 +228,7 @@ void Volume::State::RunPublication(const std::shared_ptr<OpenFile>& due) {
   }
   const absl::Status status = Publish(*file, StagedFile::Precedence::kUnderWriters);
   if (absl::IsAborted(status)) {
-    SchedulePublication(*file, options.publish_rest);
+    SchedulePublication(*file, std::max<std::chrono::nanoseconds>(options.publish_rest, file->WaitsAfterReading()));
   } else if (!status.ok()) {
     SchedulePublication(*file, kRetryDelay);
   }
@@ -243,11 +245,13 @@ absl::Status Volume::Fsync(NodeId node, Handle* handle) {
     if (file) COPSE_RETURN_IF_ERROR(state_->SettleUnseenWrites(*file));
     const bool may_publish = file && state_->MayPublish(*file);
     // What is found to be written here is not all that a program may have written, since a mapping tells nobody.
-    if (file && file->passes_through) COPSE_RETURN_IF_ERROR(file->staged->Persist());
+    const bool is_found_clean = file && file->passes_through && !file->staged->dirty();
+    if (is_found_clean) COPSE_RETURN_IF_ERROR(file->staged->Persist());
     // What has no name yet may get one: it has to last, too.
     if (file && file->staged->dirty() && (may_publish || file->is_unnamed)) {
       const auto since = state_->env.clock.Monotonic() - std::chrono::nanoseconds(file->last_publication);
-      const bool is_due = since >= kPublicationInterval;
+      const std::chrono::nanoseconds interval = std::max(kPublicationInterval, file->WaitsAfterReading());
+      const bool is_due = since >= interval;
       // The kernel lets nobody write(2) while it waits for this, and otherwise perhaps all the time.
       const bool is_to_be_now = file->passes_through ? file->gave_way > 0 : file->written_bytes <= kSmallBytes;
       if (!may_publish || !is_due || !is_to_be_now || !state_->Publish(*file).ok()) {
@@ -255,7 +259,7 @@ absl::Status Volume::Fsync(NodeId node, Handle* handle) {
         COPSE_RETURN_IF_ERROR(state_->env.journal.Sync());
         COPSE_RETURN_IF_ERROR(file->staged->Persist());
         file->publish_soon = may_publish;
-        const std::chrono::nanoseconds delay = is_due ? std::chrono::nanoseconds(0) : kPublicationInterval - since;
+        const std::chrono::nanoseconds delay = is_due ? std::chrono::nanoseconds(0) : interval - since;
         if (may_publish) state_->SchedulePublication(*file, std::max(delay, State::TimeToPublish(file->written_bytes)));
       }
     }

@@ -413,6 +413,7 @@ struct Volume::State {
   std::set<std::shared_ptr<OpenFile>> displaced;
   /// Of which the plain file is kept, the longest unused first. Each is one user.
   std::list<std::shared_ptr<OpenFile>> kept;
+  std::atomic<bool> offers_passthrough = false;
   AccessTimes access_times;
   /// The numbers of siblings that the kernel has or that are in use, by the inode that they led to last: of each local
   /// with a version. Further numbers of that inode, perhaps.

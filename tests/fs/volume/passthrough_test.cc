@@ -36,6 +36,7 @@ class VolumePassthroughTest : public testing::Test {
     options.staging_directory = directory_.path() / "staging";
     volume_ = Must(Volume::Open({storage_, clock_, executor_, content_, journal_}, *replica_, options, notes_));
     EXPECT_TRUE(notes_.empty()) << notes_.front();
+    volume_->OfferPassthrough(true);
   }
 
   void Advance(std::chrono::nanoseconds by) {
@@ -272,6 +273,16 @@ TEST_F(VolumePassthroughTest, AKeptPlainFileGoesWithItsFile) {
   Advance(kSecond);
   EXPECT_EQ(PlainFiles(), 1);
   Must(volume_->Unlink(kAlice, kRoot, "file"));
+  Advance(kSecond);
+  EXPECT_EQ(PlainFiles(), 0);
+}
+
+TEST_F(VolumePassthroughTest, NoPlainFileIsKeptWhereNobodyPassesThrough) {
+  volume_->OfferPassthrough(false);
+  const NodeId node = MakeSynced("file");
+  Volume::Handle* const handle = Must(volume_->Open(node, {.write = true}));
+  EXPECT_FALSE(volume_->MayPassThrough(handle, node));
+  volume_->Release(handle);
   Advance(kSecond);
   EXPECT_EQ(PlainFiles(), 0);
 }

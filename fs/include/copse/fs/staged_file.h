@@ -88,8 +88,8 @@ class StagedFile {
   // Passthrough: the data file on disk holds all of the contents, and the kernel has programs read, write and map that
   // (FUSE_PASSTHROUGH). What they change is found by looking.
 
-  /// Whether BeginPassthrough may succeed: all of the contents, at least kPassthroughBytesMin, was written here, is on
-  /// disk and persisted, or KeepBacking has kept it. Cheap.
+  /// Whether BeginPassthrough may succeed: all of the contents, kPassthroughBytesMin to kPassthroughBytesMax, was
+  /// written here, is on disk and persisted, or KeepBacking has kept it. Cheap.
   bool may_pass_through() const;
   bool passes_through() const;
   /// From now on the contents are what the data file holds, after a crash too; returns its descriptor, which is valid
@@ -109,6 +109,8 @@ class StagedFile {
   /// KeepBacking(false), which frees it.
   absl::Status KeepBacking(bool keeps);
   static constexpr std::uint64_t kPassthroughBytesMin = 1 << 20;
+  /// Each version of a file that passes through is read in full. Of larger ones only what changed.
+  static constexpr std::uint64_t kPassthroughBytesMax = 256 << 20;
 
  private:
   friend class StagingArea;

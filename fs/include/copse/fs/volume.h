@@ -178,6 +178,8 @@ class Volume {
   absl::StatusOr<Handle*> Open(NodeId node, OpenFlags flags, const SetidRule& setid = {});
   /// The last release of a written file has it published.
   void Release(Handle* handle);
+  /// Whether BeginPassthrough is of any use; not until this is said. Plain files are kept only while it is.
+  void OfferPassthrough(bool offered);
   /// Whether BeginPassthrough may succeed for what was opened by the number `node`. Cheap.
   bool MayPassThrough(Handle* handle, NodeId node);
   /// From now on what programs do with `handle`, reads, writes and mappings, may go to a plain file past the volume,
