@@ -288,7 +288,6 @@ void Volume::State::NoteRemoval(const ShownEntry& removed, const Pin& published)
     return std::find_first_of(one.heads.begin(), one.heads.end(), base.begin(), base.end()) != one.heads.end();
   });
   if (!is_of_another) file.is_removed_here = true;
-  if (file.is_kept) SchedulePublication(file, std::chrono::nanoseconds(0));
 }
 
 void Volume::State::NoteNames(const Invalidations& changed) {
