@@ -21,7 +21,7 @@ struct MountOptions {
   std::vector<std::string> peers;   ///< The same.
   /// fs::Frontend::Options::keep_awake, as asked for; if nothing was, on machines with few processors.
   std::optional<bool> keep_awake;
-  bool passthrough = true;  ///< fs::Frontend::Options::passthrough.
+  bool passthrough = false;  ///< fs::Frontend::Options::passthrough.
 };
 
 /// Puts what was given with -o, one option each, into `options`: our own, those of FUSE, and those that fstab(5) has

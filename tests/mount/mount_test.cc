@@ -65,6 +65,7 @@ fs::Frontend::Options MountTest::DefaultOptions() const {
   fs::Frontend::Options options;
   options.mount_point = mount_point_;
   options.source = scratch();
+  options.passthrough = true;
   if (geteuid() == 0) options.mount_options = {"allow_other", "suid", "dev"};
   return options;
 }

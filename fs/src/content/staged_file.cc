@@ -43,9 +43,9 @@ std::unique_lock<std::mutex> StagedFile::State::TakeTurn() {
   return turn;
 }
 
-StagedFile::State::Span StagedFile::State::SpanAt(std::uint64_t offset) const {
+StagedFile::State::Span StagedFile::State::SpanAt(std::uint64_t offset, std::uint64_t present_size) const {
   if (is_whole) {
-    const FileExtent extent = ExtentAt(bytes.descriptor(), offset, size);
+    const FileExtent extent = ExtentAt(bytes.descriptor(), offset, present_size);
     return {extent.is_hole ? Span::Source::kHole : Span::Source::kStaged, extent.end};
   }
   const std::optional<ChangeSet::Range> range = changes.FirstFrom(offset);
@@ -236,8 +236,9 @@ absl::Status StagedFile::PunchHole(std::uint64_t offset, std::uint64_t length, b
 
 absl::StatusOr<std::optional<std::uint64_t>> StagedFile::SeekData(std::uint64_t offset) const {
   const std::shared_lock lock(state_->mutex);
-  while (offset < state_->size) {
-    const State::Span span = state_->SpanAt(offset);
+  const std::uint64_t size = state_->has_unseen_writes ? state_->stamp.size : state_->size;
+  while (offset < size) {
+    const State::Span span = state_->SpanAt(offset, size);
     if (span.source == State::Span::Source::kStaged) return std::optional(offset);
     if (span.source == State::Span::Source::kBase) {
       COPSE_ASSIGN_OR_RETURN(const std::uint64_t data, state_->base->Seek(offset, span.end, false));
@@ -250,8 +251,9 @@ absl::StatusOr<std::optional<std::uint64_t>> StagedFile::SeekData(std::uint64_t 
 
 absl::StatusOr<std::uint64_t> StagedFile::SeekHole(std::uint64_t offset) const {
   const std::shared_lock lock(state_->mutex);
-  while (offset < state_->size) {
-    const State::Span span = state_->SpanAt(offset);
+  const std::uint64_t size = state_->has_unseen_writes ? state_->stamp.size : state_->size;
+  while (offset < size) {
+    const State::Span span = state_->SpanAt(offset, size);
     if (span.source == State::Span::Source::kHole) return offset;
     if (span.source == State::Span::Source::kBase) {
       COPSE_ASSIGN_OR_RETURN(const std::uint64_t hole, state_->base->Seek(offset, span.end, true));
@@ -259,7 +261,7 @@ absl::StatusOr<std::uint64_t> StagedFile::SeekHole(std::uint64_t offset) const {
     }
     offset = span.end;
   }
-  return state_->size;
+  return size;
 }
 
 absl::Status StagedFile::Persist() {

@@ -110,7 +110,11 @@ absl::StatusOr<Manifest> StagedFile::State::Publish(Precedence precedence) {
   if (log_is_broken) COPSE_RETURN_IF_ERROR(Persist());
   // Or what was written since the last sync, and is published, would be taken back by a power cut.
   if (passes_through) bytes.NoteUnsynced();
-  if (log) COPSE_RETURN_IF_ERROR(bytes.Sync());
+  if (log) {
+    // The disk may take no more of this file, and the version all the same: then the version is what is left of it.
+    const absl::Status synced = bytes.Sync();
+    if (passes_through) COPSE_RETURN_IF_ERROR(synced);
+  }
   const base::Hash plain_root = manifest.PlainRoot();
   if (log) COPSE_RETURN_IF_ERROR(AppendRecord(EncodeStagingPublication(plain_root), true));
   const std::unique_lock lock(mutex);

@@ -44,7 +44,9 @@ struct StagedFile::State {
     std::uint64_t end = 0;
   };
   /// The stretch that begins at `offset`, which is below the size. Either lock.
-  Span SpanAt(std::uint64_t offset) const;
+  Span SpanAt(std::uint64_t offset) const { return SpanAt(offset, size); }
+  /// The same of a file that others have made as long as that.
+  Span SpanAt(std::uint64_t offset, std::uint64_t present_size) const;
 
   // With `writer`.
   absl::Status ReadAll(std::uint64_t offset, std::span<char> out) const;

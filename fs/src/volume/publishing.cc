@@ -44,7 +44,7 @@ absl::Status Volume::State::Publish(OpenFile& file, StagedFile::Precedence prece
     file.publish_soon = false;
     const std::uint64_t bytes = file.written_bytes;
     if (bytes > kSmallBytes) AboutToWait();
-    if (file.gave_way == kGivesWayMax) precedence = StagedFile::Precedence::kOverWriters;
+    if (file.gave_way >= kGivesWayMax) precedence = StagedFile::Precedence::kOverWriters;
     const std::chrono::nanoseconds began = env.clock.Monotonic();
     absl::StatusOr<Manifest> manifest = file.staged->Publish(precedence);
     file.publication_took = (env.clock.Monotonic() - began).count();

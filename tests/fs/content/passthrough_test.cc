@@ -158,6 +158,16 @@ TEST_F(PassthroughTest, HolesThatOthersMakeAreHolesOfTheVersion) {
   EXPECT_LT(file->allocated_bytes(), 2 * kMiB);
 }
 
+TEST_F(PassthroughTest, DataBeyondTheOldEndIsFoundBeforeItIsTakenIn) {
+  const auto file = Synced(RandomBytes(1, kSize));
+  const int descriptor = Must(file->BeginPassthrough());
+  ASSERT_EQ(pwrite(descriptor, "tail", 4, kSize + kMiB), 4);
+  EXPECT_TRUE(file->NoteUnseenWrites());
+  EXPECT_EQ(Must(file->SeekData(kSize)), std::optional<std::uint64_t>(kSize + kMiB));
+  EXPECT_EQ(Must(file->SeekHole(kSize)), kSize);
+  EXPECT_EQ(Must(file->SeekHole(kSize + kMiB)), kSize + kMiB + 4);
+}
+
 TEST_F(PassthroughTest, HolesOfWhatWasWrittenHereReadAsZerosInThePlainFile) {
   const auto file = Open();
   Must(file->Write(0, RandomBytes(1, kSize), 5));

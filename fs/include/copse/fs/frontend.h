@@ -33,7 +33,7 @@ class Frontend {
     bool keep_awake = false;
     /// Where the kernel and this process's rights allow it, the kernel reads and writes large files that were written
     /// and synced here by itself (FUSE_PASSTHROUGH; Linux 6.9, CAP_SYS_ADMIN). All else goes on through requests.
-    bool passthrough = true;
+    bool passthrough = false;
   };
   using Log = std::function<void(std::string_view line)>;
 
