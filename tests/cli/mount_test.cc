@@ -211,7 +211,7 @@ TEST_F(MountedTest, WhatWasSyncedBeforeAKillIsWholeThoughTheFileWasStillOpen) {
 }
 
 TEST_F(MountedTest, AProgramThatGoesOnWritingALargeFileAfterAKillIsHeardByTheNextMount) {
-  Mount();
+  RunWell({"mount", "-o", "passthrough", store(), mount_point()});
   WriteFile(in_mount("file"), std::string(3'000'000, 'x'));
   {
     const int created = open(in_mount("file").c_str(), O_RDWR | O_CLOEXEC);

@@ -126,6 +126,22 @@ TEST_F(PassthroughTest, WhatWasReadBeforeIsNotShownAfterIt) {
   }
 }
 
+TEST_F(PassthroughTest, PagesThatWereReadAheadAreNotShownAfterIt) {
+  std::string bytes = MakeSynced("file");
+  {
+    const Descriptor file = OpenFile(At("file"), O_RDWR);
+    // Fills the kernel's pages of the mount, past which the write goes.
+    ASSERT_EQ(0, posix_fadvise(file.get(), 0, 0, POSIX_FADV_WILLNEED));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ASSERT_EQ(5, pwrite(file.get(), "fresh", 5, 0));
+    bytes.replace(0, 5, "fresh");
+  }
+  ASSERT_TRUE(Eventually([&] { return !PassesThrough("file"); }));
+  ASSERT_WORKS(chmod(At("file").c_str(), 04755));  // It does not pass through any more.
+  EXPECT_TRUE(ReadFile(At("file")) == bytes);
+  EXPECT_FALSE(PassesThrough("file"));
+}
+
 TEST_F(PassthroughTest, SizesAndTimesAreThoseOfTheLastWrite) {
   MakeSynced("file");
   const Descriptor file = OpenFile(At("file"), O_RDWR | O_APPEND);

@@ -152,7 +152,9 @@ class Rounds {
   }
 
   void Start() {
-    process_ = std::make_unique<MountedProcess>(plan_.program, place_->store(), place_->folder(), plan_.without_sync);
+    const std::string options = mounts_++ % 2 == 0 ? "passthrough" : "nopassthrough";
+    process_ =
+        std::make_unique<MountedProcess>(plan_.program, place_->store(), place_->folder(), options, plan_.without_sync);
     if (!process_->failure().empty()) throw Loss{"the store cannot be mounted: " + process_->failure()};
   }
 
@@ -227,6 +229,7 @@ class Rounds {
   std::unique_ptr<MountedProcess> process_;  // Goes before the place.
   std::vector<History> histories_;
   int rounds_ = 0;
+  int mounts_ = 0;
   std::uint64_t calls_ = 0;
   std::uint64_t syncs_ = 0;
   std::uint64_t files_ = 0;

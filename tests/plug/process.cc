@@ -63,8 +63,8 @@ bool Run(const std::vector<std::string>& command, std::string* output) {
 }
 
 MountedProcess::MountedProcess(const std::string& program, const std::string& store, const std::string& directory,
-                               const std::string& preload) {
-  pid_ = Start({program, "mount", store, directory, "--foreground", "--offline"}, preload, output_);
+                               const std::string& options, const std::string& preload) {
+  pid_ = Start({program, "mount", store, directory, "--foreground", "--offline", "-o", options}, preload, output_);
   if (pid_ < 0) {
     failure_ = "no process could be started";
     return;

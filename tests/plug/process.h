@@ -13,9 +13,9 @@ bool Run(const std::vector<std::string>& command, std::string* output = nullptr)
 /// `copse mount --foreground` as a child.
 class MountedProcess {
  public:
-  /// Waits until the mount is there; `preload`: a library for LD_PRELOAD, or empty.
+  /// Waits until the mount is there; `options` are those of -o; `preload`: a library for LD_PRELOAD, or empty.
   MountedProcess(const std::string& program, const std::string& store, const std::string& directory,
-                 const std::string& preload);
+                 const std::string& options, const std::string& preload);
   MountedProcess(const MountedProcess&) = delete;
   MountedProcess& operator=(const MountedProcess&) = delete;
   ~MountedProcess() { Kill(); }

@@ -2,8 +2,10 @@
 
 #include <copse/base/check.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,8 +60,14 @@ std::optional<bool> IsOpenElsewhere(int descriptor) {
   // process.
   if (fcntl(descriptor, F_SETSIG, SIGURG) != 0) return std::nullopt;
   if (fcntl(descriptor, F_SETLEASE, F_WRLCK) != 0) return errno == EAGAIN ? std::optional(true) : std::nullopt;
-  COPSE_CHECK(fcntl(descriptor, F_SETLEASE, F_UNLCK) == 0);
-  return false;
+  // Fails where it was taken away: somebody has waited for it as long as the kernel lets anybody wait.
+  return fcntl(descriptor, F_SETLEASE, F_UNLCK) != 0;
+}
+
+bool TellsOfWrites(int descriptor) {
+  struct statfs below {};
+  if (fstatfs(descriptor, &below) != 0) return false;
+  return below.f_type != TMPFS_MAGIC && below.f_type != RAMFS_MAGIC;
 }
 
 FileExtent ExtentAt(int descriptor, std::uint64_t offset, std::uint64_t size) {

@@ -29,6 +29,9 @@ void SetModificationTime(int descriptor, base::UnixNanoseconds mtime);
 /// F_SETLEASE).
 std::optional<bool> IsOpenElsewhere(int descriptor);
 
+/// Whether writes through a mapping move the file's time: not where pages are never written back.
+bool TellsOfWrites(int descriptor);
+
 /// When the file was read last, as the file system tells it (mount(8), relatime).
 base::UnixNanoseconds AccessTimeOf(int descriptor);
 

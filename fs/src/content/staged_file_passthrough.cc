@@ -41,10 +41,11 @@ absl::Status StagedFile::State::MakeWhole() {
 
 absl::StatusOr<int> StagedFile::State::BeginPassthrough() {
   if (passes_through) return bytes.descriptor();
-  if (!may_pass_through() || IsOpenElsewhere(bytes.descriptor()).value_or(true)) {
+  if (!may_pass_through() || !TellsOfWrites(bytes.descriptor()) || IsOpenElsewhere(bytes.descriptor()).value_or(true)) {
     return absl::FailedPreconditionError("the file cannot pass through");
   }
   COPSE_RETURN_IF_ERROR(MakeWhole());
+  COPSE_RETURN_IF_ERROR(bytes.Cut(size));  // What a write has left that failed half way.
   // So that after a crash a file that nobody has changed bears the time that it had.
   SetModificationTime(bytes.descriptor(), mtime);
   COPSE_RETURN_IF_ERROR(bytes.Sync());
@@ -59,6 +60,7 @@ absl::StatusOr<int> StagedFile::State::BeginPassthrough() {
     stamp = StampOf(bytes.descriptor());
     atime = AccessTimeOf(bytes.descriptor());
     is_settled = true;  // Nobody else has written it.
+    is_rebased_beneath = false;
   }
   absl::Status logged;
   if (is_new) {
@@ -68,8 +70,12 @@ absl::StatusOr<int> StagedFile::State::BeginPassthrough() {
     log_passes_through = logged.ok();
   }
   if (logged.ok()) return bytes.descriptor();
-  const std::unique_lock lock(mutex);
-  passes_through = false;
+  {
+    const std::unique_lock lock(mutex);
+    passes_through = false;
+  }
+  // Nothing needs the log of a clean file, and a later file of that stem must not meet it.
+  if (!dirty) RemoveLog().IgnoreError();
   return logged;
 }
 
@@ -117,6 +123,11 @@ void StagedFile::State::TakeExtents() {
 
 absl::StatusOr<Manifest> StagedFile::State::StoreContents(Precedence precedence) {
   const bool gives_way = precedence == Precedence::kUnderWriters;
+  if (passes_through) {
+    // The next write through a mapping is then a page fault, and moves the time.
+    bytes.NoteUnsynced();
+    COPSE_RETURN_IF_ERROR(bytes.Sync());
+  }
   LookBeneath();
   FileStamp before;
   {
@@ -143,6 +154,7 @@ absl::Status StagedFile::State::RebaseBeneath(const Manifest& new_base, std::vec
   base_heads = std::move(heads);
   log_is_outdated = false;
   dirty = false;
+  is_rebased_beneath = true;
   changes = ChangeSet(size);
   unpublished.reset();
   return absl::OkStatus();
@@ -151,14 +163,20 @@ absl::Status StagedFile::State::RebaseBeneath(const Manifest& new_base, std::vec
 absl::StatusOr<bool> StagedFile::State::EndPassthrough() {
   if (!passes_through) return true;
   if (IsOpenElsewhere(bytes.descriptor()).value_or(false)) return false;
-  LookBeneath();
+  {
+    const std::unique_lock lock(mutex);
+    NoteUnseenWrites();
+    // A write moves the time when it begins: one that was under way while a version was read does not show.
+    has_unseen_writes = has_unseen_writes || is_rebased_beneath;
+    TakeUnseenWrites();
+  }
+  if (!dirty) COPSE_RETURN_IF_ERROR(RemoveLog());
   {
     const std::unique_lock lock(mutex);
     passes_through = false;
     bytes.NoteUnsynced();
   }
-  if (dirty) return true;
-  COPSE_RETURN_IF_ERROR(Reset(base->manifest(), base_heads, keeps_backing));
+  if (!dirty) COPSE_RETURN_IF_ERROR(Reset(base->manifest(), base_heads, keeps_backing));
   return true;
 }
 
@@ -172,7 +190,17 @@ bool StagedFile::passes_through() const {
   return state_->passes_through;
 }
 
+bool StagedFile::keeps_backing() const {
+  const std::shared_lock lock(state_->mutex);
+  return state_->keeps_backing;
+}
+
 absl::StatusOr<int> StagedFile::BeginPassthrough() {
+  {
+    // Who only joins does not wait for a publication.
+    const std::shared_lock lock(state_->mutex);
+    if (state_->passes_through) return state_->bytes.descriptor();
+  }
   const std::unique_lock turn = state_->TakeTurn();
   return state_->BeginPassthrough();
 }
@@ -197,9 +225,10 @@ absl::StatusOr<bool> StagedFile::EndPassthrough() {
 absl::Status StagedFile::KeepBacking(bool keeps) {
   const std::unique_lock turn = state_->TakeTurn();
   const bool can = keeps && state_->may_pass_through() && state_->MakeWhole().ok();
+  const bool is_needed = can || state_->dirty || state_->log || state_->passes_through;
+  if (!is_needed) COPSE_RETURN_IF_ERROR(state_->RemoveLog());  // One that was written half way.
   const std::unique_lock lock(state_->mutex);
   state_->keeps_backing = can;
-  const bool is_needed = can || state_->dirty || state_->log;
   if (is_needed) return absl::OkStatus();
   state_->is_whole = false;
   return state_->bytes.Clear();

@@ -105,9 +105,9 @@ absl::Status StagedFile::State::WriteLog(const Manifest& the_base, const std::ve
 }
 
 absl::StatusOr<Manifest> StagedFile::State::Publish(Precedence precedence) {
-  COPSE_ASSIGN_OR_RETURN(Manifest manifest, StoreContents(precedence));
   // Whatever lies on the disk is to say what is being published: after a crash it would be taken for later bytes.
   if (log_is_broken) COPSE_RETURN_IF_ERROR(Persist());
+  COPSE_ASSIGN_OR_RETURN(Manifest manifest, StoreContents(precedence));
   // Or what was written since the last sync, and is published, would be taken back by a power cut.
   if (passes_through) bytes.NoteUnsynced();
   if (log) {

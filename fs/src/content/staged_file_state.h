@@ -131,6 +131,7 @@ struct StagedFile::State {
   bool is_whole = false;
   bool keeps_backing = false;       // It outlives the publication.
   bool passes_through = false;      // Others read and write it, and it is whole.
+  bool is_rebased_beneath = false;  // A version was made of it meanwhile. With `writer`.
   bool log_passes_through = false;  // The log says so, and need not say more. With `writer`.
   // What was last seen of it while it passes through; changes under `mutex` alone.
   FileStamp stamp;

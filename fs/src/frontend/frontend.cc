@@ -216,7 +216,7 @@ void Frontend::State::Close() {
     // A connection that was aborted (fusectl) leaves a dead mount behind.
     if (IsMountedThere()) DetachMount(options.mount_point, true).IgnoreError();
   }
-  service.passthrough.set_device(-1);
+  service.passthrough.Detach();
   fuse_session_destroy(session);
   session = nullptr;
   service.ReleaseAllHandles();

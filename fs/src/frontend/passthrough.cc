@@ -16,8 +16,8 @@ std::optional<std::int32_t> Passthrough::Begin(Volume::Handle* handle) {
   return std::nullopt;
 }
 
-std::optional<std::int32_t> Passthrough::Open(Volume::Handle* handle, NodeId node) {
-  if (!wire_.has_passthrough()) return std::nullopt;
+Passthrough::Serving Passthrough::Open(Volume::Handle* handle, NodeId node) {
+  if (!wire_.has_passthrough()) return {{}, volume_.PassesThrough(handle)};
   std::unique_lock lock(mutex_);
   if (offer_ == Offer::kUnsaid) {
     offer_ = Offer::kMade;
@@ -30,8 +30,7 @@ std::optional<std::int32_t> Passthrough::Open(Volume::Handle* handle, NodeId nod
     decided_.wait(lock, [&] { return inode.state == Inode::State::kDecided; });
   }
   if (inode.state == Inode::State::kOpen) {
-    const bool may = volume_.MayPassThrough(handle, node);
-    if (may) {
+    if (volume_.MayPassThrough(handle, node)) {
       inode.state = Inode::State::kDeciding;
       lock.unlock();
       const std::optional<std::int32_t> backing = Begin(handle);
@@ -40,13 +39,13 @@ std::optional<std::int32_t> Passthrough::Open(Volume::Handle* handle, NodeId nod
       decided_.notify_all();
     }
     inode.state = Inode::State::kDecided;
-    return inode.backing;
+  } else if (inode.backing) {
+    // With the lock, as the handles that it passes through for are closed with it. So this does not fail, nor wait.
+    volume_.BeginPassthrough(handle).IgnoreError();
   }
-  const std::optional<std::int32_t> backing = inode.backing;
-  lock.unlock();
-  // It passes through already, so this takes no time. Should it fail, the plain file is seen to be open all the same.
-  if (backing) volume_.BeginPassthrough(handle).IgnoreError();
-  return backing;
+  if (inode.backing) return {inode.backing, false};
+  const bool has_passed = with_old_pages_.erase(node) > 0;
+  return {{}, has_passed || volume_.PassesThrough(handle)};
 }
 
 void Passthrough::Close(NodeId node) {
@@ -58,8 +57,16 @@ void Passthrough::Close(NodeId node) {
     if (--inode->second.handles > 0) return;
     unused = inode->second.backing;
     inodes_.erase(inode);
+    if (unused) with_old_pages_.insert(node);
   }
   if (unused && device_ >= 0) Wire::CloseBacking(device_, *unused);
+}
+
+void Passthrough::Detach() {
+  for (const auto& [node, inode] : inodes_) {
+    if (inode.backing) Wire::CloseBacking(device_, *inode.backing);
+  }
+  device_ = -1;
 }
 
 }  // namespace copse::fs

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "frontend/wire.h"
 
@@ -20,12 +21,21 @@ class Passthrough {
  public:
   Passthrough(Volume& volume, const Wire& wire) : volume_(volume), wire_(wire) {}
 
-  /// The session's device, before the mount is served; -1 before it is closed, which takes back what it was given.
+  /// The session's device, before the mount is served.
   void set_device(int device) { device_ = device; }
+  /// The device is about to be closed, and no request is answered any more: takes back what the kernel was given, which
+  /// it would keep for as long as anybody uses the mount.
+  void Detach();
 
-  /// Of a handle that was just opened, by the number that the kernel knows its inode by: the backing file to serve it
-  /// from, or nothing where requests come to us. Each call is followed by one of Close.
-  std::optional<std::int32_t> Open(Volume::Handle* handle, NodeId node);
+  struct Serving {
+    std::optional<std::int32_t> backing;  ///< What the kernel serves a handle from; nothing: requests come to us.
+    /// The kernel may have pages of the inode from before it was written past them: readahead(2) fills those, and a
+    /// program may go on in a mount that is gone.
+    bool has_old_pages = false;
+  };
+  /// Of a handle that was just opened, by the number that the kernel knows its inode by. Each call is followed by one
+  /// of Close.
+  Serving Open(Volume::Handle* handle, NodeId node);
   /// One handle less; before the volume is given it back.
   void Close(NodeId node);
 
@@ -44,6 +54,7 @@ class Passthrough {
   std::mutex mutex_;
   std::condition_variable decided_;
   std::unordered_map<NodeId, Inode> inodes_;
+  std::unordered_set<NodeId> with_old_pages_;  ///< Have passed through since they were last opened otherwise.
   enum class Offer : std::uint8_t { kUnsaid, kMade, kRefused } offer_ = Offer::kUnsaid;  ///< To the volume.
 };
 

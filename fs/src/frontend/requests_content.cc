@@ -56,13 +56,15 @@ absl::StatusOr<Volume::Handle*> OpenNode(fuse_req_t request, NodeId node, int fi
 void HandOut(fuse_req_t request, Volume::Handle* handle, NodeId node, fuse_file_info& file) {
   Service& service = ServiceOf(request);
   service.KeepHandle(handle, node);
-  if (const std::optional<std::int32_t> backing = service.passthrough.Open(handle, node)) {
-    Wire::ServeFrom(*backing);
+  const Passthrough::Serving served = service.passthrough.Open(handle, node);
+  if (served.backing) {
+    Wire::ServeFrom(*served.backing);
     // What the kernel knows of the file was to last until we say otherwise, and now changes without us.
     service.invalidator.AddAgain(node);
   }
   file.fh = reinterpret_cast<std::uintptr_t>(handle);
-  file.keep_cache = 1;  // Whatever changes a file behind the kernel's back has its pages invalidated.
+  // Whatever else changes a file behind the kernel's back has its pages invalidated.
+  file.keep_cache = served.has_old_pages ? 0 : 1;
 }
 
 void Open(fuse_req_t request, fuse_ino_t node, fuse_file_info* file) {

@@ -79,10 +79,6 @@ void Volume::State::NoteWritten(OpenFile& file, std::uint64_t bytes) {
 
 void Volume::State::NoteChange(OpenFile& file, std::uint64_t bytes) {
   NoteWritten(file, bytes);
-  AnnounceOtherNumbers(file);
-}
-
-void Volume::State::AnnounceOtherNumbers(OpenFile& file) {
   if (!has_sibling_numbers) return;
   // Which number the writer has used is not known here.
   const NodeId key = file.key;

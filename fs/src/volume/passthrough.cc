@@ -57,8 +57,7 @@ void Volume::State::EndPassthrough(OpenFile& file) {
   if (!file.passes_through || file.passing_handles > 0) return;
   NoteUnseenWrites(file);
   const absl::StatusOr<bool> ended = file.staged->EndPassthrough();
-  // A log that cannot be removed is found again by the next start, and says what is so.
-  if (ended.ok() && !*ended) return SchedulePublication(file, options.publish_rest);
+  if (!ended.ok() || !*ended) return SchedulePublication(file, options.publish_rest);
   file.passes_through = false;
   no_longer = Pin(*this, file.shared_from_this());
 }
@@ -74,9 +73,12 @@ void Volume::State::NoteUnseenWrites(OpenFile& file) {
 absl::Status Volume::State::SettleUnseenWrites(OpenFile& file) {
   NoteUnseenWrites(file);
   if (!file.has_unseen_writer.exchange(false)) return absl::OkStatus();
-  AnnounceOtherNumbers(file);
+  // Whoever reads it otherwise, by the number of a version or while a program writes it in a mount that is gone.
+  Announce({{}, {file.key}}, {});
   // Setuid was given while it passed through. Who wrote after that nobody knows.
-  return ClearPrivileges(file, SetidRule{.clears = true});
+  absl::Status cleared = ClearPrivileges(file, SetidRule{.clears = true});
+  if (!cleared.ok()) file.has_unseen_writer = true;
+  return cleared;
 }
 
 void Volume::State::Keep(OpenFile& file) {
@@ -132,6 +134,11 @@ bool Volume::MayPassThrough(Handle* handle, NodeId node) {
   return file->passes_through || file->staged->may_pass_through();
 }
 
+bool Volume::PassesThrough(Handle* handle) {
+  const std::lock_guard lock(state_->local_mutex);
+  return handle->file()->passes_through;
+}
+
 absl::StatusOr<int> Volume::BeginPassthrough(Handle* handle) {
   AboutToWait();
   return state_->BeginPassthrough(*handle, state_->PinHandle(handle));
@@ -139,6 +146,7 @@ absl::StatusOr<int> Volume::BeginPassthrough(Handle* handle) {
 
 void Volume::EndPassthrough(Handle* handle) {
   if (!handle->reset_passes_through()) return;
+  AboutToWait();
   const State::Pin file = state_->PinHandle(handle);
   if (file->staged->NoteUnseenReads()) state_->NoteAccess(file->key);
   {

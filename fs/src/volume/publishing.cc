@@ -33,13 +33,13 @@ absl::Status Volume::State::Publish(OpenFile& file, StagedFile::Precedence prece
   Invalidations changed;
   bool shows_other = false;
   absl::Status status;
+  COPSE_RETURN_IF_ERROR(SettleUnseenWrites(file));
   {
     std::unique_lock lock(file.publish_mutex, std::try_to_lock);
     if (!lock.owns_lock()) {
       AboutToWait();
       lock.lock();
     }
-    COPSE_RETURN_IF_ERROR(SettleUnseenWrites(file));
     if (!file.staged->dirty() || !MayPublish(file)) return absl::OkStatus();
     file.publish_soon = false;
     const std::uint64_t bytes = file.written_bytes;
@@ -53,7 +53,7 @@ absl::Status Volume::State::Publish(OpenFile& file, StagedFile::Precedence prece
     file.gave_way = 0;
     status = SubmitVersion(file, *std::move(manifest), changed);
     if (status.ok()) {
-      if (file.staged->may_pass_through()) Keep(file);
+      if (file.staged->keeps_backing()) Keep(file);
       file.last_publication = env.clock.Monotonic().count();
       CountPublished(file, bytes);
       if (file.staged->dirty()) file.written_at_counter = counter.load(std::memory_order_acquire);
@@ -221,7 +221,11 @@ void Volume::State::RunPublication(const std::shared_ptr<OpenFile>& due) {
     const auto rest = file->handles > 0 ? std::chrono::nanoseconds(options.publish_rest)
                                         : std::min<std::chrono::nanoseconds>(options.publish_rest, kRestWithoutHandle);
     const auto rested = env.clock.Monotonic() - std::chrono::nanoseconds(file->last_write);
-    if (rested < rest) {
+    // What passes through is found to be written just now whenever anybody writes it all the time.
+    const auto since = env.clock.Monotonic() - std::chrono::nanoseconds(file->last_publication);
+    const bool is_overdue = file->passes_through &&
+                            since >= std::max<std::chrono::nanoseconds>(kGivesWayMax * rest, file->WaitsAfterReading());
+    if (rested < rest && !is_overdue) {
       SchedulePublication(*file, rest - rested);
       return;
     }

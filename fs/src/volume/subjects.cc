@@ -294,12 +294,8 @@ void Volume::State::NoteNames(const Invalidations& changed) {
   const std::lock_guard lock(local_mutex);
   for (const NodeId target : changed.targets) {
     const auto local = locals.find(target);
-    if (local == locals.end() || local->second.open == nullptr) continue;
+    if (local == locals.end() || local->second.open == nullptr || projection->LinksOf(target) == 0) continue;
     OpenFile& file = *local->second.open;
-    if (projection->LinksOf(target) == 0) {
-      if (file.is_kept) SchedulePublication(file, std::chrono::nanoseconds(0));
-      continue;
-    }
     // Should that name go as well, then who took it decides, not who took the one before. Without a name it was not
     // published when it had rested.
     if (file.is_removed_here.exchange(false) && file.staged->dirty()) SchedulePublication(file, options.publish_rest);

@@ -326,8 +326,6 @@ struct Volume::State {
   void NoteWritten(OpenFile& file, std::uint64_t bytes);
   /// The contents of `file` have changed, with `bytes` written: notes the time and sees to publication.
   void NoteChange(OpenFile& file, std::uint64_t bytes);
-  /// Has the kernel drop the pages that it has of `file` by numbers which are not the inode's own. Without any lock.
-  void AnnounceOtherNumbers(OpenFile& file);
   /// Clears capabilities and, where asked, the set-id bits, as ext4 does before a write.
   absl::Status ClearPrivileges(OpenFile& file, const SetidRule& setid);
   bool IsPrivileged(NodeId inode) const;  ///< Whether there is any of them; under the tree lock.

@@ -144,6 +144,35 @@ TEST_F(PassthroughTest, WhatWasWrittenWhileItWasPublishedIsPublishedNext) {
   EXPECT_EQ(ReadAll(*Open(Must(file->Publish(Precedence::kUnderWriters)))).substr(0, 5), "later");
 }
 
+TEST_F(PassthroughTest, AWriteThatWasUnderWayWhileAVersionWasReadIsFoundAtTheEnd) {
+  const auto file = Synced(RandomBytes(1, kSize));
+  const int descriptor = Must(file->BeginPassthrough());
+  WriteLongAgo(descriptor, 0, "begun", 10);
+  Must(file->Rebase(Must(file->Publish(Precedence::kUnderWriters)), kNextHeads));
+  WriteLongAgo(descriptor, 0, "ended", 10);  // The time is that of its beginning.
+  EXPECT_FALSE(file->NoteUnseenWrites());
+  EXPECT_TRUE(Must(file->EndPassthrough()));
+  EXPECT_TRUE(file->dirty());
+  EXPECT_TRUE(file->persisted());
+  EXPECT_EQ(ReadAll(*Open(Must(file->Publish()))).substr(0, 5), "ended");
+}
+
+TEST_F(PassthroughTest, WhatDoesNotBeginLeavesNoLogBehind) {
+  const std::string log = Directory() + "/000700000000002a.extents";
+  const auto file = Synced(RandomBytes(1, kSize));
+  Must(file->KeepBacking(true));
+  Must(file->Rebase(Must(file->Publish()), kNextHeads));
+  EXPECT_FALSE(std::filesystem::exists(log));
+  // A directory where the log is to be made: it cannot be renamed into place.
+  std::filesystem::create_directory(log);
+  EXPECT_FALSE(file->BeginPassthrough().ok());
+  EXPECT_FALSE(file->passes_through());
+  std::filesystem::remove(log);
+  Must(file->KeepBacking(false));
+  EXPECT_FALSE(std::filesystem::exists(DataPath()));
+  EXPECT_FALSE(std::filesystem::exists(log));
+}
+
 TEST_F(PassthroughTest, HolesThatOthersMakeAreHolesOfTheVersion) {
   const auto file = Synced(RandomBytes(1, kSize));
   const int descriptor = Must(file->BeginPassthrough());
@@ -229,6 +258,7 @@ TEST_F(PassthroughTest, WhileItPassesThroughItFollowsNoOtherVersion) {
   EXPECT_TRUE(file->Follow({}, kNextHeads));
   EXPECT_FALSE(file->Discard().ok());
   EXPECT_TRUE(Must(file->EndPassthrough()));
+  Must(file->Rebase(Must(file->Publish()), kNextHeads));
   EXPECT_TRUE(file->Follow({}, {crdt::Timestamp::Of(3, 8)}));
   EXPECT_EQ(file->size(), 0);
 }

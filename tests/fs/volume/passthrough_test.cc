@@ -142,6 +142,19 @@ TEST_F(VolumePassthroughTest, WhatRestsIsPublishedThoughTheFileStaysOpenAndNobod
   volume_->Release(handle);
 }
 
+TEST_F(VolumePassthroughTest, WhoWritesAllTheTimeHasVersionsMadeAllTheSame) {
+  const NodeId node = MakeSynced("file");
+  Volume::Handle* const handle = OpenPassing(node);
+  Advance(kSecond);
+  const std::size_t ops = journal_.op_count();
+  for (int second = 0; second < 40; ++second) {
+    WriteUnseen(std::to_string(second), 1'800'000'000'000'000'000 + second);
+    Advance(kSecond);
+  }
+  EXPECT_GE(journal_.op_count(), ops + 2);
+  volume_->Release(handle);
+}
+
 TEST_F(VolumePassthroughTest, ATimeThatIsSetAfterAWriteStays) {
   const NodeId node = MakeSynced("file");
   Volume::Handle* const handle = OpenPassing(node);

@@ -103,11 +103,13 @@ class StagedFile {
   /// Whether the data file was read by others since this was asked last, as far as the file system below notes it.
   bool NoteUnseenReads();
   /// Ends it, unless somebody has the data file open still (a mapping, a program in a mount whose process is gone);
-  /// returns whether it has ended.
+  /// returns whether it has ended. The file is dirty then if a version was made of it meanwhile. Errors: the disk's,
+  /// and it goes on.
   absl::StatusOr<bool> EndPassthrough();
   /// Whether the data file of a file that may pass through outlives Rebase, so that the clean file may, too; ends with
   /// KeepBacking(false), which frees it.
   absl::Status KeepBacking(bool keeps);
+  bool keeps_backing() const;  ///< Whether that holds.
   static constexpr std::uint64_t kPassthroughBytesMin = 1 << 20;
   /// Each version of a file that passes through is read in full. Of larger ones only what changed.
   static constexpr std::uint64_t kPassthroughBytesMax = 256 << 20;

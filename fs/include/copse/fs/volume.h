@@ -188,6 +188,8 @@ class Volume {
   /// time of two syncs of the disk, but for the second handle. Errors: kFailedPrecondition the file cannot; those of
   /// the disk.
   absl::StatusOr<int> BeginPassthrough(Handle* handle);
+  /// Whether programs change the file past the volume, through this handle or another, or in a mount that is gone.
+  bool PassesThrough(Handle* handle);
   /// Ends what BeginPassthrough has begun, if it has. Release does as well.
   void EndPassthrough(Handle* handle);
   absl::StatusOr<std::size_t> Read(NodeId node, Handle* handle, std::uint64_t offset, std::span<char> out);
